@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include "kts/base/units.hpp"
+#include "kts/base/version.hpp"
+#include "kts/record/codec.hpp"
+#include "kts/workload/registry.hpp"
+
+namespace kts::worker_app {
+namespace {
+
+using workload::ArrivalProcess;
+
+constexpr const char* kFooter = R"(The study's environment variables work, and flags win:
+  ITERATIONS=800  MATRIX_SIZE=4096  SLEEP_MS (fft 100, gemm 150)
+
+Records go to standard output, one line an iteration, and a summary to standard error:
+  v2  KTS_APP,v2,<agent>,<seq>,<due>,<submit>,<gpu_start>,<gpu_end>,<done>   ns since the epoch,
+      between KTS_META and KTS_END
+  v1  KTS_APP,v1,<KIND>,<i>,<start>,<end>,<gpu_time in ms>,<phase>           the study's line alone
+
+Examples:
+  kts-worker fft --duration 5s --size 512 --device cpu
+  kts-worker fft --arrival poisson --rate 200 --duration 10s
+  kts-worker gemm --arrival saturate --in-flight 4 --duration 10s
+  ITERATIONS=100 SLEEP_MS=0 kts-worker gemm --record v1 --phase solo
+
+Exit status: 0 done, 1 internal error or wrong results, 2 bad usage, 4 the device, its libraries or
+memory are missing, 130 interrupted.)";
+
+// Instants further from the epoch can overflow when they are added up.
+constexpr std::int64_t kLastInstant = 4'000'000'000'000'000'000;
+constexpr auto kLongest = std::chrono::hours(24 * 365);
+constexpr double kHighestRate = 1e9;
+
+struct Texts {
+  std::string kind;
+  std::string iterations, size, think, duration, rate, arrival = "closed", sync = "auto";
+  std::string record = "v2", device = "auto", host_cores, seed, epoch_offset;
+};
+
+Result<std::int64_t> whole(std::string_view text, std::int64_t least, std::int64_t most,
+                           std::string_view where) {
+  const auto value = parse_int64(text);
+  if (value && *value >= least && *value <= most) return *value;
+  return bad_input(fmt::format("'{}' is no whole number from {} to {}", text, least, most), {},
+                   std::string(where));
+}
+
+Result<Nanoseconds> duration(std::string_view text, Nanoseconds least, std::string_view where) {
+  const auto value = parse_duration(text);
+  if (value && *value >= least && *value <= kLongest) return *value;
+  return bad_input(fmt::format("'{}' is no duration", text), "write it like 5s, 100ms or 250us",
+                   std::string(where));
+}
+
+// The flag's text, or the variable's, and where it comes from.
+struct Given {
+  std::string text;
+  std::string where;
+};
+std::optional<Given> given(const std::string& flag_text, const char* flag, const char* variable) {
+  if (!flag_text.empty()) return Given{flag_text, flag};
+  const char* const text = std::getenv(variable);
+  if (text && *text) return Given{text, variable};
+  return std::nullopt;
+}
+
+// "0-2,5".
+Result<std::vector<int>> core_list(const std::string& text) {
+  const auto wrong = [&] {
+    return bad_input(fmt::format("'{}' is no list of cores", text), "write it like 0-2,5",
+                     "--host-cores");
+  };
+  std::vector<int> cores;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    const std::string part = text.substr(begin, comma - begin);
+    const std::size_t dash = std::min(part.find('-'), part.size());
+    const auto first = parse_int64(part.substr(0, dash));
+    const auto last = dash == part.size() ? first : parse_int64(part.substr(dash + 1));
+    if (!first || !last || *first < 0 || *last < *first || *last >= CPU_SETSIZE) return wrong();
+    for (auto core = *first; core <= *last; ++core) cores.push_back(static_cast<int>(core));
+    begin = comma + 1;
+  }
+  return cores;
+}
+
+bool is_name(std::string_view text) {
+  return text.size() <= record::kMaxAgentName && std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  c == '-' || c == '_' || c == '.';
+         });
+}
+
+Status take_name(const std::string& text, const char* flag) {
+  if (is_name(text)) return {};
+  return bad_input(
+      fmt::format("'{}' is no name", text),
+      fmt::format("take letters, digits, '-', '_' and '.', at most {}", record::kMaxAgentName),
+      flag);
+}
+
+template <typename Value>
+Result<Value> word(const std::string& text, const char* flag,
+                   std::initializer_list<std::pair<std::string_view, Value>> words) {
+  std::vector<std::string_view> known;
+  for (const auto& [name, value] : words) {
+    if (name == text) return value;
+    known.push_back(name);
+  }
+  return bad_input(fmt::format("'{}' is none of {}", text, fmt::join(known, ", ")), {}, flag);
+}
+
+Status take_workload(const Texts& texts, Options& options) {
+  workload::EngineSpec& engine = options.agent.engine;
+  engine.kind = texts.kind;
+  if (!workload::find_workload(engine.kind)) {
+    std::vector<std::string_view> kinds;
+    for (const auto& info : workload::workloads()) kinds.push_back(info.kind);
+    return bad_input(fmt::format("there is no workload '{}'", engine.kind),
+                     fmt::format("choose one of {}", fmt::join(kinds, ", ")), "WORKLOAD");
+  }
+  if (options.agent.name.empty()) options.agent.name = engine.kind;
+  KTS_CHECK_OK(take_name(options.agent.name, "--agent"));
+  KTS_CHECK_OK(take_name(options.phase, "--phase"));
+  if (const auto size = given(texts.size, "--size", "MATRIX_SIZE")) {
+    KTS_TRY(engine.size, whole(size->text, 1, workload::kMaxSize, size->where));
+  } else {
+    options.size_is_default = true;
+  }
+  if (!texts.seed.empty()) {
+    KTS_TRY(const std::int64_t seed,
+            whole(texts.seed, 0, std::numeric_limits<std::int64_t>::max(), "--seed"));
+    engine.seed = static_cast<std::uint64_t>(seed);
+  }
+  return {};
+}
+
+Status take_arrival(const Texts& texts, Options& options) {
+  workload::ArrivalSpec& arrival = options.agent.arrival;
+  const auto process = workload::arrival_process_from_name(texts.arrival);
+  if (!process) {
+    return bad_input(
+        fmt::format("'{}' is none of closed, saturate, poisson, uniform", texts.arrival), {},
+        "--arrival");
+  }
+  arrival.process = *process;
+  if (is_open(*process)) {
+    const auto rate = parse_double(texts.rate);
+    if (!rate || !(*rate > 0) || *rate > kHighestRate) {
+      return bad_input(texts.rate.empty() ? fmt::format("{} arrivals need a rate", texts.arrival)
+                                          : fmt::format("'{}' is no rate", texts.rate),
+                       "say how many requests a second, such as 200", "--rate");
+    }
+    arrival.rate_per_s = *rate;
+    if (options.agent.engine.in_flight > 1) {
+      return bad_input("only closed and saturating agents queue work ahead", {}, "--in-flight");
+    }
+  } else if (!texts.rate.empty()) {
+    return bad_input(fmt::format("{} arrivals have no rate of their own", texts.arrival),
+                     "take --arrival poisson or uniform", "--rate");
+  }
+  if (*process != ArrivalProcess::kClosed) {
+    if (texts.think.empty()) return {};
+    return bad_input(fmt::format("{} arrivals have no think time", texts.arrival),
+                     "take --arrival closed", "--think");
+  }
+  arrival.think = workload::find_workload(options.agent.engine.kind)->study_think;
+  if (!texts.think.empty()) {
+    KTS_TRY(arrival.think, duration(texts.think, Nanoseconds(0), "--think"));
+  } else if (const auto sleep = given({}, "--think", "SLEEP_MS")) {
+    const auto ms = parse_double(sleep->text);
+    if (!ms || !(*ms >= 0) || *ms > 1e9) {
+      return bad_input(fmt::format("'{}' is no number of milliseconds", sleep->text), {},
+                       "SLEEP_MS");
+    }
+    arrival.think = Nanoseconds(std::llround(*ms * 1e6));
+  }
+  return {};
+}
+
+// A controlled worker is told by the channel how long, so the study's count isn't for it.
+Status take_extent(const Texts& texts, Options& options) {
+  constexpr std::uint64_t kStudyIterations = 800;
+  if (options.controlled) {
+    if (texts.iterations.empty() && texts.duration.empty()) return {};
+    return bad_input("a controlled worker is told when to start and stop",
+                     "leave --iterations and --duration out", "--controlled");
+  }
+  if (!texts.duration.empty()) {
+    KTS_TRY(options.duration, duration(texts.duration, Nanoseconds(1), "--duration"));
+  }
+  if (const auto count = given(texts.iterations, "--iterations", "ITERATIONS")) {
+    KTS_TRY(const std::int64_t iterations,
+            whole(count->text, 1, std::numeric_limits<std::int64_t>::max(), count->where));
+    options.plan.iterations = static_cast<std::uint64_t>(iterations);
+  } else if (!options.duration) {
+    options.plan.iterations = kStudyIterations;
+  }
+  return {};
+}
+
+Status take_rest(const Texts& texts, Options& options) {
+  options.device = texts.device;
+  KTS_TRY(options.agent.record, word<worker::RecordVersion>(texts.record, "--record",
+                                                            {{"v1", worker::RecordVersion::kV1},
+                                                             {"v2", worker::RecordVersion::kV2}}));
+  if (options.controlled && options.agent.record == worker::RecordVersion::kV1) {
+    return bad_input("a controlled worker writes v2", {}, "--record");
+  }
+  const auto automatic = options.own_core ? workload::SyncMode::kSpin : workload::SyncMode::kBlock;
+  KTS_TRY(options.agent.engine.sync,
+          word<workload::SyncMode>(texts.sync, "--sync",
+                                   {{"auto", automatic},
+                                    {"spin", workload::SyncMode::kSpin},
+                                    {"block", workload::SyncMode::kBlock}}));
+  if (!texts.host_cores.empty()) {
+    KTS_TRY(options.host_cores, core_list(texts.host_cores));
+  }
+  options.agent.epoch = EpochOffset::measure();
+  if (!texts.epoch_offset.empty()) {
+    KTS_TRY(const std::int64_t offset,
+            whole(texts.epoch_offset, 0, kLastInstant, "--epoch-offset-ns"));
+    options.agent.epoch.value = Nanoseconds(offset);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<Options>> parse_options(int argc, const char* const* argv) {
+  Options options;
+  options.warm_up = 5;
+  Texts texts;
+  std::string kinds;
+  for (const auto& info : workload::workloads()) {
+    kinds += fmt::format("{}{}: {}", kinds.empty() ? "" : "; ", info.kind, info.meaning);
+  }
+
+  CLI::App app(
+      "One agent: performs iterations of a workload on a device and records when each was "
+      "due, submitted, begun and ended by the device, and done.",
+      "kts-worker");
+  app.set_version_flag("--version", fmt::format("kts-worker {} ({})", version(), commit()));
+  app.footer(kFooter);
+  app.option_defaults()->take_last();  // so that a wrapper's flags can be overridden
+  app.add_option("WORKLOAD", texts.kind, kinds)->required();
+
+  const auto value = [&app](const char* group, const char* flag, auto& to, const char* meaning,
+                            const char* type) {
+    app.add_option(flag, to, meaning)->group(group)->type_name(type);
+  };
+  constexpr const char* kWork = "Work";
+  value(kWork, "--size", texts.size, "Edge of the matrices (4096)", "N");
+  value(kWork, "--iterations", texts.iterations,
+        "How many; without it 800, or as many as --duration has room for", "N");
+  value(kWork, "--duration", texts.duration, "For how long requests become due", "TIME");
+  value(kWork, "--seed", texts.seed, "Of operands and arrivals (1)", "N");
+  value(kWork, "--warm-up", options.warm_up, "Throw-away iterations before (5)", "N");
+  constexpr const char* kArrivals = "Arrivals";
+  value(kArrivals, "--arrival", texts.arrival,
+        "closed (--think after the last one was done), saturate, poisson or uniform (--rate)",
+        "PROCESS");
+  value(kArrivals, "--think", texts.think, "Think time of closed arrivals (fft 100ms, gemm 150ms)",
+        "TIME");
+  value(kArrivals, "--rate", texts.rate, "Requests a second of poisson and uniform arrivals", "N");
+  value(kArrivals, "--in-flight", options.agent.engine.in_flight,
+        "Iterations that a closed agent queues before it waits (1)", "N");
+  constexpr const char* kDevice = "Device";
+  value(kDevice, "--device", texts.device, "auto, cpu, cuda or cuda:N (auto)", "DEVICE");
+  value(kDevice, "--threads", options.agent.engine.threads, "CPU: threads of the work (1)", "N");
+  value(kDevice, "--device-core", options.agent.engine.device_core,
+        "CPU: core on which the work is done", "N");
+  value(kDevice, "--host-cores", texts.host_cores, "Cores for all other threads, such as 0-2,5",
+        "LIST");
+  app.add_flag("--own-core", options.own_core, "The host thread has a core of its own: it may spin")
+      ->group(kDevice);
+  value(kDevice, "--sync", texts.sync,
+        "Waiting for the device: spin, block, auto (spin only with "
+        "--own-core)",
+        "MODE");
+  constexpr const char* kRecords = "Records";
+  value(kRecords, "--record", texts.record, "Version of the lines: v2, or v1 as the study's", "V");
+  value(kRecords, "--agent", options.agent.name, "Name in the records (the workload)", "NAME");
+  value(kRecords, "--phase", options.phase, "Phase in the records, such as solo", "NAME");
+  value(kRecords, "--sharing", options.agent.sharing, "Sharing mode, for META alone", "MODE");
+  constexpr const char* kDriven = "Driven by another program";
+  app.add_flag("--controlled", options.controlled,
+               "Obey KTS_CMD lines on standard input, block by block")
+      ->group(kDriven);
+  value(kDriven, "--epoch-offset-ns", texts.epoch_offset,
+        "From CLOCK_MONOTONIC to the epoch, the same for all workers of a run", "N");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return std::optional<Options>();
+  } catch (const CLI::CallForVersion& e) {
+    fmt::print("{}\n", e.what());
+    return std::optional<Options>();
+  } catch (const CLI::ParseError& e) {
+    return bad_input(e.what(), "kts-worker --help lists the flags");
+  }
+
+  if (options.warm_up < 0) {
+    return bad_input(fmt::format("{} is no number of iterations", options.warm_up), {},
+                     "--warm-up");
+  }
+  KTS_CHECK_OK(take_workload(texts, options));
+  KTS_CHECK_OK(take_arrival(texts, options));
+  KTS_CHECK_OK(take_extent(texts, options));
+  KTS_CHECK_OK(take_rest(texts, options));
+  return options;
+}
+
+}  // namespace kts::worker_app

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
+
+#include "kts/analysis/load.hpp"
+#include "kts/base/error.hpp"
+
+namespace kts::app {
+
+// A subcommand: registered with the parser, run after parsing. The result is the exit code.
+struct Command {
+  CLI::App* parser = nullptr;
+  std::function<Result<int>()> run;
+};
+
+Command add_run(CLI::App& root);
+Command add_report(CLI::App& root);
+Command add_scenario(CLI::App& root);
+Command add_schema(CLI::App& root);
+Command add_doctor(CLI::App& root);
+
+struct ReportOptions {
+  analysis::LoadOptions load;
+  std::filesystem::path out;  // empty: into the run's own folder
+  bool json = false;
+};
+// Derives the report of `run`, writes it, and prints the table or the JSON to stdout, warnings and
+// what the exit code means to stderr. The result is the exit code that the run deserves.
+[[nodiscard]] Result<int> report_on(const std::filesystem::path& run, const ReportOptions& options);
+
+}  // namespace kts::app

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "commands.hpp"
+#include "kts/base/units.hpp"
+#include "kts/base/version.hpp"
+#include "kts/device/cpu.hpp"
+#include "kts/device/gpu.hpp"
+#include "kts/device/sharing.hpp"
+#include "kts/runner/cores.hpp"
+#include "kts/runner/local_run.hpp"
+
+namespace kts::app {
+namespace {
+
+struct Options {
+  bool json = false;
+  std::string worker;
+};
+
+enum class State { kThere, kMissing };
+
+// One thing that a run may want: whether it is there, what it is, and how to get it.
+struct Finding {
+  std::string what;
+  State state = State::kThere;
+  std::string text;
+  std::string hint;
+};
+
+Finding there(std::string what, std::string text) {
+  return {std::move(what), State::kThere, std::move(text), {}};
+}
+Finding missing(std::string what, std::string text, std::string hint) {
+  return {std::move(what), State::kMissing, std::move(text), std::move(hint)};
+}
+
+std::optional<std::filesystem::path> find_program(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path == nullptr ? "" : path;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find(':'), rest.size());
+    const auto candidate = std::filesystem::path(rest.substr(0, end)) / name;
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return std::nullopt;
+}
+
+Finding program(const std::string& name, const std::string& for_what, const std::string& hint) {
+  if (const auto path = find_program(name)) return there(name, path->string());
+  return missing(name, fmt::format("not on the PATH; it is needed {}", for_what), hint);
+}
+
+void look_at_cpu(const device::CpuInfo& cpu, std::vector<Finding>& findings) {
+  std::string text =
+      fmt::format("{}; cores {} may be used", cpu.model, device::format_cores(cpu.allowed_cores));
+  if (cpu.memory_bytes) text += fmt::format("; {} of memory", format_bytes(*cpu.memory_bytes));
+  if (!cpu.governor.empty()) text += fmt::format("; governor {}", cpu.governor);
+  findings.push_back(there("CPU", std::move(text)));
+  const runner::CorePlan plan = runner::assign_cores(cpu.allowed_cores, true, 1, "auto");
+  if (plan.warnings.empty()) {
+    findings.push_back(there("shared core", fmt::format("core {} plays the device's part with "
+                                                        "--device cpu",
+                                                        *plan.device_core)));
+  } else {
+    findings.push_back(missing("shared core", plan.warnings.front(), ""));
+  }
+  if (cpu.quota_cores) {
+    findings.push_back(missing("whole cores",
+                               fmt::format("the container's limit is {} cores", *cpu.quota_cores),
+                               "lift the CPU limit, else pauses land in the measurement"));
+  }
+}
+
+// Whether a worker starts there, warms up and verifies its result.
+bool look_at_backend(const Result<std::filesystem::path>& worker, const std::string& device,
+                     std::vector<Finding>& findings) {
+  const std::string what = fmt::format("{} backend", device);
+  if (!worker) {
+    findings.push_back(missing(what, to_line(worker.error()), ""));
+    return false;
+  }
+  const auto answer = runner::probe_device(*worker, device);
+  if (!answer) {
+    findings.push_back(missing(what, to_line(answer.error()), ""));
+    return false;
+  }
+  findings.push_back(there(what, fmt::format("works on {} ({})", answer->name, answer->uuid)));
+  return true;
+}
+
+void look_at_gpus(device::GpuSource& nvml, const std::vector<device::Gpu>& gpus,
+                  std::vector<Finding>& findings) {
+  if (const auto driver = nvml.driver()) {
+    findings.push_back(
+        there("NVIDIA driver", fmt::format("{}, CUDA up to {}", driver->driver, driver->cuda)));
+  }
+  for (const device::Gpu& gpu : gpus) {
+    std::string text = fmt::format("{} ({})", gpu.name, gpu.uuid);
+    if (gpu.memory_bytes) text += fmt::format("; {}", format_bytes(*gpu.memory_bytes));
+    if (!gpu.compute_mode.empty()) text += fmt::format("; compute mode {}", gpu.compute_mode);
+    text += fmt::format("; MIG {}", !gpu.mig_enabled   ? "not offered"
+                                    : *gpu.mig_enabled ? "on"
+                                                       : "off");
+    if (const auto sample = nvml.sample(gpu.index)) {
+      if (sample->sm_clock_mhz) text += fmt::format("; SM clock {} MHz", *sample->sm_clock_mhz);
+      if (sample->power_watts) text += fmt::format("; {:.0f} W", *sample->power_watts);
+      if (sample->temperature_celsius) text += fmt::format("; {} °C", *sample->temperature_celsius);
+      const auto reasons = device::throttle_names(sample->clock_event_reasons.value_or(0));
+      if (!reasons.empty()) text += fmt::format("; held down by {}", fmt::join(reasons, ", "));
+    }
+    findings.push_back(there(fmt::format("GPU {}", gpu.index), std::move(text)));
+    if (const auto processes = nvml.compute_processes(gpu.index);
+        processes && !processes->empty()) {
+      std::vector<std::string> names;
+      for (const auto& process : *processes) {
+        names.push_back(fmt::format("{} ({})", process.name, process.pid));
+      }
+      findings.push_back(missing(fmt::format("GPU {} to ourselves", gpu.index),
+                                 fmt::format("in use by {}", fmt::join(names, ", ")),
+                                 "end them, else blocks don't count as measured"));
+    }
+  }
+}
+
+void look_at_mps(std::vector<Finding>& findings) {
+  const device::SharingFacts facts =
+      device::inspect_sharing(device::mps_pipe_folder(), std::nullopt);
+  if (facts.mps_daemon) {
+    findings.push_back(there("MPS", fmt::format("a daemon is in force ({}): run with --sharing mps",
+                                                facts.mps_pipe_folder.string())));
+  } else if (find_program("nvidia-cuda-mps-control")) {
+    findings.push_back(there("MPS", "can be started: nvidia-cuda-mps-control -d"));
+  } else {
+    findings.push_back(missing("MPS", "nvidia-cuda-mps-control is not on the PATH",
+                               "it comes with the NVIDIA driver's utilities"));
+  }
+}
+
+void print(const std::vector<Finding>& findings) {
+  for (const Finding& finding : findings) {
+    fmt::print("{:<3} {:<20} {}\n", finding.state == State::kThere ? "ok" : "-", finding.what,
+               finding.text);
+    if (!finding.hint.empty()) fmt::print("{:<24} {}\n", "", finding.hint);
+  }
+}
+
+void print_json(const std::vector<Finding>& findings, const std::string& gpus) {
+  using Json = nlohmann::ordered_json;
+  Json out{{"schema", "kts.doctor/1"}, {"version", version()}, {"commit", commit()}};
+  out["findings"] = Json::array();
+  for (const Finding& finding : findings) {
+    Json entry{
+        {"what", finding.what}, {"there", finding.state == State::kThere}, {"text", finding.text}};
+    if (!finding.hint.empty()) entry["hint"] = finding.hint;
+    out["findings"].push_back(std::move(entry));
+  }
+  if (!gpus.empty()) out["gpus"] = Json::parse(gpus);
+  fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+Result<int> run(const Options& options) {
+  std::vector<Finding> findings;
+  look_at_cpu(device::inspect_cpu(), findings);
+  const auto worker = runner::find_worker(options.worker);
+  bool works = look_at_backend(worker, "cpu", findings);
+
+  std::string recording;
+  const auto nvml = device::open_nvml();
+  const Result<std::vector<device::Gpu>> gpus =
+      nvml ? (*nvml)->gpus() : tl::unexpected(nvml.error());
+  if (!gpus || gpus->empty()) {
+    findings.push_back(
+        missing("GPU", gpus ? "none" : to_line(gpus.error()),
+                "without one, --device cpu measures the operating system's scheduler"));
+  } else {
+    look_at_gpus(**nvml, *gpus, findings);
+    works |= look_at_backend(worker, "cuda", findings);
+    look_at_mps(findings);
+    if (auto text = device::to_recording(**nvml, 5)) recording = std::move(*text);
+  }
+  findings.push_back(program("gnuplot", "for plots", "install gnuplot-nox"));
+  findings.push_back(program("kubectl", "to look at a cluster; kts run does without", ""));
+
+  if (options.json) {
+    print_json(findings, recording);
+  } else {
+    print(findings);
+  }
+  if (works) return 0;
+  return environment_lacks("neither the CPU nor a GPU can be used",
+                           "see the lines marked '-' above");
+}
+
+}  // namespace
+
+Command add_doctor(CLI::App& root) {
+  auto options = std::make_shared<Options>();
+  CLI::App* parser =
+      root.add_subcommand("doctor", "What this machine offers, what is missing and how to get it");
+  parser->add_flag("--json", options->json, "The same, with what the driver says of each GPU");
+  parser->add_option("--worker", options->worker, "kts-worker; default: the one beside kts")
+      ->envname("KTS_WORKER");
+  return {parser, [options] { return run(*options); }};
+}
+
+}  // namespace kts::app

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "commands.hpp"
+#include "kts/base/units.hpp"
+#include "kts/base/version.hpp"
+
+namespace {
+
+using namespace kts;
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  kts run                         the study's two agents on this machine's device\n"
+    "  kts run my.yaml --out r         a scenario of your own, its results in r\n"
+    "  kts report r                    the report again, from what was recorded\n"
+    "\n"
+    "Exit codes: 0 done, 1 internal error, 2 bad usage or input, 3 a gate failed, 4 the\n"
+    "environment lacks something, 5 the run can't support its conclusion, 130 interrupted.";
+
+int fail_with(std::string_view who, const Error& error) {
+  fmt::print(stderr, "{}: {}\n", who, to_line(error));
+  return exit_code(error);
+}
+
+// CLI11 calls a misspelt subcommand an argument that it didn't expect, and leaves it at that.
+Status check_first_word(const std::vector<app::Command>& commands, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return {};
+  std::vector<std::string> names;
+  for (const auto& command : commands) names.push_back(command.parser->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return {};
+  const std::string near = nearest_word(argv[1], names);
+  return bad_input(fmt::format("no command is called '{}'", argv[1]),
+                   near.empty() ? fmt::format("there are: {}", fmt::join(names, ", "))
+                                : fmt::format("did you mean '{}'?", near));
+}
+
+int run(int argc, char** argv) {
+  CLI::App root{
+      "kts tells what every agent pays when several share one GPU: the latency tail, with error\n"
+      "bars, why, and what to do about it.",
+      "kts"};
+  root.set_version_flag("--version", fmt::format("kts {} ({})", version(), commit()));
+  root.require_subcommand(1);
+  const std::vector<app::Command> commands{app::add_run(root), app::add_report(root),
+                                           app::add_scenario(root), app::add_schema(root),
+                                           app::add_doctor(root)};
+  root.footer(kFooter);  // last: subcommands inherit what is there when they are made
+  if (argc < 2) {
+    fmt::print(stderr, "{}", root.help());
+    return static_cast<int>(ErrorCode::kBadInput);
+  }
+  if (const auto status = check_first_word(commands, argc, argv); !status) {
+    return fail_with("kts", status.error());
+  }
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return root.exit(success);
+  } catch (const CLI::ParseError& error) {
+    const auto parsed = root.get_subcommands();
+    const std::string who = parsed.empty() ? "kts" : "kts " + parsed.front()->get_name();
+    return fail_with(who, {ErrorCode::kBadInput, error.what(), "see " + who + " --help", {}});
+  }
+  for (const auto& command : commands) {
+    if (!command.parser->parsed()) continue;
+    const auto code = command.run();
+    return code ? *code : fail_with("kts " + command.parser->get_name(), code.error());
+  }
+  return static_cast<int>(ErrorCode::kInternal);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "kts: internal error: {}\n", error.what());
+    return static_cast<int>(ErrorCode::kInternal);
+  }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/scenario/scenario.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+
+#include "commands.hpp"
+#include "kts/base/units.hpp"
+#include "kts/device/gpu.hpp"
+#include "kts/scenario/built_in.hpp"
+
+namespace kts::app {
+namespace {
+
+struct Options {
+  std::string name;
+  std::string device = "auto";
+  std::string file;
+};
+
+// Only a look at what is there: kts run asks a worker as well.
+std::string likely_device() {
+  const auto nvml = device::open_nvml();
+  if (!nvml) return "cpu";
+  const auto gpus = (*nvml)->gpus();
+  return gpus && !gpus->empty() ? "cuda" : "cpu";
+}
+
+int list() {
+  std::string previous;
+  for (const scenario::BuiltIn& built_in : scenario::built_ins()) {
+    if (built_in.name == previous) continue;
+    previous = built_in.name;
+    // The first line of each file is a comment that says what it is.
+    const std::string_view line = built_in.yaml.substr(2, built_in.yaml.find('\n') - 2);
+    fmt::print("{:<14} {}\n", built_in.name, line);
+  }
+  return 0;
+}
+
+Result<int> show(const Options& options) {
+  const std::string device = options.device == "auto" ? likely_device() : options.device;
+  KTS_TRY(const scenario::Scenario scenario, scenario::load_built_in(options.name, device));
+  fmt::print("{}", to_yaml(scenario));
+  return 0;
+}
+
+Result<int> check(const Options& options) {
+  KTS_TRY(const scenario::Scenario scenario, scenario::load(options.file));
+  fmt::print("{}: valid; {} agent{}, {} cycle{} of {} blocks\n", options.file,
+             scenario.agents.size(), scenario.agents.size() == 1 ? "" : "s", scenario.plan.cycles,
+             scenario.plan.cycles == 1 ? "" : "s", format_duration(scenario.plan.block));
+  return 0;
+}
+
+}  // namespace
+
+Command add_scenario(CLI::App& root) {
+  auto options = std::make_shared<Options>();
+  CLI::App* parser = root.add_subcommand("scenario", "List, show or check scenarios");
+  parser->require_subcommand(1);
+  CLI::App* lister = parser->add_subcommand("list", "The built-in scenarios");
+  CLI::App* shower = parser->add_subcommand(
+      "show", "A built-in scenario, every default filled in: a file to start from");
+  shower->add_option("name", options->name)->required();
+  shower->add_option("--device", options->device, "The device that it is sized for")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  CLI::App* checker = parser->add_subcommand("check", "Whether a file is a valid scenario");
+  checker->add_option("file", options->file)->required();
+  return {parser, [options, lister, shower]() -> Result<int> {
+            if (lister->parsed()) return list();
+            return shower->parsed() ? show(*options) : check(*options);
+          }};
+}
+
+}  // namespace kts::app

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "kts/analysis/run_data.hpp"
+#include "kts/base/error.hpp"
+
+namespace kts::analysis {
+
+// What a folder of v1 logs can't say by itself; each entry is "FILE=VALUE", FILE a file's name.
+struct LoadOptions {
+  std::vector<std::string> phases;  // "x.log=solo", "y.log=shared"
+  std::vector<std::string> agents;  // "x.log=router"
+};
+
+// Segments that stand in for blocks where a phase has only one.
+inline constexpr int kSegments = 20;
+
+// Reads a run's folder (v2 records) or a folder of v1 logs as the study wrote them.
+//
+// What is refused, kBadInput: nothing to read; an empty log; v1 and v2 together; records, META or
+// END of another agent; records of one seq that differ; instants of the host's clock out of order;
+// more records than END counts. What is left out, counted and warned of: malformed KTS_ lines,
+// identical duplicates, lost records, blocks without a block.json, device instants out of order
+// beyond the clock's bound. A shared block that wasn't shared is left out and named in
+// header.inconclusive.
+//
+// Logs are streamed on two threads; beyond RunData, memory doesn't grow with their size, except for
+// a log whose seq doesn't ascend, which is sorted in memory.
+[[nodiscard]] Result<RunData> load(const std::filesystem::path& run,
+                                   const LoadOptions& options = {});
+
+}  // namespace kts::analysis

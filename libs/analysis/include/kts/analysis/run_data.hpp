@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kts/analysis/summary.hpp"
+#include "kts/record/block_log.hpp"
+
+namespace kts::analysis {
+
+// Lengths in ns, four bytes each: what doesn't fit (beyond about 2.1 s) stands in a side table, so
+// that tens of millions of iterations fit in memory and values stay exact.
+class SampleColumn {
+ public:
+  static constexpr std::int32_t kNone = std::numeric_limits<std::int32_t>::min();
+  static constexpr std::int32_t kWide = std::numeric_limits<std::int32_t>::max();
+
+  // record::kUnavailable is stored as kNone.
+  void append(std::int64_t ns) {
+    if (ns == record::kUnavailable) {
+      narrow_.push_back(kNone);
+    } else if (ns > kNone && ns < kWide) {
+      narrow_.push_back(static_cast<std::int32_t>(ns));
+    } else {
+      wide_.emplace(narrow_.size(), ns);
+      narrow_.push_back(kWide);
+    }
+  }
+  [[nodiscard]] std::int64_t operator[](std::size_t i) const {
+    const std::int32_t value = narrow_[i];
+    if (value == kNone) return record::kUnavailable;
+    return value == kWide ? wide_.at(i) : value;
+  }
+  [[nodiscard]] std::size_t size() const { return narrow_.size(); }
+  void reserve(std::size_t n) { narrow_.reserve(n); }
+  // Raw values for bulk work; kWide entries are looked up in wide().
+  [[nodiscard]] std::span<const std::int32_t> narrow() const { return narrow_; }
+  [[nodiscard]] const std::map<std::size_t, std::int64_t>& wide() const { return wide_; }
+
+ private:
+  std::vector<std::int32_t> narrow_;
+  std::map<std::size_t, std::int64_t> wide_;
+};
+
+// The samples of one agent in one block (or, when one block stands for a whole phase, in one of 20
+// equal time segments of it): iterations due inside the trimmed window, in due order.
+// notify = latency - backlog - gpu_wait - gpu_time where all are available.
+// Segments add up: their windows to the block's, their counts to the block's counts (lost stands in
+// the first). What can't be split, `block`, the backlog medians, meta and end, is the whole block's
+// in each of them.
+struct AgentBlock {
+  std::string agent;
+  int block = 0;
+  Phase phase = Phase::kSolo;
+  std::optional<Neighbours> neighbours;
+  std::int64_t window_start_ns = 0;  // untrimmed
+  std::int64_t window_stop_ns = 0;
+
+  SampleColumn latency, backlog, gpu_wait, gpu_time;
+
+  std::uint64_t trimmed = 0;  // read, but due outside the trimmed window
+  std::uint64_t lost = 0;     // END iterations - records read
+  std::uint64_t completed_in_window = 0;
+  std::uint64_t due_in_window = 0;
+  double backlog_median_first_third_ns = 0;  // over the untrimmed window
+  double backlog_median_last_third_ns = 0;
+  std::optional<record::BlockMeta> meta;  // v2
+  std::optional<record::BlockEnd> end;    // v2
+};
+
+// Everything that a folder said, before any statistics.
+struct RunData {
+  Summary header;  // run_id … agents, counts and warnings filled in; results empty
+  std::vector<AgentBlock> blocks;  // in time order, per agent
+  // Which agent's solo blocks are an agent's baseline; itself, unless an equal agent was measured.
+  std::map<std::string, std::string> baseline;
+};
+
+}  // namespace kts::analysis

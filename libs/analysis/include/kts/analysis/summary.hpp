@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kts/record/iteration.hpp"
+#include "kts/stats/verdict.hpp"
+
+namespace kts::analysis {
+
+using record::Measure;
+using stats::name;
+using stats::Verdict;
+
+// An estimate in milliseconds (or a ratio), with its 95 % interval; bounds that the samples can't
+// give are empty. An empty value: too few samples even for the estimate.
+struct Estimate {
+  std::optional<double> value;
+  std::optional<double> ci_low;
+  std::optional<double> ci_high;
+};
+
+enum class Phase { kSolo, kShared };
+enum class Neighbours { kParked, kAbsent };
+
+struct AgentInfo {
+  std::string name;
+  std::string workload;  // "fft 4096"
+  std::string arrival;   // "poisson 200/s"
+  std::optional<double> slo_quantile;
+  std::optional<double> slo_latency_ms;
+  std::string baseline;  // the agent whose solo blocks stand for its own; usually itself
+};
+
+// One agent, one phase, one measure; all lengths in ms.
+struct MeasureResult {
+  std::string agent;
+  Phase phase = Phase::kSolo;
+  std::optional<Neighbours> neighbours;  // solo only; empty when the source doesn't say (v1)
+  Measure measure = Measure::kLatency;
+  std::uint64_t n = 0;
+  int blocks = 0;
+  std::uint64_t trimmed = 0;
+  std::uint64_t lost = 0;
+  std::optional<double> mean;
+  Estimate p50, p95, p99, p999;
+  std::optional<double> max;
+  std::optional<double> jitter;            // p99 / p50
+  std::optional<double> rate_proxy_per_s;  // 1000 / mean ms
+  std::optional<double>
+      rate_achieved_per_s;  // completions in the windows / their length; latency only
+};
+
+struct Degradation {
+  std::string agent;
+  Measure measure = Measure::kLatency;  // latency or gpu_time
+  double quantile = 0.99;               // 0.5, 0.95 or 0.99
+  Estimate ratio;
+  std::optional<Neighbours> baseline;  // of the solo blocks; empty when the source doesn't say (v1)
+  Verdict verdict = Verdict::kCannotConclude;  // of latency p99; else kCannotConclude and not shown
+  std::optional<std::uint64_t> samples_needed;  // per phase, when it can't be concluded
+};
+
+// Growth of one part, shared - solo, ms, around a quantile's latency rank ("mean": all iterations).
+struct PartGrowth {
+  Measure part = Measure::kBacklog;
+  std::optional<double> solo_ms, shared_ms, growth_ms;
+};
+struct Attribution {
+  std::string agent;
+  std::string at;                          // "mean" | "p50" | "p95" | "p99"
+  std::uint64_t solo_n = 0, shared_n = 0;  // iterations averaged over
+  std::optional<double> latency_growth_ms;
+  std::vector<PartGrowth> parts;
+  std::optional<double> residue_ms;
+};
+
+// Load of an open agent in one phase.
+struct Load {
+  std::string agent;
+  Phase phase = Phase::kSolo;
+  double offered_per_s = 0;
+  double completed_per_s = 0;
+  bool overloaded = false;
+  std::string why;  // of overloaded
+};
+
+// What averages hide, one agent. Ratios are shared / solo: 1 is no change.
+struct Finding {
+  std::string agent;
+  std::optional<double> rate_achieved_ratio;  // completions per second
+  std::optional<double> rate_proxy_ratio;     // 1000 / mean gpu_time in ms (latency if unavailable)
+  std::optional<double> mean_latency_ratio;
+  std::optional<double> latency_p99_ratio;
+  std::optional<double> gpu_time_p99_ratio;
+  // Latency p99 is hurt, and the same rule on gpu_time (CUDA events alone) doesn't say so.
+  bool event_time_misses_it = false;
+};
+
+// The distribution that the CCDF plot draws: latency, ascending, against the share of samples at
+// or above it; thinned to at most a few hundred points, the tail kept whole.
+struct Ccdf {
+  std::string agent;
+  Phase phase = Phase::kSolo;
+  std::vector<double> latency_ms;
+  std::vector<double> share_above;
+};
+
+struct DeviceInfo {
+  std::string kind;  // "cpu" | "cuda" | "" when unknown (v1)
+  std::string name;
+  std::string uuid;
+  std::string driver;
+};
+
+struct SloOutcome {
+  std::string agent;
+  double quantile = 0;
+  double target_ms = 0;
+  Estimate shared;      // ms
+  bool missed = false;  // the whole interval lies above the target
+  bool met = false;     // the whole interval lies at or below it; neither: not settled
+};
+
+// All that renderers may say; they compute nothing.
+struct Summary {
+  std::string run_id;
+  std::string scenario;
+  std::string started;  // ISO 8601 UTC, from the records
+  double duration_s = 0;
+  std::string sharing;
+  DeviceInfo device;
+  std::string source;            // "kts.records/v2" | "KTS_APP v1"
+  bool within_run_only = false;  // 20 time segments of one block stood in for blocks
+
+  std::vector<AgentInfo> agents;
+  std::vector<MeasureResult> results;
+  std::vector<Degradation> degradation;
+  std::vector<Finding> findings;
+  std::vector<Attribution> attribution;
+  std::vector<Load> loads;
+  std::vector<SloOutcome> slos;
+  std::vector<Ccdf> ccdfs;
+
+  std::uint64_t malformed_lines = 0;
+  std::uint64_t duplicate_records = 0;
+  std::uint64_t foreign_lines = 0;
+  std::vector<std::string> warnings;
+  // Why the run can't support its conclusion (not shared, overloaded, too few samples); exit 5.
+  std::vector<std::string> inconclusive;
+};
+
+[[nodiscard]] std::string_view name(Phase phase);
+[[nodiscard]] std::string_view name(Neighbours neighbours);
+
+// The baseline's row comes first among an agent's solo rows; an agent without solo blocks of its
+// own is answered with those of AgentInfo::baseline.
+[[nodiscard]] const MeasureResult* find_result(const Summary& summary, std::string_view agent,
+                                               Phase phase, Measure measure);
+[[nodiscard]] const Degradation* find_degradation(const Summary& summary, std::string_view agent,
+                                                  Measure measure, double quantile);
+// 0, 3 (an SLO was missed) or 5.
+[[nodiscard]] int exit_code(const Summary& summary);
+
+}  // namespace kts::analysis

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "distribution.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <type_traits>
+
+#include "kts/stats/quantile.hpp"
+#include "lengths.hpp"
+
+namespace kts::analysis {
+namespace {
+
+constexpr double kNsPerMs = 1e6;
+constexpr double kTailFrom = 0.95;
+
+// At most about 300 points: the largest samples one by one, then evenly on a logarithmic axis.
+constexpr std::size_t kWholeTail = 100;
+constexpr double kPointsPerDecade = 30;
+
+std::optional<double> to_ms(std::optional<double> ns) {
+  if (!ns) return std::nullopt;
+  return *ns / kNsPerMs;
+}
+
+// An estimate beyond the samples' resolution would only be the largest sample by another name.
+bool resolves(std::uint64_t n, double p) {
+  constexpr double kRounding = 1e-9;
+  const auto count = static_cast<double>(n);
+  return count * std::min(p, 1 - p) >= 1 - kRounding;
+}
+
+template <typename T>
+std::vector<T> pool(const Group& group, Measure measure) {
+  std::size_t n = 0;
+  for (const AgentBlock* block : group.blocks) n += column(*block, measure).size();
+  std::vector<T> values;
+  values.reserve(n);
+  for (const AgentBlock* block : group.blocks) {
+    for_each_length(*block, measure,
+                    [&](std::int64_t ns) { values.push_back(static_cast<T>(ns)); });
+  }
+  return values;
+}
+
+// For each threshold, each block's samples at or below it.
+std::vector<std::vector<stats::BlockCount>> count_at_or_below(
+    const Group& group, Measure measure, const std::vector<std::int64_t>& thresholds) {
+  std::vector<std::vector<stats::BlockCount>> counts(
+      thresholds.size(), std::vector<stats::BlockCount>(group.blocks.size()));
+  std::vector<std::uint64_t> at_or_below(thresholds.size());
+  for (std::size_t b = 0; b < group.blocks.size(); ++b) {
+    std::ranges::fill(at_or_below, 0U);
+    std::uint64_t n = 0;
+    for_each_length(*group.blocks[b], measure, [&](std::int64_t ns) {
+      ++n;
+      for (std::size_t k = 0; k < thresholds.size(); ++k) at_or_below[k] += ns <= thresholds[k];
+    });
+    for (std::size_t k = 0; k < thresholds.size(); ++k) counts[k][b] = {n, at_or_below[k]};
+  }
+  return counts;
+}
+
+template <typename T>
+Ccdf thin_out(stats::QuantileSelector<T>& selector) {
+  Ccdf ccdf;
+  const std::size_t n = selector.size();
+  std::vector<std::size_t> at_or_above;  // ascending numbers of samples
+  for (std::size_t k = 1; k <= std::min(n, kWholeTail); ++k) at_or_above.push_back(k);
+  const double step = std::pow(10, 1 / kPointsPerDecade);
+  const auto next = [step](std::size_t k) {
+    return static_cast<std::size_t>(static_cast<double>(k) * step);
+  };
+  for (std::size_t k = next(kWholeTail); k < n; k = next(k)) at_or_above.push_back(k);
+  if (n > kWholeTail) at_or_above.push_back(n);
+  for (auto k = at_or_above.rbegin(); k != at_or_above.rend(); ++k) {
+    ccdf.latency_ms.push_back(static_cast<double>(selector.order_statistic(n - *k)) / kNsPerMs);
+    ccdf.share_above.push_back(static_cast<double>(*k) / static_cast<double>(n));
+  }
+  return ccdf;
+}
+
+// The spread of `from` samples as it would be for `to`.
+stats::ShareError scaled(const stats::ShareError& error, std::uint64_t from, std::uint64_t to) {
+  const double ratio = static_cast<double>(from) / static_cast<double>(to);
+  return {error.standard_error * std::sqrt(ratio), error.degrees};
+}
+
+template <typename T>
+Distribution describe(const Group& group, Measure measure, const std::vector<double>& quantiles,
+                      const Distribution* lender) {
+  std::vector<T> values = pool<T>(group, measure);
+  Distribution result;
+  result.n = values.size();
+  if (values.empty()) {
+    for (const double p : quantiles) result.quantiles.push_back({p, {}, {}});
+    return result;
+  }
+  // Exact where it can be.
+  using Sum = std::conditional_t<sizeof(T) == 4, std::int64_t, double>;
+  const auto sum = std::accumulate(values.begin(), values.end(), Sum{0});
+  result.mean_ms = static_cast<double>(sum) / static_cast<double>(values.size()) / kNsPerMs;
+  result.max_ms = static_cast<double>(*std::max_element(values.begin(), values.end())) / kNsPerMs;
+
+  stats::QuantileSelector<T> selector(values);
+  std::vector<std::int64_t> thresholds;
+  thresholds.reserve(quantiles.size());
+  for (const double p : quantiles) {
+    thresholds.push_back(static_cast<std::int64_t>(std::floor(*selector.quantile(p))));
+  }
+  const auto counts = count_at_or_below(group, measure, thresholds);
+  for (std::size_t k = 0; k < quantiles.size(); ++k) {
+    QuantilePoint point{quantiles[k], {}, stats::share_error(counts[k])};
+    if (!point.error && lender) {
+      const QuantilePoint* lent = lender->at(point.p);
+      if (lent && lent->error) point.error = scaled(*lent->error, lender->n, result.n);
+    }
+    if (resolves(result.n, point.p)) {
+      point.ms.value = to_ms(selector.quantile(point.p));
+      if (point.error && !(group.tails_lost && point.p >= kTailFrom)) {
+        const auto bounds = stats::quantile_interval(point.p, result.n, *point.error);
+        if (bounds.low) point.ms.ci_low = to_ms(selector.quantile(*bounds.low));
+        if (bounds.high) point.ms.ci_high = to_ms(selector.quantile(*bounds.high));
+      }
+    }
+    result.quantiles.push_back(point);
+  }
+  if (!counts.empty()) {
+    result.blocks = static_cast<int>(
+        std::ranges::count_if(counts.front(), [](const auto& block) { return block.n > 0; }));
+  }
+  if (measure == Measure::kLatency) {
+    for (const RankWindow& window : kRankWindows) {
+      result.windows.push_back({*selector.quantile(window.quantile - window.reach),
+                                *selector.quantile(window.quantile + window.reach)});
+    }
+    result.ccdf = thin_out(selector);
+  }
+  return result;
+}
+
+}  // namespace
+
+const QuantilePoint* Distribution::at(double p) const {
+  const auto found = std::ranges::find(quantiles, p, &QuantilePoint::p);
+  return found == quantiles.end() ? nullptr : &*found;
+}
+
+Distribution distribution_of(const Group& group, Measure measure,
+                             const std::vector<double>& quantiles, const Distribution* lender) {
+  const bool narrow = std::ranges::all_of(
+      group.blocks, [&](const AgentBlock* block) { return is_narrow(*block, measure); });
+  return narrow ? describe<std::int32_t>(group, measure, quantiles, lender)
+                : describe<std::int64_t>(group, measure, quantiles, lender);
+}
+
+}  // namespace kts::analysis

@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/analysis/summarize.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "attribution.hpp"
+#include "distribution.hpp"
+#include "kts/stats/verdict.hpp"
+#include "overload.hpp"
+#include "parallel.hpp"
+
+namespace kts::analysis {
+namespace {
+
+constexpr double kLostShare = 0.001;
+constexpr std::array kDegradationQuantiles{0.5, 0.95, 0.99};
+constexpr std::array kReportedQuantiles{0.5, 0.95, 0.99, 0.999};
+
+using stats::Interval;
+
+constexpr std::size_t index(Measure measure) { return static_cast<std::size_t>(measure); }
+
+// What is known of one agent in one phase with neighbours alike.
+struct GroupStats {
+  Group group;
+  std::array<Distribution, record::kMeasures.size()> of;
+  std::vector<WindowMeans> windows;
+
+  [[nodiscard]] const Distribution& operator[](Measure measure) const { return of[index(measure)]; }
+  [[nodiscard]] Estimate estimate(Measure measure, double p) const {
+    const QuantilePoint* point = (*this)[measure].at(p);
+    return point ? point->ms : Estimate{};
+  }
+};
+
+struct AgentStats {
+  AgentInfo info;
+  std::vector<GroupStats> solo;    // the baseline first
+  std::vector<GroupStats> shared;  // one, or none
+  std::optional<Load> solo_load, shared_load;
+};
+
+void add_block(std::vector<GroupStats>& groups, const AgentBlock& block,
+               std::optional<Neighbours> neighbours) {
+  auto found = std::ranges::find_if(
+      groups, [&](const GroupStats& g) { return g.group.neighbours == neighbours; });
+  if (found == groups.end()) {
+    groups.emplace_back();
+    found = groups.end() - 1;
+    found->group.neighbours = neighbours;
+  }
+  found->group.blocks.push_back(&block);
+  found->group.trimmed += block.trimmed;
+  found->group.lost += block.lost;
+}
+
+// Agents in the header's order, with those that only the records know after them.
+std::vector<AgentStats> sort_into_groups(const RunData& data) {
+  std::vector<AgentStats> agents;
+  for (const AgentInfo& info : data.header.agents) agents.push_back({info, {}, {}, {}, {}});
+  for (const AgentBlock& block : data.blocks) {
+    auto agent = std::ranges::find_if(
+        agents, [&](const AgentStats& a) { return a.info.name == block.agent; });
+    if (agent == agents.end()) {
+      agents.emplace_back();
+      agent = agents.end() - 1;
+      agent->info.name = block.agent;
+    }
+    if (block.phase == Phase::kSolo) {
+      add_block(agent->solo, block, block.neighbours);
+    } else {
+      add_block(agent->shared, block, std::nullopt);
+    }
+  }
+  for (AgentStats& agent : agents) {
+    if (agent.info.baseline.empty()) {
+      const auto baseline = data.baseline.find(agent.info.name);
+      agent.info.baseline = baseline == data.baseline.end() ? agent.info.name : baseline->second;
+    }
+    // Most blocks first: it lends its spread to the other.
+    std::ranges::stable_sort(agent.solo, [](const GroupStats& a, const GroupStats& b) {
+      return a.group.blocks.size() > b.group.blocks.size();
+    });
+  }
+  return agents;
+}
+
+void mark_lost_tails(std::string_view agent, Phase phase, std::vector<GroupStats>& groups,
+                     std::vector<std::string>& warnings) {
+  std::uint64_t read = 0;
+  std::uint64_t lost = 0;
+  for (const GroupStats& g : groups) {
+    for (const AgentBlock* block : g.group.blocks) read += block->latency.size();
+    read += g.group.trimmed;
+    lost += g.group.lost;
+  }
+  const double share = static_cast<double>(lost) / static_cast<double>(read + lost);
+  if (!(share > kLostShare)) return;
+  for (GroupStats& g : groups) g.group.tails_lost = true;
+  warnings.push_back(
+      fmt::format("{}: {:.2g} % of its records of {} blocks are lost ({} of {}); above {:.1g} % "
+                  "tails can't be concluded",
+                  agent, share * 100, name(phase), lost, read + lost, kLostShare * 100));
+}
+
+void measure_group(GroupStats& stats, Measure measure, const AgentInfo& info,
+                   const GroupStats* lender) {
+  std::vector<double> quantiles(kReportedQuantiles.begin(), kReportedQuantiles.end());
+  if (measure == Measure::kLatency && info.slo_quantile &&
+      std::ranges::find(quantiles, *info.slo_quantile) == quantiles.end()) {
+    quantiles.push_back(*info.slo_quantile);
+  }
+  stats.of[index(measure)] =
+      distribution_of(stats.group, measure, quantiles, lender ? &(*lender)[measure] : nullptr);
+}
+
+void measure_everything(std::vector<AgentStats>& agents) {
+  struct Task {
+    const AgentInfo* info;
+    std::vector<GroupStats>* groups;
+    Measure measure;
+  };
+  std::vector<Task> tasks;
+  std::vector<GroupStats*> all_groups;
+  for (AgentStats& agent : agents) {
+    for (auto* groups : {&agent.solo, &agent.shared}) {
+      if (groups->empty()) continue;
+      for (const Measure measure : record::kMeasures) {
+        tasks.push_back({&agent.info, groups, measure});
+      }
+      for (GroupStats& group : *groups) all_groups.push_back(&group);
+    }
+  }
+  for_each_index(tasks.size(), [&](std::size_t i) {
+    const Task& task = tasks[i];
+    const GroupStats* lender = nullptr;
+    for (GroupStats& group : *task.groups) {
+      measure_group(group, task.measure, *task.info, lender);
+      lender = &task.groups->front();
+    }
+  });
+  for_each_index(all_groups.size(), [&](std::size_t i) {
+    GroupStats& group = *all_groups[i];
+    group.windows = window_means(group.group, group[Measure::kLatency].windows);
+  });
+}
+
+Interval interval_of(const Estimate& estimate) { return {estimate.ci_low, estimate.ci_high}; }
+
+Estimate ratio_of(const Estimate& numerator, const Estimate& denominator) {
+  if (!numerator.value || !denominator.value || !(*denominator.value > 0)) return {};
+  const Interval interval = stats::ratio_interval(*numerator.value, interval_of(numerator),
+                                                  *denominator.value, interval_of(denominator));
+  return {*numerator.value / *denominator.value, interval.low, interval.high};
+}
+
+// Brings the group that the agent's own degradation is measured against to the front: parked
+// neighbours, unless their mere presence changes the tail.
+void choose_baseline(AgentStats& agent, std::vector<std::string>& warnings) {
+  const auto with = [&](Neighbours neighbours) {
+    return std::ranges::find_if(
+        agent.solo, [&](const GroupStats& g) { return g.group.neighbours == neighbours; });
+  };
+  const auto parked = with(Neighbours::kParked);
+  const auto absent = with(Neighbours::kAbsent);
+  if (parked == agent.solo.end()) return;
+  auto baseline = parked;
+  if (absent != agent.solo.end()) {
+    const Estimate parked_p99 = parked->estimate(Measure::kLatency, 0.99);
+    const Estimate absent_p99 = absent->estimate(Measure::kLatency, 0.99);
+    const Estimate ratio = ratio_of(parked_p99, absent_p99);
+    if ((ratio.ci_low && *ratio.ci_low > 1) || (ratio.ci_high && *ratio.ci_high < 1)) {
+      baseline = absent;
+      warnings.push_back(fmt::format(
+          "{}: alone, its latency p99 is {:.4g} ms with parked neighbours and {:.4g} ms without "
+          "any: parked processes are not free here, so DF uses absent",
+          agent.info.name, *parked_p99.value, *absent_p99.value));
+    }
+  }
+  std::iter_swap(agent.solo.begin(), baseline);
+}
+
+MeasureResult to_row(const AgentStats& agent, Phase phase, const GroupStats& stats,
+                     Measure measure) {
+  const Distribution& distribution = stats[measure];
+  MeasureResult row;
+  row.agent = agent.info.name;
+  row.phase = phase;
+  row.neighbours = stats.group.neighbours;
+  row.measure = measure;
+  row.n = distribution.n;
+  row.blocks = distribution.blocks;
+  row.trimmed = stats.group.trimmed;
+  row.lost = stats.group.lost;
+  row.mean = distribution.mean_ms;
+  row.p50 = stats.estimate(measure, 0.5);
+  row.p95 = stats.estimate(measure, 0.95);
+  row.p99 = stats.estimate(measure, 0.99);
+  row.p999 = stats.estimate(measure, 0.999);
+  row.max = distribution.max_ms;
+  if (row.p99.value && row.p50.value && *row.p50.value > 0) {
+    row.jitter = *row.p99.value / *row.p50.value;
+  }
+  if ((measure == Measure::kLatency || measure == Measure::kGpuTime) && row.mean && *row.mean > 0) {
+    row.rate_proxy_per_s = 1000 / *row.mean;
+  }
+  if (measure == Measure::kLatency) {
+    double completed = 0;
+    double seconds = 0;
+    for (const AgentBlock* block : stats.group.blocks) {
+      completed += static_cast<double>(block->completed_in_window);
+      seconds += static_cast<double>(block->window_stop_ns - block->window_start_ns) / 1e9;
+    }
+    if (seconds > 0) row.rate_achieved_per_s = completed / seconds;
+  }
+  return row;
+}
+
+std::optional<double> ratio_of(std::optional<double> numerator, std::optional<double> denominator) {
+  if (!numerator || !denominator || !(*denominator > 0)) return std::nullopt;
+  return *numerator / *denominator;
+}
+
+void add_degradation(const AgentStats& agent, const GroupStats& solo, const GroupStats& shared,
+                     Summary& summary) {
+  for (const Measure measure : {Measure::kLatency, Measure::kGpuTime}) {
+    if (solo[measure].n == 0 || shared[measure].n == 0) continue;
+    for (const double p : kDegradationQuantiles) {
+      Degradation entry;
+      entry.agent = agent.info.name;
+      entry.measure = measure;
+      entry.quantile = p;
+      entry.ratio = ratio_of(shared.estimate(measure, p), solo.estimate(measure, p));
+      entry.baseline = solo.group.neighbours;
+      if (measure == Measure::kLatency && p == 0.99) {
+        const Interval interval = interval_of(entry.ratio);
+        entry.verdict = stats::judge(interval);
+        if (entry.verdict == Verdict::kCannotConclude && entry.ratio.value) {
+          entry.samples_needed = stats::samples_needed(
+              *entry.ratio.value, interval, std::max(solo[measure].n, shared[measure].n));
+        }
+      }
+      summary.degradation.push_back(entry);
+    }
+  }
+}
+
+void add_attribution(const AgentStats& agent, const GroupStats& solo, const GroupStats& shared,
+                     Summary& summary) {
+  const auto means = [](const GroupStats& stats) {
+    WindowMeans all{stats[Measure::kLatency].n, {}};
+    for (std::size_t part = 0; part < kParts.size(); ++part) {
+      all.part_ms[part] = stats[kParts[part]].mean_ms;
+    }
+    return all;
+  };
+  summary.attribution.push_back(attribute(agent.info.name, "mean", means(solo), means(shared),
+                                          solo[Measure::kLatency].mean_ms,
+                                          shared[Measure::kLatency].mean_ms));
+  for (std::size_t w = 0; w < kRankWindows.size(); ++w) {
+    if (w >= solo.windows.size() || w >= shared.windows.size()) continue;
+    const double p = kRankWindows[w].quantile;
+    summary.attribution.push_back(attribute(
+        agent.info.name, kRankWindows[w].name, solo.windows[w], shared.windows[w],
+        solo.estimate(Measure::kLatency, p).value, shared.estimate(Measure::kLatency, p).value));
+  }
+}
+
+void add_finding(const AgentStats& agent, const MeasureResult& solo_latency,
+                 const MeasureResult& shared_latency, Summary& summary) {
+  Finding finding;
+  finding.agent = agent.info.name;
+  finding.rate_achieved_ratio =
+      ratio_of(shared_latency.rate_achieved_per_s, solo_latency.rate_achieved_per_s);
+  finding.mean_latency_ratio = ratio_of(shared_latency.mean, solo_latency.mean);
+  const auto* solo_time = find_result(summary, finding.agent, Phase::kSolo, Measure::kGpuTime);
+  const auto* shared_time = find_result(summary, finding.agent, Phase::kShared, Measure::kGpuTime);
+  const bool has_time = solo_time && shared_time && solo_time->n > 0 && shared_time->n > 0;
+  finding.rate_proxy_ratio =
+      has_time ? ratio_of(shared_time->rate_proxy_per_s, solo_time->rate_proxy_per_s)
+               : ratio_of(shared_latency.rate_proxy_per_s, solo_latency.rate_proxy_per_s);
+  const auto* latency = find_degradation(summary, finding.agent, Measure::kLatency, 0.99);
+  const auto* time = find_degradation(summary, finding.agent, Measure::kGpuTime, 0.99);
+  if (latency) finding.latency_p99_ratio = latency->ratio.value;
+  if (time) finding.gpu_time_p99_ratio = time->ratio.value;
+  finding.event_time_misses_it = latency && time && latency->verdict == Verdict::kHurt &&
+                                 stats::judge(interval_of(time->ratio)) != Verdict::kHurt;
+  summary.findings.push_back(finding);
+}
+
+void add_slo(const AgentStats& agent, Summary& summary) {
+  if (!agent.info.slo_quantile || !agent.info.slo_latency_ms) return;
+  SloOutcome outcome;
+  outcome.agent = agent.info.name;
+  outcome.quantile = *agent.info.slo_quantile;
+  outcome.target_ms = *agent.info.slo_latency_ms;
+  if (!agent.shared.empty()) {
+    outcome.shared = agent.shared.front().estimate(Measure::kLatency, outcome.quantile);
+  }
+  outcome.missed = outcome.shared.ci_low && *outcome.shared.ci_low > outcome.target_ms;
+  outcome.met = outcome.shared.ci_high && *outcome.shared.ci_high <= outcome.target_ms;
+  summary.slos.push_back(outcome);
+}
+
+std::string interval_text(const Estimate& estimate) {
+  const auto bound = [](const std::optional<double>& value) {
+    return value ? fmt::format("{:.4g}", *value) : std::string("unknown");
+  };
+  return fmt::format("{} to {}", bound(estimate.ci_low), bound(estimate.ci_high));
+}
+
+std::string overload_text(std::string_view agent, Phase phase, const Load& load) {
+  return fmt::format(
+      "{} is overloaded in its {} blocks: {}; offered {:.4g}/s, completed {:.4g}/s; lower its rate",
+      agent, name(phase), load.why, load.offered_per_s, load.completed_per_s);
+}
+
+// Why nothing can be said of the agent's latency p99; empty if something can.
+std::string why_inconclusive(const AgentStats& agent, const GroupStats* solo, Summary& summary) {
+  const std::string& who = agent.info.name;
+  if (agent.shared.empty()) return fmt::format("{} has no shared blocks to judge", who);
+  if (!solo) return fmt::format("{} has no solo blocks to compare with", who);
+  const Degradation* latency = find_degradation(summary, who, Measure::kLatency, 0.99);
+  if (!latency)
+    return fmt::format("{} has no samples left after trimming in one of its phases", who);
+  if (latency->verdict != Verdict::kCannotConclude) return {};
+  for (const auto& [phase, stats] :
+       {std::pair(Phase::kSolo, solo), std::pair(Phase::kShared, &agent.shared.front())}) {
+    const Distribution& samples = (*stats)[Measure::kLatency];
+    if (stats->group.tails_lost) {
+      return fmt::format("{} lost too many records of its {} blocks to judge latency p99", who,
+                         name(phase));
+    }
+    const QuantilePoint* p99 = samples.at(0.99);
+    if (!p99 || !p99->error) {
+      return fmt::format("{} has {} {} blocks with samples, and an interval takes {}: more cycles",
+                         who, samples.blocks, name(phase), stats::kMinBlocks);
+    }
+    if (samples.n < stats::upper_bound_floor(0.99)) {
+      return fmt::format(
+          "{} has {} {} samples, and latency p99 takes {}: longer blocks or more cycles", who,
+          samples.n, name(phase), stats::upper_bound_floor(0.99));
+    }
+  }
+  std::string text =
+      fmt::format("{}: latency p99 DF {:.3g} ({}) fits more than one verdict", who,
+                  latency->ratio.value.value_or(std::numeric_limits<double>::quiet_NaN()),
+                  interval_text(latency->ratio));
+  if (latency->samples_needed) {
+    text += fmt::format("; about {} samples a phase would settle it", *latency->samples_needed);
+  }
+  return text;
+}
+
+void conclude(const AgentStats& agent, const GroupStats* solo, Summary& summary) {
+  bool overloaded = false;
+  for (const auto& [phase, load] :
+       {std::pair(Phase::kSolo, &agent.solo_load), std::pair(Phase::kShared, &agent.shared_load)}) {
+    if (!*load || !(*load)->overloaded) continue;
+    overloaded = true;
+    summary.inconclusive.push_back(overload_text(agent.info.name, phase, **load));
+  }
+  if (overloaded) return;
+  if (auto why = why_inconclusive(agent, solo, summary); !why.empty()) {
+    summary.inconclusive.push_back(std::move(why));
+  }
+  for (const SloOutcome& slo : summary.slos) {
+    if (slo.agent != agent.info.name || slo.met || slo.missed || !slo.shared.value) continue;
+    summary.inconclusive.push_back(fmt::format(
+        "{}: {:.4g} ms ({}) at quantile {} doesn't settle its SLO of {:.4g} ms", agent.info.name,
+        *slo.shared.value, interval_text(slo.shared), slo.quantile, slo.target_ms));
+  }
+}
+
+}  // namespace
+
+Summary summarize(const RunData& data) {
+  Summary summary = data.header;
+  std::vector<AgentStats> agents = sort_into_groups(data);
+  for (AgentStats& agent : agents) {
+    mark_lost_tails(agent.info.name, Phase::kSolo, agent.solo, summary.warnings);
+    mark_lost_tails(agent.info.name, Phase::kShared, agent.shared, summary.warnings);
+  }
+  measure_everything(agents);
+
+  summary.agents.clear();
+  for (AgentStats& agent : agents) {
+    choose_baseline(agent, summary.warnings);
+    summary.agents.push_back(agent.info);
+    for (const auto& [phase, groups] :
+         {std::pair(Phase::kSolo, &agent.solo), std::pair(Phase::kShared, &agent.shared)}) {
+      if (groups->empty()) continue;
+      for (const GroupStats& stats : *groups) {
+        for (const Measure measure : record::kMeasures) {
+          summary.results.push_back(to_row(agent, phase, stats, measure));
+        }
+      }
+      const GroupStats& main = groups->front();
+      if (main[Measure::kLatency].n > 0) {
+        Ccdf ccdf = main[Measure::kLatency].ccdf;
+        ccdf.agent = agent.info.name;
+        ccdf.phase = phase;
+        summary.ccdfs.push_back(std::move(ccdf));
+      }
+      auto& load = phase == Phase::kSolo ? agent.solo_load : agent.shared_load;
+      load = load_of(main.group, {main.estimate(Measure::kGpuWait, 0.5).value,
+                                  main.estimate(Measure::kGpuTime, 0.5).value});
+      if (load) {
+        load->agent = agent.info.name;
+        load->phase = phase;
+        summary.loads.push_back(*load);
+      }
+    }
+  }
+
+  const bool any_slo = std::ranges::any_of(
+      agents, [](const AgentStats& agent) { return agent.info.slo_quantile.has_value(); });
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    AgentStats& agent = agents[i];
+    const auto baseline = std::ranges::find_if(
+        agents, [&](const AgentStats& a) { return a.info.name == agent.info.baseline; });
+    const GroupStats* solo =
+        baseline == agents.end() || baseline->solo.empty() ? nullptr : &baseline->solo.front();
+    if (baseline != agents.end() && !agent.solo_load) agent.solo_load = baseline->solo_load;
+    const bool overloaded = (agent.solo_load && agent.solo_load->overloaded) ||
+                            (agent.shared_load && agent.shared_load->overloaded);
+    if (solo && !agent.shared.empty()) {
+      const GroupStats& shared = agent.shared.front();
+      if (!overloaded) add_degradation(agent, *solo, shared, summary);
+      add_attribution(agent, *solo, shared, summary);
+      add_finding(agent, *find_result(summary, agent.info.name, Phase::kSolo, Measure::kLatency),
+                  *find_result(summary, agent.info.name, Phase::kShared, Measure::kLatency),
+                  summary);
+    }
+    add_slo(agent, summary);
+    if (any_slo ? agent.info.slo_quantile.has_value() : i == 0) {
+      conclude(agent, solo, summary);
+    } else {
+      for (const auto& load : {agent.solo_load, agent.shared_load}) {
+        if (load && load->overloaded) {
+          summary.warnings.push_back(overload_text(agent.info.name, load->phase, *load));
+        }
+      }
+    }
+  }
+  return summary;
+}
+
+}  // namespace kts::analysis

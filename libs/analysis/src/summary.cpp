@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/analysis/summary.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+namespace kts::analysis {
+
+std::string_view name(Phase phase) { return phase == Phase::kSolo ? "solo" : "shared"; }
+
+std::string_view name(Neighbours neighbours) {
+  return neighbours == Neighbours::kParked ? "parked" : "absent";
+}
+
+const MeasureResult* find_result(const Summary& summary, std::string_view agent, Phase phase,
+                                 Measure measure) {
+  const auto find = [&](std::string_view who) -> const MeasureResult* {
+    const auto found = std::ranges::find_if(summary.results, [&](const MeasureResult& result) {
+      return result.agent == who && result.phase == phase && result.measure == measure;
+    });
+    return found == summary.results.end() ? nullptr : &*found;
+  };
+  if (const MeasureResult* own = find(agent); own || phase != Phase::kSolo) return own;
+  const auto info = std::ranges::find(summary.agents, agent, &AgentInfo::name);
+  return info == summary.agents.end() ? nullptr : find(info->baseline);
+}
+
+const Degradation* find_degradation(const Summary& summary, std::string_view agent, Measure measure,
+                                    double quantile) {
+  const auto found = std::ranges::find_if(summary.degradation, [&](const Degradation& d) {
+    return d.agent == agent && d.measure == measure && d.quantile == quantile;
+  });
+  return found == summary.degradation.end() ? nullptr : &*found;
+}
+
+int exit_code(const Summary& summary) {
+  if (!summary.inconclusive.empty()) return 5;
+  return std::ranges::any_of(summary.slos, &SloOutcome::missed) ? 3 : 0;
+}
+
+}  // namespace kts::analysis

@@ -1,0 +1,580 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "load_fixtures.hpp"
+
+namespace kts::analysis {
+namespace {
+
+using testing::block_json;
+using testing::expect_error;
+using testing::Folder;
+using testing::join;
+using testing::kEpoch;
+using testing::kMillisecond;
+using testing::mentions;
+using testing::V2Log;
+using testing::write_run;
+
+constexpr auto kSoloLog = "blocks/00-solo-router/router.log";
+constexpr auto kSharedLog = "blocks/02-shared/router.log";
+
+const AgentBlock& block_of(const RunData& data, const std::string& agent, Phase phase) {
+  const auto found = std::find_if(data.blocks.begin(), data.blocks.end(), [&](const auto& block) {
+    return block.agent == agent && block.phase == phase;
+  });
+  EXPECT_NE(found, data.blocks.end());
+  return *found;
+}
+
+std::uint64_t sum(const RunData& data, const std::string& agent, Phase phase,
+                  const std::function<std::uint64_t(const AgentBlock&)>& of) {
+  std::uint64_t total = 0;
+  for (const AgentBlock& block : data.blocks) {
+    if (block.agent == agent && block.phase == phase) total += of(block);
+  }
+  return total;
+}
+
+// A run whose first log has other lines.
+struct ChangedRun : Folder {
+  ChangedRun() { write_run(*this, 2); }
+  [[nodiscard]] Result<RunData> load_with(const std::vector<std::string>& lines,
+                                          const std::string& log = kSoloLog) const {
+    write(log, join(lines));
+    return load(path());
+  }
+};
+
+TEST(LoadRun, PartsOfEverySampleAreWhatTheLogsSay) {
+  const Folder folder;
+  write_run(folder, 2);
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  ASSERT_EQ(data->blocks.size(), 8u);
+  const AgentBlock& block = block_of(*data, "router", Phase::kSolo);
+  // 100 due in a second, of which the first 5 % are warm-up.
+  ASSERT_EQ(block.latency.size(), 95u);
+  EXPECT_EQ(block.trimmed, 5u);
+  EXPECT_EQ(block.due_in_window, 100u);
+  EXPECT_EQ(block.completed_in_window, 99u);
+  EXPECT_EQ(block.lost, 0u);
+  EXPECT_EQ(block.latency[0], 10 * kMillisecond);
+  EXPECT_EQ(block.backlog[0], 1 * kMillisecond);
+  EXPECT_EQ(block.gpu_wait[0], 2 * kMillisecond);
+  EXPECT_EQ(block.gpu_time[0], 3 * kMillisecond);
+  EXPECT_EQ(block.backlog_median_first_third_ns, 1e6);
+  EXPECT_EQ(block.backlog_median_last_third_ns, 1e6);
+  EXPECT_EQ(block.neighbours, Neighbours::kParked);
+  EXPECT_EQ(block_of(*data, "router", Phase::kShared).neighbours, std::nullopt);
+  ASSERT_TRUE(block.meta && block.end);
+  EXPECT_EQ(block.end->iterations, 100u);
+}
+
+TEST(LoadRun, HeaderSaysWhatTheFolderSays) {
+  const Folder folder;
+  write_run(folder, 2);
+  folder.write("environment.json",
+               R"({"device":{"driver":"580.105"},"warnings":["clocks differ"],
+                   "inconclusive":["a foreign process was on the card"],"kernel":{}})");
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  const Summary& header = data->header;
+  EXPECT_EQ(header.run_id, folder.path().filename().string());
+  EXPECT_EQ(header.source, "kts.records/v2");
+  EXPECT_EQ(header.started, "2025-11-21T01:53:20Z");
+  EXPECT_NEAR(header.duration_s, 11.0, 0.001);
+  EXPECT_EQ(header.sharing, "time-slicing");
+  EXPECT_EQ(header.device.kind, "cuda");
+  EXPECT_EQ(header.device.name, "NVIDIA H200");
+  EXPECT_EQ(header.device.uuid, "GPU-1");
+  EXPECT_EQ(header.device.driver, "580.105");
+  EXPECT_FALSE(header.within_run_only);
+  ASSERT_EQ(header.agents.size(), 2u);
+  EXPECT_EQ(header.agents[0].name, "router");
+  EXPECT_EQ(header.agents[0].workload, "fft 4096");
+  EXPECT_TRUE(mentions(header.warnings, "clocks differ"));
+  EXPECT_EQ(header.inconclusive, std::vector<std::string>{"a foreign process was on the card"});
+  EXPECT_EQ(header.malformed_lines, 0u);
+}
+
+TEST(LoadRun, ScenarioNamesAgentsAndObjectives) {
+  const Folder folder;
+  write_run(folder);
+  folder.write("scenario.yaml", R"(schema: kts.scenario/1
+name: tiny
+sharing: time-slicing
+agents:
+  - name: thinker
+    workload: {kind: gemm, size: 4096}
+    arrival: {process: saturate}
+  - name: router
+    workload: {kind: fft, size: 4096}
+    arrival: {process: poisson, rate: 200}
+    slo: {quantile: 0.99, latency: 5ms}
+)");
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(data->header.scenario, "tiny");
+  ASSERT_EQ(data->header.agents.size(), 2u);
+  EXPECT_EQ(data->header.agents[0].name, "thinker");
+  EXPECT_EQ(data->header.agents[1].slo_latency_ms, 5.0);
+  EXPECT_EQ(data->header.agents[1].slo_quantile, 0.99);
+}
+
+TEST(LoadRun, AgentThatTheScenarioDoesNotHaveIsBadInput) {
+  const Folder folder;
+  write_run(folder);
+  folder.write("scenario.yaml", R"(schema: kts.scenario/1
+name: tiny
+agents:
+  - name: router
+    workload: {kind: fft, size: 4096}
+    arrival: {process: saturate}
+)");
+  expect_error(load(folder.path()), folder.file("blocks/01-solo-thinker/block.json"),
+               "scenario.yaml has no agent 'thinker'");
+}
+
+TEST(LoadRun, OneBlockOfAPhaseIsSplitIntoSegmentsThatAddUp) {
+  const Folder folder;
+  write_run(folder);
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_TRUE(data->header.within_run_only);
+  EXPECT_EQ(data->blocks.size(), 4u * kSegments);
+  const auto total = [&](const std::function<std::uint64_t(const AgentBlock&)>& of) {
+    return sum(*data, "router", Phase::kShared, of);
+  };
+  EXPECT_EQ(total([](const auto& b) { return b.latency.size(); }), 95u);
+  EXPECT_EQ(total([](const auto& b) { return b.trimmed; }), 5u);
+  EXPECT_EQ(total([](const auto& b) { return b.due_in_window; }), 100u);
+  EXPECT_EQ(total([](const auto& b) { return b.completed_in_window; }), 99u);
+  EXPECT_EQ(total([](const auto& b) {
+              return static_cast<std::uint64_t>(b.window_stop_ns - b.window_start_ns);
+            }),
+            1'000'000'000u);
+  for (const AgentBlock& block : data->blocks) {
+    EXPECT_GE(block.latency.size(), 4u);
+    EXPECT_LE(block.latency.size(), 6u);
+  }
+}
+
+TEST(LoadRun, EqualAgentsShareABaseline) {
+  const Folder folder;
+  write_run(folder, 2);
+  const V2Log twin{
+      .agent = "twin", .block = 2, .phase = "shared", .start_ns = kEpoch + 4000 * kMillisecond};
+  folder.write("blocks/02-shared/twin.log", join(twin.lines()));
+  folder.write("blocks/02-shared/block.json",
+               block_json("shared", {"router", "thinker", "twin"}, twin.start_ns,
+                          twin.start_ns + 1000 * kMillisecond));
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(data->baseline.at("twin"), "router");
+  EXPECT_EQ(data->baseline.at("router"), "router");
+  EXPECT_EQ(data->baseline.at("thinker"), "thinker");
+}
+
+TEST(LoadRun, EmptyDeviceFieldsAreUnavailableNotZero) {
+  const ChangedRun run;
+  const V2Log log;
+  std::vector<std::string> lines = log.lines();
+  for (int k = 0; k < log.n; ++k) {
+    record::Iteration i = log.iteration(k);
+    i.gpu_start_ns = i.gpu_end_ns = record::kUnavailable;
+    lines[static_cast<std::size_t>(k) + 1] = log.record_line(i);
+  }
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  const AgentBlock& block = block_of(*data, "router", Phase::kSolo);
+  EXPECT_EQ(block.gpu_time[3], record::kUnavailable);
+  EXPECT_EQ(block.gpu_wait[3], record::kUnavailable);
+  EXPECT_EQ(block.latency[3], 10 * kMillisecond);
+}
+
+TEST(LoadRun, MalformedLinesAreCountedAndNamed) {
+  const ChangedRun run;
+  std::vector<std::string> lines = V2Log{}.lines();
+  lines[10] = "KTS_APP,v2,router,9,17636\n";
+  lines[20] = "KTS_APP,v2,router,19,17x,1,1,1,1\n";
+  lines[30] = "KTS_APP,v2,router,29,nan,1,1,1,1\n";
+  lines[40] = "KTS_WHAT\n";
+  lines.insert(lines.begin() + 50, "cuFFT says hello\n");
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(data->header.malformed_lines, 4u);
+  EXPECT_EQ(data->header.foreign_lines, 1u);
+  EXPECT_TRUE(mentions(data->header.warnings,
+                       "4 malformed lines left out: blocks/00-solo-router/router.log:11 (cut "
+                       "short), blocks/00-solo-router/router.log:21 (a field that is not a whole "
+                       "number)"));
+  EXPECT_TRUE(mentions(data->header.warnings, "router: 4 of 400 records lost (1 %)"));
+  EXPECT_EQ(block_of(*data, "router", Phase::kSolo).lost, 4u);
+}
+
+TEST(LoadRun, LostRecordsAreHolesAndAMissingTail) {
+  const ChangedRun run;
+  std::vector<std::string> lines = V2Log{}.lines();
+  lines.erase(lines.begin() + 100);
+  lines.erase(lines.begin() + 50);
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(block_of(*data, "router", Phase::kSolo).lost, 2u);
+  EXPECT_TRUE(mentions(data->header.warnings, "router: 2 of 400 records lost"));
+}
+
+TEST(LoadRun, IdenticalDuplicatesAreDroppedAndCounted) {
+  const ChangedRun run;
+  std::vector<std::string> lines = V2Log{}.lines();
+  lines.insert(lines.begin() + 60, lines[40]);
+  lines.insert(lines.begin() + 60, lines[0]);
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(data->header.duplicate_records, 2u);
+  EXPECT_EQ(block_of(*data, "router", Phase::kSolo).latency.size(), 95u);
+  EXPECT_EQ(block_of(*data, "router", Phase::kSolo).lost, 0u);
+  EXPECT_TRUE(mentions(data->header.warnings, "2 duplicate records"));
+}
+
+TEST(LoadRun, DifferingDuplicatesAreBadInput) {
+  const ChangedRun run;
+  const V2Log log;
+  std::vector<std::string> lines = log.lines();
+  record::Iteration changed = log.iteration(40);
+  ++changed.done_ns;
+  lines.insert(lines.begin() + 60, log.record_line(changed));
+  expect_error(run.load_with(lines), run.file(kSoloLog) + ":61",
+               "seq 40 stands here and in line 42, with different instants");
+}
+
+TEST(LoadRun, RecordsOutOfOrderAreSorted) {
+  const ChangedRun run;
+  const auto straight = run.load_with(V2Log{}.lines());
+  std::vector<std::string> lines = V2Log{}.lines();
+  std::reverse(lines.begin() + 1, lines.end() - 1);
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(straight && data) << to_line(data.error());
+  const AgentBlock& a = block_of(*straight, "router", Phase::kSolo);
+  const AgentBlock& b = block_of(*data, "router", Phase::kSolo);
+  EXPECT_EQ(a.latency.size(), b.latency.size());
+  EXPECT_EQ(a.trimmed, b.trimmed);
+  EXPECT_EQ(data->header.duplicate_records, 0u);
+}
+
+TEST(LoadRun, ClockThatRunsBackwardsIsBadInput) {
+  const V2Log log;
+  const auto with = [&](const std::function<void(record::Iteration&)>& change) {
+    std::vector<std::string> lines = log.lines();
+    record::Iteration i = log.iteration(40);
+    change(i);
+    lines[41] = log.record_line(i);
+    return lines;
+  };
+  const ChangedRun run;
+  expect_error(run.load_with(with([](auto& i) { i.done_ns = i.submit_ns - 1; })),
+               run.file(kSoloLog) + ":42",
+               "the clock runs backwards: done comes before submit at seq 40");
+  expect_error(run.load_with(with([](auto& i) { i.submit_ns = i.due_ns - 1; })),
+               run.file(kSoloLog) + ":42", "submit comes before due at seq 40");
+  expect_error(run.load_with(with([](auto& i) { i.due_ns -= 20 * kMillisecond; })),
+               run.file(kSoloLog) + ":42", "due comes before the previous due at seq 40");
+}
+
+TEST(LoadRun, DeviceInstantsOutOfOrderWithinTheBoundPass) {
+  const ChangedRun run;
+  const V2Log log;
+  std::vector<std::string> lines = log.lines();
+  record::Iteration i = log.iteration(40);
+  i.gpu_start_ns = i.submit_ns - 2000;
+  lines[41] = log.record_line(i);
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(block_of(*data, "router", Phase::kSolo).gpu_wait[35], -2000);
+  for (const auto& warning : data->header.warnings) {
+    EXPECT_EQ(warning.find("bound"), std::string::npos) << warning;
+  }
+}
+
+TEST(LoadRun, DeviceInstantsOutOfOrderBeyondTheBoundAreCountedNeverClamped) {
+  const ChangedRun run;
+  const V2Log log;
+  std::vector<std::string> lines = log.lines();
+  record::Iteration i = log.iteration(40);
+  i.gpu_start_ns = i.submit_ns - 2001;
+  lines[41] = log.record_line(i);
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(block_of(*data, "router", Phase::kSolo).gpu_wait[35], -2001);
+  EXPECT_TRUE(mentions(data->header.warnings,
+                       "router: 1 of 400 iterations have device instants out of order"));
+}
+
+TEST(LoadRun, EndThatCountsFewerThanTheLogHoldsIsBadInput) {
+  const ChangedRun run;
+  const V2Log log;
+  std::vector<std::string> lines = log.lines();
+  record::BlockEnd end = log.end();
+  end.iterations = end.emitted = 99;
+  lines.back() = record::to_line(end);
+  expect_error(run.load_with(lines), run.file(kSoloLog),
+               "END counts 99 iterations and 99 records, the log holds 100 records up to seq 99");
+}
+
+TEST(LoadRun, SeqBeyondEndsCountIsBadInput) {
+  const ChangedRun run;
+  const V2Log log;
+  std::vector<std::string> lines = log.lines();
+  record::Iteration i = log.iteration(99);
+  i.seq = std::numeric_limits<std::int64_t>::max();
+  lines[100] = log.record_line(i);
+  expect_error(run.load_with(lines), run.file(kSoloLog), "END counts 100 iterations");
+}
+
+TEST(LoadRun, LogWithoutEndIsKeptAndWarnedOf) {
+  const ChangedRun run;
+  std::vector<std::string> lines = V2Log{}.lines();
+  lines.pop_back();
+  lines.back() = lines.back().substr(0, lines.back().size() - 3);
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(block_of(*data, "router", Phase::kSolo).latency.size(), 94u);
+  EXPECT_TRUE(mentions(data->header.warnings, "router.log has no END line"));
+  EXPECT_TRUE(mentions(data->header.warnings, "router.log:101 (cut short)"));
+}
+
+TEST(LoadRun, MalformedMetaIsCountedNamedAndLeftOut) {
+  const ChangedRun run;
+  std::vector<std::string> lines = V2Log{}.lines();
+  lines[0] = "KTS_META,v2,{\"agent\":3}\n";
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(data->header.malformed_lines, 1u);
+  EXPECT_TRUE(mentions(data->header.warnings, "router.log:1 (META has a 'agent' of the wrong"));
+  EXPECT_TRUE(mentions(data->header.warnings, "router.log has no META line"));
+}
+
+TEST(LoadRun, SecondMetaThatDiffersIsBadInput) {
+  const ChangedRun run;
+  const V2Log log;
+  std::vector<std::string> lines = log.lines();
+  record::BlockMeta other = log.meta();
+  other.block = 7;
+  lines.insert(lines.begin() + 5, record::to_line(other));
+  expect_error(run.load_with(lines), run.file(kSoloLog) + ":6", "a second META that differs");
+}
+
+TEST(LoadRun, LinesOfAnotherAgentAreBadInput) {
+  const ChangedRun run;
+  std::vector<std::string> lines = V2Log{}.lines();
+  lines[10] = V2Log{.agent = "thinker"}.record_line(9);
+  expect_error(run.load_with(lines), run.file(kSoloLog) + ":11",
+               "a record of agent 'thinker' in the log of 'router'");
+  lines = V2Log{}.lines();
+  lines[0] = record::to_line(V2Log{.agent = "thinker"}.meta());
+  expect_error(run.load_with(lines), run.file(kSoloLog) + ":1", "META of agent 'thinker'");
+}
+
+TEST(LoadRun, MixedVersionsAreBadInput) {
+  const ChangedRun run;
+  std::vector<std::string> lines = V2Log{}.lines();
+  lines[10] = "KTS_APP,v1,FFT,9,1,2,3.5,solo\n";
+  expect_error(run.load_with(lines), run.file(kSoloLog) + ":11",
+               "a v1 record among the v2 records");
+}
+
+TEST(LoadRun, EmptyLogIsBadInput) {
+  const ChangedRun run;
+  expect_error(run.load_with({}), run.file(kSoloLog), "holds no records");
+  expect_error(run.load_with({"Loading cuFFT\n"}), run.file(kSoloLog), "holds no records");
+}
+
+TEST(LoadRun, MissingLogIsBadInput) {
+  const Folder folder;
+  write_run(folder);
+  std::filesystem::remove(folder.path() / kSoloLog);
+  expect_error(load(folder.path()), folder.file(kSoloLog), "cannot read the log");
+}
+
+TEST(LoadRun, FirstBadLogIsNamedWhicheverThreadMetIt) {
+  const Folder folder;
+  write_run(folder, 2);
+  folder.write(kSoloLog, "");
+  folder.write(kSharedLog, "");
+  expect_error(load(folder.path()), folder.file(kSoloLog), "holds no records");
+}
+
+TEST(LoadRun, RunWithoutABlockIsBadInput) {
+  const Folder folder;
+  folder.write("blocks/readme", "");
+  expect_error(load(folder.path()), folder.file("blocks"), "holds no finished block");
+}
+
+TEST(LoadRun, UnfinishedBlockIsLeftOutWithAWarning) {
+  const Folder folder;
+  write_run(folder, 2);
+  std::filesystem::remove(folder.path() / "blocks/05-shared/block.json");
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_TRUE(mentions(data->header.warnings, "blocks/05-shared left out"));
+  EXPECT_EQ(sum(*data, "router", Phase::kShared, [](const auto& b) { return b.latency.size(); }),
+            95u);
+}
+
+TEST(LoadRun, DamagedBlockJsonNamesTheField) {
+  const Folder folder;
+  write_run(folder);
+  const std::string path = "blocks/00-solo-router/block.json";
+  const auto with = [&](const std::string& text) {
+    folder.write(path, text);
+    return load(folder.path());
+  };
+  expect_error(with("{"), folder.file(path), "is not a JSON object");
+  expect_error(with("{}"), folder.file(path), "'phase' is neither");
+  expect_error(with(block_json("solo", {}, 1, 2)), folder.file(path), "'active' names no agent");
+  expect_error(with(block_json("solo", {"router", "router"}, 1, 2)), folder.file(path),
+               "'active' names an agent twice");
+  expect_error(with(R"({"phase":"solo","active":["router"],"window_start_ns":-1})"),
+               folder.file(path), "'window_start_ns' is not an instant");
+  expect_error(with(block_json("solo", {"router"}, 2, 2)), folder.file(path),
+               "'window_stop_ns' does not come after");
+}
+
+TEST(LoadRun, TwoBlocksOfOneNumberAreBadInput) {
+  const Folder folder;
+  write_run(folder);
+  std::filesystem::copy(folder.path() / "blocks/00-solo-router", folder.path() / "blocks/0-copy");
+  expect_error(load(folder.path()), folder.file("blocks/00-solo-router"),
+               "has the number of blocks/0-copy");
+}
+
+TEST(LoadRun, PhaseThatMetaContradictsIsBadInput) {
+  const ChangedRun run;
+  expect_error(run.load_with(V2Log{.phase = "shared"}.lines()), run.file(kSoloLog),
+               "META says phase 'shared', block.json says 'solo'");
+}
+
+struct NotShared : ::testing::Test {
+  Folder folder;
+  const std::int64_t start = kEpoch + 4000 * kMillisecond;
+  void SetUp() override { write_run(folder, 2); }
+  void shared_log(const V2Log& log) {
+    folder.write("blocks/02-shared/" + log.agent + ".log", join(log.lines()));
+  }
+  void expect_left_out(const std::string& why) {
+    const auto data = load(folder.path());
+    ASSERT_TRUE(data) << to_line(data.error());
+    ASSERT_EQ(data->header.inconclusive.size(), 1u)
+        << ::testing::PrintToString(data->header.inconclusive);
+    EXPECT_EQ(data->header.inconclusive[0], "blocks/02-shared was not shared: " + why);
+    EXPECT_EQ(exit_code(data->header), 5);
+    for (const AgentBlock& block : data->blocks) EXPECT_NE(block.block, 2);
+  }
+};
+
+TEST_F(NotShared, WindowsThatDoNotOverlap) {
+  folder.write("blocks/02-shared/block.json",
+               block_json("shared", {"router", "thinker"}, start, start - 5));
+  expect_left_out("its agents never ran at the same time");
+}
+
+TEST_F(NotShared, RecordsThatDoNotOverlap) {
+  V2Log late{
+      .agent = "router", .block = 2, .phase = "shared", .start_ns = start + 5000 * kMillisecond};
+  std::vector<std::string> lines = late.lines();
+  lines.pop_back();
+  folder.write(kSharedLog, join(lines));
+  expect_left_out("its agents never ran at the same time");
+}
+
+TEST_F(NotShared, AgentThatDidNotRunForAllOfTheWindow) {
+  shared_log(
+      {.agent = "router", .block = 2, .phase = "shared", .start_ns = start + 500 * kMillisecond});
+  expect_left_out("router did not run for all of its window");
+}
+
+TEST_F(NotShared, DifferentDevices) {
+  V2Log other{.agent = "thinker", .block = 2, .phase = "shared", .start_ns = start};
+  other.device_uuid = "GPU-2";
+  other.workload = "gemm";
+  shared_log(other);
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_TRUE(mentions(data->header.inconclusive,
+                       "blocks/02-shared was not shared: its agents ran on different devices "
+                       "(GPU-1, GPU-2)"));
+  EXPECT_TRUE(mentions(data->header.inconclusive, "thinker ran on 2 different devices"));
+  EXPECT_EQ(exit_code(data->header), 5);
+}
+
+TEST_F(NotShared, ForeignProcessOnTheDevice) {
+  folder.write("blocks/02-shared/block.json",
+               block_json("shared", {"router", "thinker"}, start, start + 1000 * kMillisecond,
+                          R"(,"foreign":[{"pid":7,"name":"python"}])"));
+  expect_left_out("a foreign process was on the device");
+}
+
+TEST_F(NotShared, OneAgentOnly) {
+  folder.write("blocks/02-shared/block.json",
+               block_json("shared", {"router"}, start, start + 1000 * kMillisecond));
+  expect_left_out("only one agent was active");
+}
+
+TEST_F(NotShared, DeviceThreadsThatUsedMoreThanOneCore) {
+  const auto write_with_cpu = [&](std::int64_t device_cpu_ns) {
+    for (const auto* agent : {"router", "thinker"}) {
+      const V2Log log{.agent = agent, .block = 2, .phase = "shared", .start_ns = start};
+      std::vector<std::string> lines = log.lines();
+      record::BlockEnd end = log.end();
+      end.device_cpu_ns = device_cpu_ns;
+      lines.back() = record::to_line(end);
+      folder.write(std::string("blocks/02-shared/") + agent + ".log", join(lines));
+    }
+  };
+  write_with_cpu(520 * kMillisecond);
+  const auto fine = load(folder.path());
+  ASSERT_TRUE(fine) << to_line(fine.error());
+  EXPECT_TRUE(fine->header.inconclusive.empty());
+  write_with_cpu(530 * kMillisecond);
+  expect_left_out("the device threads used 1.06 cores, so they did not share one");
+}
+
+TEST(Load, FolderThatIsNotThereIsBadInput) {
+  expect_error(load("/no/such/run"), "/no/such/run", "there is no such folder");
+}
+
+TEST(Load, FileInTheFoldersPlaceIsBadInput) {
+  const Folder folder;
+  folder.write("run", "");
+  expect_error(load(folder.path() / "run"), folder.file("run"), "is not a folder");
+}
+
+TEST(Load, FlagsOfV1LogsAreRefusedForARun) {
+  const Folder folder;
+  write_run(folder);
+  expect_error(load(folder.path(), {.phases = {"x.log=solo"}, .agents = {}}),
+               folder.path().string(), "says phases and agents by itself");
+}
+
+TEST(Load, SameFolderGivesTheSameWarningsAgain) {
+  const ChangedRun run;
+  std::vector<std::string> lines = V2Log{}.lines();
+  lines[10] = "KTS_APP,v2,router\n";
+  run.write("blocks/01-solo-thinker/thinker.log",
+            join(V2Log{.agent = "thinker", .workload = "gemm"}.lines()) + "KTS_WHAT\n");
+  const auto first = run.load_with(lines);
+  ASSERT_TRUE(first) << to_line(first.error());
+  EXPECT_EQ(first->header.malformed_lines, 2u);
+  for (int k = 0; k < 20; ++k) {
+    const auto again = load(run.path());
+    ASSERT_TRUE(again);
+    EXPECT_EQ(first->header.warnings, again->header.warnings);
+  }
+}
+
+}  // namespace
+}  // namespace kts::analysis

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/base/error.hpp"
+
+#include <fmt/format.h>
+
+#include <system_error>
+
+namespace kts {
+
+std::string to_line(const Error& error) {
+  std::string line;
+  if (!error.where.empty()) line += error.where + ": ";
+  line += error.message;
+  if (!error.hint.empty()) line += "; " + error.hint;
+  for (char& c : line) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  return line;
+}
+
+std::string with_errno(std::string_view text, int error_number) {
+  return fmt::format("{} ({})", text, std::generic_category().message(error_number));
+}
+
+}  // namespace kts

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/base/units.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace kts {
+namespace {
+
+struct DurationUnit {
+  std::string_view name;
+  std::int64_t ns;
+};
+constexpr std::array kDurationUnits{
+    DurationUnit{"ns", 1},
+    DurationUnit{"us", 1'000},
+    DurationUnit{"ms", 1'000'000},
+    DurationUnit{"s", 1'000'000'000},
+    DurationUnit{"min", 60'000'000'000},
+    DurationUnit{"h", 3'600'000'000'000},
+};
+
+}  // namespace
+
+Result<double> parse_double(std::string_view text) {
+  double value = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) {
+    return bad_input(fmt::format("'{}' is not a number", text));
+  }
+  return value;
+}
+
+Result<std::int64_t> parse_int64(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc{} || end != text.data() + text.size()) {
+    return bad_input(fmt::format("'{}' is not a whole number", text));
+  }
+  return value;
+}
+
+Result<Nanoseconds> parse_duration(std::string_view text) {
+  if (text == "0") return Nanoseconds(0);
+  const auto refuse = [&] {
+    return bad_input(fmt::format("'{}' is not a duration", text),
+                     "write a number and a unit: ns, us, ms, s, min or h, as in 400ms");
+  };
+  const auto unit_at = text.find_first_not_of("0123456789.+-eE");
+  if (unit_at == std::string_view::npos || unit_at == 0) return refuse();
+  const auto number = parse_double(text.substr(0, unit_at));
+  if (!number) return refuse();
+  const auto unit = std::find_if(kDurationUnits.begin(), kDurationUnits.end(),
+                                 [&](const auto& u) { return u.name == text.substr(unit_at); });
+  if (unit == kDurationUnits.end()) return refuse();
+  const double ns = *number * static_cast<double>(unit->ns);
+  if (std::abs(ns) >= 9.2e18) return refuse();
+  return Nanoseconds(std::llround(ns));
+}
+
+std::string format_duration(Nanoseconds value) {
+  const std::int64_t ns = value.count();
+  if (ns == 0) return "0s";
+  for (const auto& unit : {kDurationUnits[3], kDurationUnits[2], kDurationUnits[1]}) {
+    if (ns % unit.ns == 0) return fmt::format("{}{}", ns / unit.ns, unit.name);
+  }
+  return fmt::format("{}ns", ns);
+}
+
+std::string format_bytes(std::uint64_t bytes) {
+  constexpr std::array<std::string_view, 5> kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < kUnits.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace kts

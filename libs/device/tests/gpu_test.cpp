@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/device/gpu.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kts/base/files.hpp"
+
+namespace kts::device {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::string kRecording = KTS_SOURCE_DIR "/libs/device/tests/data/two_gpus.json";
+
+TEST(Recording, AnswersWhatWasRecorded) {
+  const auto source = open_recording(kRecording);
+  ASSERT_TRUE(source) << to_line(source.error());
+  EXPECT_EQ((*source)->driver().value().cuda, "13.0");
+  const std::vector<Gpu> gpus = (*source)->gpus().value();
+  ASSERT_EQ(gpus.size(), 2U);
+  EXPECT_EQ(gpus[0].mig_enabled, false);
+  EXPECT_EQ(gpus[1].mig_enabled, std::nullopt);
+  EXPECT_EQ((*source)->compute_processes(1).value().at(0).name, "trainer");
+}
+
+TEST(Recording, SamplesComeInTurnAndTheLastOneStays) {
+  const auto source = open_recording(kRecording).value();
+  EXPECT_EQ(source->sample(0).value().sm_clock_mhz, 1980U);
+  EXPECT_EQ(source->sample(0).value().sm_clock_mhz, 1755U);
+  EXPECT_EQ(source->sample(0).value().sm_clock_mhz, 1755U);
+  EXPECT_EQ(source->sample(1).value().power_watts, std::nullopt);
+}
+
+TEST(Recording, IsWrittenAsItIsRead) {
+  const auto folder = TemporaryDirectory::create().value();
+  const std::string text = to_recording(*open_recording(kRecording).value(), 2).value();
+  ASSERT_TRUE(write_file(folder.path() / "again.json", text));
+  EXPECT_EQ(to_recording(*open_recording(folder.path() / "again.json").value(), 2).value(), text);
+}
+
+TEST(Recording, UnknownGpuIsAnEnvironmentError) {
+  const auto source = open_recording(kRecording).value();
+  EXPECT_EQ(source->sample(2).error().code, ErrorCode::kEnvironment);
+}
+
+TEST(Recording, WhatIsNoRecordingIsRefused) {
+  const auto folder = TemporaryDirectory::create().value();
+  const auto path = folder.path() / "r.json";
+  for (const char* text : {"", "[]", "{}", R"({"schema": "x"})", R"({"schema": "kts.gpus/1"})",
+                           R"({"schema": "kts.gpus/1", "driver": 3, "cuda": "", "gpus": []})"}) {
+    ASSERT_TRUE(write_file(path, text));
+    const auto source = open_recording(path);
+    ASSERT_FALSE(source) << text;
+    EXPECT_EQ(source.error().code, ErrorCode::kBadInput);
+    EXPECT_THAT(to_line(source.error()), HasSubstr("not a recording of GPUs"));
+  }
+}
+
+TEST(ThrottleNames, IdleAndSetClocksAreNoThrottling) {
+  EXPECT_THAT(throttle_names(0x1 | 0x2 | 0x10 | 0x100), IsEmpty());
+  EXPECT_THAT(throttle_names(0x4 | 0x40), ElementsAre("power cap", "hardware thermal"));
+}
+
+}  // namespace
+}  // namespace kts::device

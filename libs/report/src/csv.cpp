@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "format.hpp"
+#include "kts/report/report.hpp"
+
+namespace kts::report {
+namespace {
+
+using analysis::Estimate;
+
+std::string exact(const std::optional<double>& value) {
+  return value && std::isfinite(*value) ? fmt::format("{}", *value) : std::string();
+}
+
+struct Row {
+  std::string agent, phase, neighbours, measure, statistic, unit, n, blocks, trimmed, lost, verdict;
+};
+
+void append(std::string& out, const Row& row, const Estimate& e) {
+  out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", escape_csv(row.agent),
+                     row.phase, row.neighbours, row.measure, row.statistic, row.unit,
+                     exact(e.value), exact(e.ci_low), exact(e.ci_high), row.n, row.blocks,
+                     row.trimmed, row.lost, row.verdict);
+}
+
+void append_result(std::string& out, const analysis::MeasureResult& r) {
+  Row row;
+  row.agent = r.agent;
+  row.phase = name(r.phase);
+  row.neighbours = r.neighbours ? name(*r.neighbours) : "";
+  row.measure = record::info(r.measure).name;
+  row.n = fmt::format("{}", r.n);
+  row.blocks = fmt::format("{}", r.blocks);
+  row.trimmed = fmt::format("{}", r.trimmed);
+  row.lost = fmt::format("{}", r.lost);
+  const auto add = [&](std::string_view statistic, std::string_view unit, const Estimate& e) {
+    row.statistic = statistic;
+    row.unit = unit;
+    append(out, row, e);
+  };
+  const auto plain = [](const std::optional<double>& value) { return Estimate{value, {}, {}}; };
+  add("mean", "ms", plain(r.mean));
+  add("p50", "ms", r.p50);
+  add("p95", "ms", r.p95);
+  add("p99", "ms", r.p99);
+  add("p99.9", "ms", r.p999);
+  add("max", "ms", plain(r.max));
+  add("jitter", "ratio", plain(r.jitter));
+  add("rate_proxy", "1/s", plain(r.rate_proxy_per_s));
+  if (r.measure == analysis::Measure::kLatency) {
+    add("rate_achieved", "1/s", plain(r.rate_achieved_per_s));
+  }
+}
+
+void append_degradation(std::string& out, const analysis::Degradation& d) {
+  Row row;
+  row.agent = d.agent;
+  row.phase = "shared/solo";
+  row.neighbours = d.baseline ? name(*d.baseline) : "";
+  row.measure = record::info(d.measure).name;
+  row.statistic = "df_" + quantile_name(d.quantile);
+  row.unit = "ratio";
+  if (d.measure == analysis::Measure::kLatency && d.quantile == 0.99) row.verdict = name(d.verdict);
+  append(out, row, d.ratio);
+}
+
+void append_attribution(std::string& out, const analysis::Attribution& a) {
+  Row row;
+  row.agent = a.agent;
+  row.phase = "shared-solo";
+  row.statistic = "growth_" + a.at;
+  row.unit = "ms";
+  row.measure = "latency";
+  append(out, row, {a.latency_growth_ms, {}, {}});
+  for (const auto& part : a.parts) {
+    row.measure = record::info(part.part).name;
+    append(out, row, {part.growth_ms, {}, {}});
+  }
+  row.measure = "residue";
+  append(out, row, {a.residue_ms, {}, {}});
+}
+
+}  // namespace
+
+std::string summary_csv(const Summary& summary) {
+  std::string out =
+      "agent,phase,neighbours,measure,statistic,unit,value,ci_low,ci_high,n,blocks,trimmed,lost,"
+      "verdict\n";
+  for (const auto& r : summary.results) append_result(out, r);
+  for (const auto& d : summary.degradation) append_degradation(out, d);
+  for (const auto& a : summary.attribution) append_attribution(out, a);
+  return out;
+}
+
+}  // namespace kts::report

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "format.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "kts/report/report.hpp"
+
+namespace kts::report {
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+
+// Length of the UTF-8 sequence at the front of `text`, 0 when it is broken (RFC 3629).
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return continues(1) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    if (!continues(1) || !continues(2)) return 0;
+    const bool overlong = lead == 0xE0 && byte(1) < 0xA0;
+    const bool surrogate = lead == 0xED && byte(1) > 0x9F;
+    return overlong || surrogate ? 0 : 3;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    if (!continues(1) || !continues(2) || !continues(3)) return 0;
+    const bool overlong = lead == 0xF0 && byte(1) < 0x90;
+    const bool beyond = lead == 0xF4 && byte(1) > 0x8F;
+    return overlong || beyond ? 0 : 4;
+  }
+  return 0;
+}
+
+bool is_control(std::string_view sequence) {
+  const auto lead = static_cast<unsigned char>(sequence[0]);
+  if (sequence.size() == 1) return lead < 0x20 || lead == 0x7F;
+  // C1 controls; a terminal may take U+009B for the start of an escape sequence.
+  return sequence.size() == 2 && lead == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0;
+}
+
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = sequence_length(text);
+    if (length == 0) {
+      out += kReplacement;
+      text.remove_prefix(1);
+      continue;
+    }
+    const auto sequence = text.substr(0, length);
+    if (is_control(sequence)) {
+      out += ' ';
+    } else {
+      out += sequence;
+    }
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
+std::string number(double value, int digits) {
+  constexpr int kMaxDecimals = 4;
+  if (!std::isfinite(value)) return std::string(kAbsent);
+  const double magnitude = std::abs(value);
+  if (magnitude < 0.5 * std::pow(10, -kMaxDecimals)) return "0";
+  int decimals = digits - 1 - static_cast<int>(std::floor(std::log10(magnitude)));
+  // 9.996 rounds up to 10.0, one decimal less than its own magnitude asks for.
+  if (magnitude * std::pow(10, decimals) >= std::pow(10, digits) - 0.5) --decimals;
+  return fmt::format("{}{:.{}f}", value < 0 ? "−" : "", magnitude,
+                     std::clamp(decimals, 0, kMaxDecimals));
+}
+
+std::string number(const std::optional<double>& value) {
+  return value ? number(*value) : std::string(kAbsent);
+}
+
+std::string count(std::uint64_t value) {
+  std::string digits = fmt::format("{}", value);
+  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3) {
+    digits.insert(static_cast<std::size_t>(i), ",");
+  }
+  return digits;
+}
+
+std::string times(double ratio) { return number(ratio) + "×"; }
+
+std::string interval(const analysis::Estimate& estimate) {
+  if (!estimate.ci_low && !estimate.ci_high) return {};
+  const auto bound = [](const std::optional<double>& b) { return b ? number(*b) : "?"; };
+  return bound(estimate.ci_low) + "–" + bound(estimate.ci_high);
+}
+
+std::string percent(double fraction) {
+  const double value = std::round(fraction * 1000) / 10;
+  if (value == 0) return "±0.0 %";
+  const std::string digits = std::abs(value) < 99.95 ? fmt::format("{:.1f}", std::abs(value))
+                                                     : fmt::format("{:.0f}", std::abs(value));
+  return (value < 0 ? "−" : "+") + digits + " %";
+}
+
+std::string quantile_name(double quantile) {
+  std::string digits = fmt::format("{:.6f}", quantile * 100);
+  digits.erase(digits.find_last_not_of('0') + 1);
+  if (digits.back() == '.') digits.pop_back();
+  return "p" + digits;
+}
+
+std::size_t columns(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));
+}
+
+std::string pad_left(std::string_view text, std::size_t width) {
+  const std::size_t used = columns(text);
+  return std::string(width > used ? width - used : 0, ' ').append(text);
+}
+
+std::string pad_right(std::string_view text, std::size_t width) {
+  const std::size_t used = columns(text);
+  return std::string(text).append(width > used ? width - used : 0, ' ');
+}
+
+std::string shorten(std::string_view text, std::size_t width) {
+  const std::size_t used = columns(text);
+  if (used <= width) return std::string(text);
+  const std::size_t head = width / 2;
+  const std::size_t tail = width - head - 1;
+  std::string out;
+  std::size_t index = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (i > 0 && !is_continuation(text[i])) ++index;
+    if (index == head && !is_continuation(text[i])) out += "…";
+    if (index < head || index >= used - tail) out += text[i];
+  }
+  return out;
+}
+
+std::string escape_html(std::string_view text) {
+  std::string out;
+  for (const char c : printable(text)) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+std::string escape_markdown(std::string_view text) {
+  std::string out;
+  for (const char c : printable(text)) {
+    if (c == '<') {
+      out += "&lt;";
+    } else if (c == '&') {
+      out += "&amp;";
+    } else {
+      if (std::string_view("\\`*_[]#|~").find(c) != std::string_view::npos) out += '\\';
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string escape_csv(std::string_view text) {
+  std::string clean = printable(text);
+  if (clean.find_first_of(",\"") == std::string::npos) return clean;
+  std::string out = "\"";
+  for (const char c : clean) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+
+}  // namespace kts::report

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kts/analysis/summary.hpp"
+
+namespace kts::report {
+
+inline constexpr std::string_view kAbsent = "–";  // an unavailable number in text
+
+// Significant digits without an exponent, at most four decimals: "0.0215", "7.61", "1234".
+std::string number(double value, int digits = 3);
+std::string number(const std::optional<double>& value);
+std::string count(std::uint64_t value);  // "12,345"
+std::string times(double ratio);         // "17.2×"
+// "15.9–18.6"; an open side is "?"; empty when neither bound is there.
+std::string interval(const analysis::Estimate& estimate);
+std::string percent(double fraction);  // "+4.1 %", "−0.2 %", with a space that doesn't break
+// "p99" of 0.99, "p99.9" of 0.999.
+std::string quantile_name(double quantile);
+
+// Terminal columns of UTF-8 text, one a code point.
+std::size_t columns(std::string_view text);
+std::string pad_left(std::string_view text, std::size_t width);
+std::string pad_right(std::string_view text, std::size_t width);
+// At most `width` code points; the middle gives way to "…", so that both ends still tell apart.
+std::string shorten(std::string_view text, std::size_t width);
+
+std::string escape_html(std::string_view text);
+std::string escape_markdown(std::string_view text);
+std::string escape_csv(std::string_view text);
+
+}  // namespace kts::report

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "format.hpp"
+#include "kts/report/report.hpp"
+
+namespace kts::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <typename T>
+Json optional(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json text(const std::string& value) { return value.empty() ? Json(nullptr) : Json(value); }
+
+Json estimate(const analysis::Estimate& e) {
+  return {{"value", optional(e.value)},
+          {"ci_low", optional(e.ci_low)},
+          {"ci_high", optional(e.ci_high)}};
+}
+
+Json run(const Summary& s) {
+  return {{"id", s.run_id},
+          {"scenario", text(s.scenario)},
+          {"started", text(s.started)},
+          {"duration_s", s.duration_s},
+          {"sharing", text(s.sharing)},
+          {"device",
+           {{"kind", text(s.device.kind)},
+            {"name", text(s.device.name)},
+            {"uuid", text(s.device.uuid)},
+            {"driver", text(s.device.driver)}}},
+          {"source", s.source},
+          {"within_run_only", s.within_run_only}};
+}
+
+Json agent(const analysis::AgentInfo& a) {
+  Json slo = nullptr;
+  if (a.slo_quantile && a.slo_latency_ms) {
+    slo = {{"quantile", *a.slo_quantile}, {"latency_ms", *a.slo_latency_ms}};
+  }
+  return {{"name", a.name},
+          {"workload", text(a.workload)},
+          {"arrival", text(a.arrival)},
+          {"slo", std::move(slo)},
+          {"baseline", text(a.baseline)}};
+}
+
+Json result(const analysis::MeasureResult& r) {
+  return {{"agent", r.agent},
+          {"phase", name(r.phase)},
+          {"neighbours", r.neighbours ? Json(name(*r.neighbours)) : Json(nullptr)},
+          {"measure", record::info(r.measure).name},
+          {"unit", "ms"},
+          {"n", r.n},
+          {"blocks", r.blocks},
+          {"trimmed", r.trimmed},
+          {"lost", r.lost},
+          {"mean", optional(r.mean)},
+          {"p50", estimate(r.p50)},
+          {"p95", estimate(r.p95)},
+          {"p99", estimate(r.p99)},
+          {"p999", estimate(r.p999)},
+          {"max", optional(r.max)},
+          {"jitter", optional(r.jitter)},
+          {"rate_proxy_per_s", optional(r.rate_proxy_per_s)},
+          {"rate_achieved_per_s", optional(r.rate_achieved_per_s)}};
+}
+
+Json degradation(const analysis::Degradation& d) {
+  const bool judged = d.measure == analysis::Measure::kLatency && d.quantile == 0.99;
+  return {{"agent", d.agent},
+          {"measure", record::info(d.measure).name},
+          {"quantile", quantile_name(d.quantile)},
+          {"value", optional(d.ratio.value)},
+          {"ci_low", optional(d.ratio.ci_low)},
+          {"ci_high", optional(d.ratio.ci_high)},
+          {"baseline", d.baseline ? Json(name(*d.baseline)) : Json(nullptr)},
+          {"verdict", judged ? Json(name(d.verdict)) : Json(nullptr)},
+          {"samples_needed", optional(d.samples_needed)}};
+}
+
+Json change(const analysis::Finding& f) {
+  return {{"agent", f.agent},
+          {"rate_achieved_ratio", optional(f.rate_achieved_ratio)},
+          {"rate_proxy_ratio", optional(f.rate_proxy_ratio)},
+          {"mean_latency_ratio", optional(f.mean_latency_ratio)},
+          {"latency_p99_ratio", optional(f.latency_p99_ratio)},
+          {"gpu_time_p99_ratio", optional(f.gpu_time_p99_ratio)},
+          {"event_time_misses_it", f.event_time_misses_it}};
+}
+
+Json attribution(const analysis::Attribution& a) {
+  Json parts = Json::array();
+  for (const auto& part : a.parts) {
+    parts.push_back({{"part", record::info(part.part).name},
+                     {"solo_ms", optional(part.solo_ms)},
+                     {"shared_ms", optional(part.shared_ms)},
+                     {"growth_ms", optional(part.growth_ms)}});
+  }
+  return {{"agent", a.agent},
+          {"at", a.at},
+          {"solo_n", a.solo_n},
+          {"shared_n", a.shared_n},
+          {"latency_growth_ms", optional(a.latency_growth_ms)},
+          {"parts", std::move(parts)},
+          {"residue_ms", optional(a.residue_ms)}};
+}
+
+Json load(const analysis::Load& l) {
+  return {{"agent", l.agent},
+          {"phase", name(l.phase)},
+          {"offered_per_s", l.offered_per_s},
+          {"completed_per_s", l.completed_per_s},
+          {"overloaded", l.overloaded},
+          {"why", text(l.why)}};
+}
+
+Json slo(const analysis::SloOutcome& s) {
+  return {{"agent", s.agent},         {"quantile", s.quantile},
+          {"target_ms", s.target_ms}, {"shared", estimate(s.shared)},
+          {"missed", s.missed},       {"met", s.met}};
+}
+
+template <typename Range, typename Render>
+Json list(const Range& range, Render render) {
+  Json out = Json::array();
+  for (const auto& item : range) out.push_back(render(item));
+  return out;
+}
+
+}  // namespace
+
+std::string summary_json(const Summary& summary) {
+  const Json document{{"schema", "kts.summary/1"},
+                      {"run", run(summary)},
+                      {"agents", list(summary.agents, agent)},
+                      {"results", list(summary.results, result)},
+                      {"degradation", list(summary.degradation, degradation)},
+                      {"findings", list(summary.findings, change)},
+                      {"attribution", list(summary.attribution, attribution)},
+                      {"loads", list(summary.loads, load)},
+                      {"slos", list(summary.slos, slo)},
+                      {"lines",
+                       {{"malformed", summary.malformed_lines},
+                        {"duplicate", summary.duplicate_records},
+                        {"foreign", summary.foreign_lines}}},
+                      {"headline", finding(summary)},
+                      {"warnings", summary.warnings},
+                      {"inconclusive", summary.inconclusive}};
+  // Log text may hold broken UTF-8, which the strict handler would throw on.
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace kts::report

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "format.hpp"
+#include "kts/report/report.hpp"
+#include "words.hpp"
+
+namespace kts::report {
+namespace {
+
+using analysis::Measure;
+using analysis::MeasureResult;
+using analysis::Phase;
+
+std::string row(const std::vector<std::string>& cells) {
+  std::string out = "|";
+  for (const auto& cell : cells) out += " " + cell + " |";
+  return out + "\n";
+}
+
+// `align` has a letter a column: l for words, r for numbers.
+std::string table_head(const std::vector<std::string>& cells, std::string_view align) {
+  std::string rule = "|";
+  for (const char c : align) rule += c == 'l' ? "---|" : "--:|";
+  return row(cells) + rule + "\n";
+}
+
+std::string quantiles(const MeasureResult* r) {
+  if (r == nullptr) return std::string(kAbsent);
+  return fmt::format("{} / {} / {}", number(r->p50.value), number(r->p95.value),
+                     number(r->p99.value));
+}
+
+std::string with_interval(const analysis::Degradation* df) {
+  if (df == nullptr || !df->ratio.value) return std::string(kAbsent);
+  const std::string bounds = interval(df->ratio);
+  return times(*df->ratio.value) + (bounds.empty() ? "" : " (" + bounds + ")");
+}
+
+std::string solo_beside_shared(const Summary& summary, const std::vector<AgentView>& all) {
+  std::string out =
+      "## Alone beside shared\n\np50 / p95 / p99 in ms; DF with its 95 % interval.\n\n";
+  out += table_head({"agent", "measure", "solo", "shared", "DF of p99", "verdict"}, "llrrrl");
+  for (const auto& view : all) {
+    for (const Measure measure : record::kMeasures) {
+      const auto* solo = find_result(summary, view.info->name, Phase::kSolo, measure);
+      const auto* shared = find_result(summary, view.info->name, Phase::kShared, measure);
+      if (!has_values(solo, shared) && measure != Measure::kLatency) continue;
+      const bool headline = measure == Measure::kLatency;
+      const auto* df = headline                       ? view.df
+                       : measure == Measure::kGpuTime ? view.df_gpu_time
+                                                      : nullptr;
+      out += row({escape_markdown(view.info->name), std::string(record::info(measure).name),
+                  quantiles(solo), quantiles(shared), df == nullptr ? "" : with_interval(df),
+                  headline ? verdict_words(view) : ""});
+    }
+  }
+  return out + "\n";
+}
+
+std::string bullet(const std::string& text) { return "- " + text + "\n"; }
+
+std::string hidden_by_averages(const std::vector<AgentView>& all) {
+  std::string out;
+  for (const auto& view : all) {
+    const std::string averages = averages_sentence(view);
+    if (averages.empty()) continue;
+    const std::string event = event_time_sentence(view);
+    out += bullet("**" + escape_markdown(view.info->name) + "**: " + averages +
+                  (event.empty() ? "" : " " + escape_markdown(event)));
+  }
+  return out.empty() ? out : "## What the averages hide\n\n" + out + "\n";
+}
+
+std::string growth(const Summary& summary) {
+  if (std::none_of(summary.attribution.begin(), summary.attribution.end(),
+                   [](const analysis::Attribution& a) { return has_values(a); })) {
+    return {};
+  }
+  std::string out =
+      "## Where the growth went\n\nShared minus solo, in ms, averaged over the iterations around "
+      "each quantile of latency; `residue` is what the parts don't add up to.\n\n";
+  std::vector<std::string> head{"agent", "at"};
+  for (const Measure part : record::kMeasures) {
+    if (part != Measure::kLatency) head.emplace_back(record::info(part).name);
+  }
+  head.insert(head.end(), {"residue", "latency", "iterations solo, shared"});
+  out += table_head(head, "llrrrrrrr");
+  for (const auto& a : summary.attribution) {
+    if (!has_values(a)) continue;
+    std::vector<std::string> cells{escape_markdown(a.agent), escape_markdown(a.at)};
+    for (const Measure measure : record::kMeasures) {
+      if (measure == Measure::kLatency) continue;
+      std::string cell(kAbsent);
+      for (const auto& part : a.parts) {
+        if (part.part == measure) cell = number(part.growth_ms);
+      }
+      cells.push_back(std::move(cell));
+    }
+    cells.push_back(number(a.residue_ms));
+    cells.push_back(number(a.latency_growth_ms));
+    cells.push_back(count(a.solo_n) + ", " + count(a.shared_n));
+    out += row(cells);
+  }
+  out += "\n";
+  for (const auto& a : summary.attribution) {
+    const std::string sentence = a.at == "p99" ? growth_sentence(a) : "";
+    if (!sentence.empty()) {
+      out += bullet("**" + escape_markdown(a.agent) + "**: " + escape_markdown(sentence));
+    }
+  }
+  return out.back() == '\n' && out[out.size() - 2] == '\n' ? out : out + "\n";
+}
+
+std::string load_table(const Summary& summary) {
+  if (summary.loads.empty()) return {};
+  std::string out = "## Load\n\n";
+  out += table_head({"agent", "phase", "offered /s", "completed /s", "overloaded"}, "llrrl");
+  for (const auto& load : summary.loads) {
+    out += row({escape_markdown(load.agent), std::string(name(load.phase)),
+                number(load.offered_per_s, 4), number(load.completed_per_s, 4),
+                load.overloaded ? "yes: " + escape_markdown(load.why) : "no"});
+  }
+  return out + "\n";
+}
+
+std::string sample_table(const Summary& summary) {
+  std::string out = "## Samples\n\n";
+  out += table_head({"agent", "phase", "samples", "blocks", "trimmed", "lost"}, "llrrrr");
+  for (const auto& r : summary.results) {
+    if (r.measure != Measure::kLatency) continue;
+    std::string phase(name(r.phase));
+    if (r.neighbours) phase += fmt::format(", neighbours {}", name(*r.neighbours));
+    out += row({escape_markdown(r.agent), phase, count(r.n), std::to_string(r.blocks),
+                count(r.trimmed), count(r.lost)});
+  }
+  return out + fmt::format(
+                   "\n{}\n\nLines: {} malformed, {} duplicate records, {} of somebody else's "
+                   "output.\n\n",
+                   method_sentence(summary), count(summary.malformed_lines),
+                   count(summary.duplicate_records), count(summary.foreign_lines));
+}
+
+std::string list(std::string_view title, const std::vector<std::string>& items) {
+  if (items.empty()) return {};
+  std::string out = fmt::format("## {}\n\n", title);
+  for (const auto& item : items) out += bullet(escape_markdown(item));
+  return out + "\n";
+}
+
+}  // namespace
+
+std::string results_markdown(const Summary& summary) {
+  const auto all = views(summary);
+  std::string out =
+      fmt::format("# {}\n\n**{}**\n\n",
+                  escape_markdown(summary.scenario.empty() ? summary.run_id : summary.scenario),
+                  escape_markdown(finding(summary)));
+  for (const auto& [label, value] : run_facts(summary)) {
+    out += bullet(label + ": " + escape_markdown(value));
+  }
+  for (const auto& agent : summary.agents) {
+    std::vector<std::string> said;
+    for (const auto* part : {&agent.workload, &agent.arrival}) {
+      if (!part->empty()) said.push_back(escape_markdown(*part));
+    }
+    if (agent.slo_quantile && agent.slo_latency_ms) {
+      said.push_back(fmt::format("objective: {} of latency at most {} ms",
+                                 quantile_name(*agent.slo_quantile), *agent.slo_latency_ms));
+    }
+    std::string line = "agent **" + escape_markdown(agent.name) + "**";
+    for (const auto& part : said) line += ", " + part;
+    out += bullet(line);
+  }
+  out += "\n";
+  out += list("Why this run can't conclude", summary.inconclusive);
+  out += solo_beside_shared(summary, all);
+  std::vector<std::string> open;
+  for (const auto& view : all) {
+    const std::string sentence = cannot_conclude_sentence(view);
+    if (!sentence.empty()) open.push_back(sentence);
+  }
+  for (const auto& slo : summary.slos) open.push_back(slo_sentence(slo));
+  out += list("Objectives and open questions", open);
+  out += hidden_by_averages(all);
+  out += growth(summary);
+  out += load_table(summary);
+  out += sample_table(summary);
+  out += list("Warnings", summary.warnings);
+  out.pop_back();
+  return out;
+}
+
+}  // namespace kts::report

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/report/plots.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "format.hpp"
+#include "kts/report/report.hpp"
+#include "palette.hpp"
+#include "words.hpp"
+
+namespace kts::report {
+namespace {
+
+using analysis::Ccdf;
+using analysis::Estimate;
+using analysis::Phase;
+
+constexpr int kFontPixels = 14;
+constexpr int kLegendPixels = 46;  // above the panels
+
+std::string gnuplot_string(std::string_view text) {
+  std::string out = "'";
+  for (const char c : printable(text)) {
+    if (c == '\'') out += '\'';
+    out += c;
+  }
+  return out + "'";
+}
+
+std::string_view color_of(Phase phase) { return phase == Phase::kSolo ? kSolo.hex : kShared.hex; }
+
+// Equal panels under a legend, filled row by row.
+struct Grid {
+  int columns;
+  int rows;
+  int panel_width;
+  int panel_height;
+  [[nodiscard]] int width() const { return columns * panel_width; }
+  [[nodiscard]] int height() const { return kLegendPixels + rows * panel_height; }
+  [[nodiscard]] double x(double pixels) const { return pixels / width(); }
+  [[nodiscard]] double y(double pixels) const { return 1 - pixels / height(); }
+};
+
+Grid grid_for(std::size_t panels, int columns, int panel_width, int panel_height) {
+  const int count = static_cast<int>(panels);
+  return {columns, (count + columns - 1) / columns, panel_width, panel_height};
+}
+
+std::string legend_entry(const Grid& grid, double left, Phase phase) {
+  return fmt::format(
+      "set object rectangle from screen {:.5f},{:.5f} to screen {:.5f},{:.5f} fc rgb \"{}\" "
+      "fs solid noborder\n"
+      "set label {} at screen {:.5f},{:.5f} tc rgb \"{}\"\n",
+      grid.x(left), grid.y(30), grid.x(left + 14), grid.y(18), color_of(phase),
+      gnuplot_string(name(phase)), grid.x(left + 21), grid.y(24), kInk.hex);
+}
+
+// Terminal, style and legend. The legend is a plot of its own: labels set for good would be drawn
+// again in each panel.
+std::string prologue(const Grid& grid, std::string_view note) {
+  return fmt::format(
+             "set encoding utf8\n"
+             "set terminal svg noenhanced size {},{} font \"sans-serif,{}\" background \"{}\"\n"
+             "set style fill solid 1 noborder\n"
+             "unset key\nunset border\nunset tics\n"
+             "set multiplot\n"
+             "set margins screen 0, screen 1, screen 0, screen 1\n"
+             "set xrange [0:1]\nset yrange [0:1]\n",
+             grid.width(), grid.height(), kFontPixels, kPaper.hex) +
+         legend_entry(grid, 16, Phase::kSolo) + legend_entry(grid, 84, Phase::kShared) +
+         fmt::format(
+             "set label {} at screen {:.5f},{:.5f} tc rgb \"{}\"\n"
+             "plot 2\n"
+             "unset label\nunset object\n"
+             "set border 3 lc rgb \"{}\"\n"
+             "set tics out scale 0.5 textcolor rgb \"{}\"\n"
+             "set grid lt 1 lw 1 lc rgb \"{}\"\n",
+             gnuplot_string(note), grid.x(172), grid.y(24), kMuted.hex, kMuted.hex, kMuted.hex,
+             kGrid.hex);
+}
+
+std::string place(const Grid& grid, int index, std::string_view title, double bottom_pixels) {
+  const double x = (index % grid.columns) * grid.panel_width;
+  const double y = kLegendPixels + (index / grid.columns) * grid.panel_height;
+  return fmt::format(
+      "unset label\nunset arrow\n"
+      "set margins screen {:.5f}, screen {:.5f}, screen {:.5f}, screen {:.5f}\n"
+      "set title {} textcolor rgb \"{}\" offset 0,-0.4\n",
+      grid.x(x + 66), grid.x(x + grid.panel_width - 20),
+      grid.y(y + grid.panel_height - bottom_pixels), grid.y(y + 32), gnuplot_string(title),
+      kInk.hex);
+}
+
+// --- panels ---
+
+struct Bar {
+  double x = 0;
+  Phase phase = Phase::kSolo;
+  Estimate height;
+};
+
+// Beside its neighbour a long label would not fit.
+std::string bar_label(double value, int digits) {
+  return number(value, std::abs(value) < 0.1 ? 2 : digits);
+}
+
+// A whisker with a cap at each bound; where one is missing, so is its half.
+std::string whisker(double x, const Estimate& height) {
+  if (!height.ci_low && !height.ci_high) return {};
+  const double value = height.value.value_or(0);
+  const bool both = height.ci_low && height.ci_high;
+  const double from = both ? *height.ci_low : value;
+  const double to = height.ci_high ? *height.ci_high : *height.ci_low;
+  return fmt::format(
+      "set arrow from {0},{1} to {0},{2} {3} size screen 0.005,90 fixed front lw 1.5 lc rgb "
+      "\"{4}\"\n",
+      x, from, to, both ? "heads" : "head", kInk.hex);
+}
+
+std::string bar_panel(const std::vector<Bar>& bars, std::string_view tics, int digits) {
+  double top = 0;
+  for (const auto& bar : bars) {
+    top = std::max({top, bar.height.value.value_or(0), bar.height.ci_high.value_or(0)});
+  }
+  std::string out = fmt::format(
+      "set xrange [-0.5:1.5]\nset yrange [0:{}]\nset xtics nomirror ({}) offset 0,0.4\n"
+      "set ytics nomirror\nset boxwidth 0.3\n",
+      top > 0 ? top * 1.2 : 1, tics);
+  std::string plot = "plot 0 lc rgb \"" + std::string(kMuted.hex) + "\"";
+  std::string data;
+  for (const auto& [x, phase, height] : bars) {
+    const double value = height.value.value_or(0);
+    out += fmt::format("set label {} at {},{} center offset 0,0.7 textcolor rgb \"{}\"\n",
+                       gnuplot_string(height.value ? bar_label(value, digits) : "n/a"), x,
+                       std::max(value, height.ci_high.value_or(0)), kInk.hex);
+    if (!height.value) continue;
+    out += whisker(x, height);
+    plot += fmt::format(", '-' using 1:2 with boxes lc rgb \"{}\"", color_of(phase));
+    data += fmt::format("{} {}\ne\n", x, value);
+  }
+  return out + plot + "\n" + data;
+}
+
+std::string describe_bars(const std::vector<Bar>& bars) {
+  std::string out;
+  for (const auto& bar : bars) {
+    out += fmt::format(" {} {}", name(bar.phase), number(bar.height.value));
+    out += &bar == &bars.back() ? ";" : ",";
+  }
+  return out;
+}
+
+// The study's four panels, one pair an agent: latency p50 and p99, and throughput.
+Plot panels(const Summary& summary) {
+  const auto all = views(summary);
+  const bool roomy = all.size() <= 3;
+  const Grid grid = grid_for(2 * all.size(), roomy ? 2 : 4, roomy ? 480 : 310, 250);
+  const std::size_t name_width = roomy ? 36 : 20;
+  Plot plot;
+  plot.name = "panels";
+  plot.title = "Latency and throughput, solo beside shared";
+  plot.script = prologue(grid, "whiskers: 95 % interval of a quantile, where the samples give one");
+  int index = 0;
+  for (const auto& view : all) {
+    const std::string agent = shorten(printable(view.info->name), name_width);
+    const auto estimate = [](const analysis::MeasureResult* r,
+                             Estimate analysis::MeasureResult::*q) {
+      return r == nullptr ? Estimate{} : r->*q;
+    };
+    using analysis::MeasureResult;
+    const std::vector<Bar> latency{
+        {-0.17, Phase::kSolo, estimate(view.solo, &MeasureResult::p50)},
+        {0.17, Phase::kShared, estimate(view.shared, &MeasureResult::p50)},
+        {0.83, Phase::kSolo, estimate(view.solo, &MeasureResult::p99)},
+        {1.17, Phase::kShared, estimate(view.shared, &MeasureResult::p99)}};
+    const std::vector<Bar> rate{{0, Phase::kSolo, {view.rates.solo, {}, {}}},
+                                {1, Phase::kShared, {view.rates.shared, {}, {}}}};
+    plot.script += place(grid, index++, agent + ": latency, ms", 40);
+    plot.script += bar_panel(latency, "'p50' 0, 'p99' 1", 3);
+    plot.script +=
+        place(grid, index++,
+              agent + (view.rates.achieved ? ": completed per s" : ": 1000 / mean ms, per s"), 40);
+    plot.script += bar_panel(rate, "'solo' 0, 'shared' 1", 4);
+    plot.description += fmt::format("{}{}: p50 then p99 latency in ms{} rate per s{}",
+                                    plot.description.empty() ? "" : " ", printable(view.info->name),
+                                    describe_bars(latency), describe_bars(rate));
+  }
+  plot.script += "unset multiplot\n";
+  plot.description.back() = '.';
+  return plot;
+}
+
+// --- ccdf ---
+
+// Round numbers, at least a seventh of the axis apart, since their labels stand side by side.
+std::vector<double> log_ticks(double low, double high) {
+  const double decades = std::log10(high / low);
+  std::vector<double> candidates;
+  if (decades > 0.8) {
+    const std::vector<double> steps = decades > 3     ? std::vector<double>{1}
+                                      : decades > 1.6 ? std::vector<double>{1, 3}
+                                                      : std::vector<double>{1, 2, 5};
+    for (double decade = std::pow(10, std::floor(std::log10(low))); decade <= high; decade *= 10) {
+      for (const double step : steps) candidates.push_back(decade * step);
+    }
+  } else {
+    const double raw = (high - low) / 4;
+    const double unit = std::pow(10, std::floor(std::log10(raw)));
+    const double step = unit * (raw < 2 * unit ? 1 : raw < 5 * unit ? 2 : 5);
+    for (double k = std::ceil(low / step); k * step <= high; ++k) candidates.push_back(k * step);
+  }
+  std::vector<double> ticks;
+  for (const double tick : candidates) {
+    const bool crowded = !ticks.empty() && std::log10(tick / ticks.back()) < decades / 7;
+    if (tick >= low && tick <= high && !crowded) ticks.push_back(tick);
+  }
+  return ticks;
+}
+
+struct Range {
+  double low = 0;
+  double high = 0;
+  void include(double value) {
+    if (!(value > 0) || !std::isfinite(value)) return;
+    low = low > 0 ? std::min(low, value) : value;
+    high = std::max(high, value);
+  }
+};
+
+std::string ccdf_panel(const std::vector<const Ccdf*>& curves, const analysis::AgentInfo& agent) {
+  Range x;
+  Range y;
+  std::string data;
+  std::string plot;
+  for (const Ccdf* curve : curves) {
+    std::string points;
+    for (std::size_t i = 0; i < std::min(curve->latency_ms.size(), curve->share_above.size());
+         ++i) {
+      if (!(curve->latency_ms[i] > 0) || !(curve->share_above[i] > 0)) continue;  // off a log scale
+      x.include(curve->latency_ms[i]);
+      y.include(curve->share_above[i]);
+      points += fmt::format("{} {}\n", curve->latency_ms[i], curve->share_above[i]);
+    }
+    if (points.empty()) continue;
+    plot += fmt::format("{}'-' using 1:2 with steps lw 2 dt {} lc rgb \"{}\"",
+                        plot.empty() ? "plot " : ", ", curve->phase == Phase::kSolo ? 1 : 2,
+                        color_of(curve->phase));
+    data += points + "e\n";
+  }
+  if (plot.empty()) {
+    return "unset logscale\nset xrange [0:1]\nset yrange [0:1]\nunset xtics\nunset ytics\n"
+           "unset xlabel\nset label 'no samples' at graph 0.5,0.5 center textcolor rgb \"" +
+           std::string(kMuted.hex) + "\"\nplot 2\n";
+  }
+  if (agent.slo_latency_ms) x.include(*agent.slo_latency_ms);
+  const double low = x.low / 1.08;
+  const double high = x.high * 1.08;
+  const double floor = std::min(y.low, 0.1) / 1.3;
+  std::string x_tics;
+  for (const double tick : log_ticks(low, high)) {
+    x_tics +=
+        fmt::format("{}'{}' {}", x_tics.empty() ? "" : ", ", fmt::format("{:.4g}", tick), tick);
+  }
+  std::string y_tics = "'100 %%' 1";
+  for (double share = 0.1; share >= floor; share /= 10) {
+    y_tics +=
+        fmt::format(", '{:.{}f} %%' {}", share * 100,
+                    std::max(0, static_cast<int>(std::lround(-std::log10(share))) - 2), share);
+  }
+  std::string out = fmt::format(
+      "set logscale xy\nset xrange [{}:{}]\nset yrange [{}:1]\nset xtics nomirror ({}) "
+      "offset 0,0.4\nset ytics nomirror ({})\n"
+      "set xlabel 'latency, ms' textcolor rgb \"{}\" offset 0,0.8\n",
+      low, high, floor, x_tics, y_tics, kMuted.hex);
+  if (agent.slo_latency_ms) {
+    out += fmt::format(
+        "set arrow from {0}, graph 0 to {0}, graph 1 nohead dt 3 lw 1.5 lc rgb \"{1}\"\n"
+        "set label 'objective' at {0}, graph 0.94 {2} offset {3},0 textcolor rgb \"{1}\"\n",
+        *agent.slo_latency_ms, kInk.hex,
+        *agent.slo_latency_ms > std::sqrt(low * high) ? "right" : "left",
+        *agent.slo_latency_ms > std::sqrt(low * high) ? "-0.6" : "0.6");
+  }
+  return out + plot + "\n" + data;
+}
+
+Plot ccdf(const Summary& summary) {
+  const std::size_t count = summary.agents.size();
+  const int columns = count == 1 ? 1 : count <= 4 ? 2 : 3;
+  const Grid grid = grid_for(count, columns, columns == 1 ? 720 : columns == 2 ? 480 : 400, 310);
+  Plot plot;
+  plot.name = "ccdf";
+  plot.title = "Share of requests slower than a given latency";
+  plot.description =
+      "Complementary cumulative distribution of latency on logarithmic axes, one panel an agent; "
+      "solo is the solid line, shared the dashed one. The further right a line lies, the slower.";
+  plot.script =
+      prologue(grid, "(dashed); share of requests slower than a latency, where 1 % stands at p99");
+  int index = 0;
+  for (const auto& agent : summary.agents) {
+    std::vector<const Ccdf*> curves;
+    for (const auto& curve : summary.ccdfs) {
+      if (curve.agent == agent.name) curves.push_back(&curve);
+    }
+    plot.script += place(grid, index++, shorten(printable(agent.name), 40), 56);
+    plot.script += ccdf_panel(curves, agent);
+  }
+  plot.script += "unset multiplot\n";
+  return plot;
+}
+
+}  // namespace
+
+std::vector<Plot> plan_plots(const Summary& summary) {
+  std::vector<Plot> plots;
+  if (!summary.agents.empty() && !summary.results.empty()) plots.push_back(panels(summary));
+  if (!summary.agents.empty() && !summary.ccdfs.empty()) plots.push_back(ccdf(summary));
+  return plots;
+}
+
+Drawing draw_all(const Summary& summary, const std::string& gnuplot) {
+  Drawing drawing{plan_plots(summary), {}};
+  for (auto& plot : drawing.plots) {
+    auto svg = draw(plot, gnuplot);
+    if (!svg) return {{}, "no plots: " + to_line(svg.error())};
+    plot.svg = *std::move(svg);
+  }
+  return drawing;
+}
+
+}  // namespace kts::report

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "format.hpp"
+#include "kts/report/report.hpp"
+#include "words.hpp"
+
+namespace kts::report {
+namespace {
+
+using analysis::Measure;
+using analysis::Phase;
+
+constexpr std::size_t kLineWidth = 98;
+constexpr std::size_t kNumberWidth = 8;
+constexpr std::size_t kMeasureWidth = 10;
+
+enum class Ink { kPlain, kBold, kDim, kRed, kGreen, kYellow };
+
+class Painter {
+ public:
+  explicit Painter(TerminalStyle style) : color_(style.color) {}
+  [[nodiscard]] std::string operator()(Ink ink, std::string text) const {
+    if (!color_ || ink == Ink::kPlain || text.empty()) return text;
+    return fmt::format("\x1b[{}m{}\x1b[0m", code(ink), text);
+  }
+
+ private:
+  static std::string_view code(Ink ink) {
+    switch (ink) {
+      case Ink::kBold:
+        return "1";
+      case Ink::kDim:
+        return "2";
+      case Ink::kRed:
+        return "1;31";
+      case Ink::kGreen:
+        return "32";
+      case Ink::kYellow:
+        return "33";
+      case Ink::kPlain:
+        break;
+    }
+    return "0";
+  }
+  bool color_;
+};
+
+Ink ink_of(const std::string& verdict) {
+  if (verdict == "hurt" || verdict == "overloaded") return Ink::kRed;
+  if (verdict == "free" || verdict == "helped") return Ink::kGreen;
+  return Ink::kYellow;
+}
+
+std::string quantiles(const analysis::MeasureResult* result) {
+  std::string out;
+  for (const auto* estimate : {result ? &result->p50 : nullptr, result ? &result->p95 : nullptr,
+                               result ? &result->p99 : nullptr}) {
+    out += pad_left(estimate ? number(estimate->value) : std::string(kAbsent), kNumberWidth);
+  }
+  return out;
+}
+
+std::string degradation(const analysis::Degradation* df) {
+  if (df == nullptr || !df->ratio.value) return pad_right(pad_left(kAbsent, 7), 22);
+  return pad_right(pad_left(times(*df->ratio.value), 7) + " " + interval(df->ratio), 22);
+}
+
+std::string wrapped(std::string_view text, std::string_view indent) {
+  std::string out;
+  std::string line;
+  const auto flush = [&] {
+    if (!line.empty()) out += line + "\n";
+    line.clear();
+  };
+  while (!text.empty()) {
+    const auto space = text.find(' ');
+    const auto word = text.substr(0, space);
+    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+    if (!line.empty() && columns(line) + 1 + columns(word) > kLineWidth) flush();
+    line += line.empty() ? (out.empty() ? "" : std::string(indent)) : " ";
+    line += word;
+  }
+  flush();
+  return out;
+}
+
+std::string agent_line(const analysis::AgentInfo& info, const Painter& paint) {
+  std::string description;
+  for (const auto* part : {&info.workload, &info.arrival}) {
+    if (!part->empty()) description += "  " + printable(*part);
+  }
+  return paint(Ink::kBold, printable(info.name)) + paint(Ink::kDim, description) + "\n";
+}
+
+}  // namespace
+
+TerminalStyle terminal_style(int fd) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  const bool plain = (no_color != nullptr && *no_color != '\0') ||
+                     (term != nullptr && std::string_view(term) == "dumb");
+  return {.color = !plain && isatty(fd) == 1};
+}
+
+std::string terminal_table(const Summary& summary, TerminalStyle style) {
+  const Painter paint(style);
+  const auto group = [](std::string_view label) { return pad_left(label, 3 * kNumberWidth); };
+  const auto heads = [] {
+    return pad_left("p50", kNumberWidth) + pad_left("p95", kNumberWidth) +
+           pad_left("p99", kNumberWidth);
+  };
+  const std::string margin(kMeasureWidth, ' ');
+  std::string out =
+      paint(Ink::kDim, margin + group("alone (solo), ms") + "  " + group("shared, ms")) + "\n";
+  out += paint(Ink::kDim, margin + heads() + "  " + heads() + "   " +
+                              pad_right("DF of p99 (95 %)", 21) + "verdict") +
+         "\n";
+
+  const auto all = views(summary);
+  for (const auto& view : all) {
+    const std::string& agent = view.info->name;
+    out += agent_line(*view.info, paint);
+    if (!has_values(view.solo, view.shared)) out += "  no samples\n";
+    for (const Measure measure : {Measure::kLatency, Measure::kGpuTime}) {
+      const auto* solo = find_result(summary, agent, Phase::kSolo, measure);
+      const auto* shared = find_result(summary, agent, Phase::kShared, measure);
+      if (!has_values(solo, shared)) continue;
+      const bool headline = measure == Measure::kLatency;
+      const std::string verdict = headline ? verdict_words(view) : "";
+      out += "  " + pad_right(record::info(measure).name, kMeasureWidth - 2) + quantiles(solo) +
+             "  " + quantiles(shared) + " ";
+      const std::string df = degradation(headline ? view.df : view.df_gpu_time);
+      out += headline ? df + " " + paint(ink_of(verdict), verdict)
+                      : df.substr(0, df.find_last_not_of(' ') + 1);
+      out += "\n";
+    }
+  }
+
+  const std::string said = finding(summary);
+  out += "\n" + paint(Ink::kBold, wrapped(said, ""));
+  for (std::size_t i = 1; i < summary.inconclusive.size(); ++i) {
+    out += wrapped("- " + printable(summary.inconclusive[i]), "  ");
+  }
+  for (const auto& view : all) {
+    const std::string reason = printable(cannot_conclude_sentence(view));
+    if (!reason.empty() && reason != said && view.solo != nullptr)
+      out += wrapped("- " + reason, "  ");
+  }
+  for (const auto& slo : summary.slos) out += wrapped("- " + printable(slo_sentence(slo)), "  ");
+  if (summary.within_run_only) out += wrapped("- " + method_sentence(summary), "  ");
+  return out;
+}
+
+}  // namespace kts::report

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "format.hpp"
+#include "kts/report/report.hpp"
+
+namespace kts::report {
+namespace {
+
+using analysis::Attribution;
+using analysis::Degradation;
+using analysis::Estimate;
+using analysis::Measure;
+using analysis::MeasureResult;
+using analysis::Phase;
+using analysis::SloOutcome;
+using analysis::Verdict;
+
+// A change of the mean rate that a dashboard would hardly show.
+constexpr double kQuietRateChange = 0.05;
+// Event time that shows less than this part of the growth of latency understates it.
+constexpr double kUnderstated = 0.67;
+
+std::string with_interval(const Estimate& ratio) {
+  const std::string bounds = interval(ratio);
+  return bounds.empty() ? times(*ratio.value)
+                        : fmt::format("{}, 95 % interval {}", times(*ratio.value), bounds);
+}
+
+std::string neighbours_of(const Summary& summary, std::string_view agent) {
+  std::vector<std::string_view> others;
+  for (const auto& info : summary.agents) {
+    if (info.name != agent) others.emplace_back(info.name);
+  }
+  if (others.size() == 1) return std::string(others[0]);
+  if (others.size() == 2) return fmt::format("{} and {}", others[0], others[1]);
+  return fmt::format("{} other agents", others.size());
+}
+
+std::string under_mode(const Summary& summary) {
+  return summary.sharing.empty() ? "Beside" : fmt::format("Under {} beside", summary.sharing);
+}
+
+std::string p99_change(const AgentView& view) {
+  return fmt::format("{} ms alone, {} ms shared", number(view.solo->p99.value),
+                     number(view.shared->p99.value));
+}
+
+bool both_phases(const AgentView& view) { return view.solo != nullptr && view.shared != nullptr; }
+
+std::string hurt_sentence(const Summary& summary, const AgentView& view) {
+  std::string sentence = fmt::format(
+      "{} {}, {}'s p99 latency is {} what it is alone (95 % interval {}): {} ms instead of {} ms",
+      under_mode(summary), neighbours_of(summary, view.info->name), view.info->name,
+      times(*view.df->ratio.value), interval(view.df->ratio), number(view.shared->p99.value),
+      number(view.solo->p99.value));
+  if (view.rates.ratio) {
+    sentence += fmt::format(", while its mean rate changes by {}", percent(*view.rates.ratio - 1));
+  }
+  return sentence + ".";
+}
+
+std::string overload_sentence(const AgentView& view) {
+  return fmt::format(
+      "{} was overloaded in its {} blocks ({}/s completed of {}/s offered), so its latency grows "
+      "for as long as one measures and no degradation factor is given.",
+      view.info->name, name(view.overload->phase), number(view.overload->completed_per_s, 4),
+      number(view.overload->offered_per_s, 4));
+}
+
+std::string finding_about(const Summary& summary, const AgentView& view) {
+  if (view.overload != nullptr) return overload_sentence(view);
+  if (view.df == nullptr || !view.df->ratio.value || !both_phases(view)) {
+    return fmt::format("{} has no shared latency to compare with its solo latency.",
+                       view.info->name);
+  }
+  switch (view.df->verdict) {
+    case Verdict::kHurt:
+      return hurt_sentence(summary, view);
+    case Verdict::kFree:
+      return fmt::format("{} {}, {}'s p99 latency is as good as alone ({}).", under_mode(summary),
+                         neighbours_of(summary, view.info->name), view.info->name,
+                         with_interval(view.df->ratio));
+    case Verdict::kHelped:
+      return fmt::format("{} {}, {}'s p99 latency is lower than alone: {} ({}).",
+                         under_mode(summary), neighbours_of(summary, view.info->name),
+                         view.info->name, p99_change(view), with_interval(view.df->ratio));
+    case Verdict::kCannotConclude:
+      return cannot_conclude_sentence(view);
+  }
+  return {};
+}
+
+// The agent that the finding is about: hurt comes before what can't be told, that before free.
+int weight(const AgentView& view) {
+  if (view.overload != nullptr) return 4;
+  if (view.df == nullptr) return 0;
+  switch (view.df->verdict) {
+    case Verdict::kHurt:
+      return 5;
+    case Verdict::kCannotConclude:
+      return 3;
+    case Verdict::kHelped:
+      return 2;
+    case Verdict::kFree:
+      return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+namespace {
+
+Rates rates_of(const Summary& summary, const AgentView& view) {
+  Rates rates;
+  rates.achieved = summary.source != "KTS_APP v1";
+  const auto rate = [&](Phase phase) -> std::optional<double> {
+    const auto find = [&](Measure measure) {
+      return find_result(summary, view.info->name, phase, measure);
+    };
+    const auto* latency = find(Measure::kLatency);
+    const auto* gpu_time = find(Measure::kGpuTime);
+    if (rates.achieved) return latency ? latency->rate_achieved_per_s : std::nullopt;
+    const auto* result = gpu_time ? gpu_time : latency;
+    return result ? result->rate_proxy_per_s : std::nullopt;
+  };
+  rates.solo = rate(Phase::kSolo);
+  rates.shared = rate(Phase::kShared);
+  if (view.change != nullptr) {
+    rates.ratio = rates.achieved ? view.change->rate_achieved_ratio : view.change->rate_proxy_ratio;
+  }
+  return rates;
+}
+
+}  // namespace
+
+std::vector<AgentView> views(const Summary& summary) {
+  std::vector<AgentView> out;
+  for (const auto& info : summary.agents) {
+    AgentView view;
+    view.info = &info;
+    view.solo = find_result(summary, info.name, Phase::kSolo, Measure::kLatency);
+    view.shared = find_result(summary, info.name, Phase::kShared, Measure::kLatency);
+    view.df = find_degradation(summary, info.name, Measure::kLatency, 0.99);
+    view.df_gpu_time = find_degradation(summary, info.name, Measure::kGpuTime, 0.99);
+    for (const auto& load : summary.loads) {
+      if (load.agent == info.name && load.overloaded) view.overload = &load;
+    }
+    for (const auto& change : summary.findings) {
+      if (change.agent == info.name) view.change = &change;
+    }
+    view.rates = rates_of(summary, view);
+    out.push_back(view);
+  }
+  return out;
+}
+
+bool has_values(const MeasureResult* solo, const MeasureResult* shared) {
+  const auto has = [](const MeasureResult* r) { return r != nullptr && r->p50.value.has_value(); };
+  return has(solo) || has(shared);
+}
+
+bool has_values(const Attribution& attribution) {
+  return std::any_of(attribution.parts.begin(), attribution.parts.end(),
+                     [](const analysis::PartGrowth& part) { return part.growth_ms.has_value(); });
+}
+
+std::string verdict_words(const AgentView& view) {
+  if (view.overload != nullptr) return "overloaded";
+  if (view.shared == nullptr) return "not shared";
+  return std::string(name(view.df == nullptr ? Verdict::kCannotConclude : view.df->verdict));
+}
+
+std::string finding(const Summary& summary) {
+  if (summary.agents.empty()) return "This run has no agents.";
+  if (!summary.inconclusive.empty()) {
+    return fmt::format("This run can't support a conclusion: {}.",
+                       printable(summary.inconclusive.front()));
+  }
+  const auto all = views(summary);
+  const bool any_slo = std::any_of(all.begin(), all.end(), [](const AgentView& v) {
+    return v.info->slo_latency_ms.has_value();
+  });
+  const AgentView* chosen = nullptr;
+  std::size_t hurt = 0;
+  for (const auto& view : all) {
+    hurt += weight(view) == 5 ? 1 : 0;
+    if (any_slo && !view.info->slo_latency_ms) continue;
+    const auto ratio = [](const AgentView& v) { return v.df ? v.df->ratio.value.value_or(0) : 0; };
+    if (chosen == nullptr || weight(view) > weight(*chosen) ||
+        (weight(view) == weight(*chosen) && ratio(view) > ratio(*chosen))) {
+      chosen = &view;
+    }
+  }
+  if (all.size() == 1) {
+    const std::string p99 =
+        chosen->solo == nullptr ? std::string(kAbsent) : number(chosen->solo->p99.value);
+    return fmt::format("{} ran alone (p99 latency {} ms), so there is nothing to compare.",
+                       printable(chosen->info->name), p99);
+  }
+  std::string sentence = finding_about(summary, *chosen);
+  if (hurt > 1 && weight(*chosen) == 5) {
+    sentence.pop_back();
+    sentence += fmt::format("; {} of {} agents are hurt.", hurt, all.size());
+  }
+  return printable(sentence);
+}
+
+std::string averages_sentence(const AgentView& view) {
+  if (!both_phases(view) || !view.solo->p99.value || !view.shared->p99.value) return {};
+  std::string p99 = fmt::format("p99 latency: {}", p99_change(view));
+  if (view.df != nullptr && view.df->ratio.value) {
+    p99 += fmt::format(" ({})", with_interval(view.df->ratio));
+  }
+  const Rates& rates = view.rates;
+  if (!rates.solo || !rates.shared || !rates.ratio) return p99 + ".";
+  const double change = *rates.ratio - 1;
+  const bool hurt = view.df != nullptr && view.df->verdict == Verdict::kHurt;
+  const std::string_view lead = !hurt                                 ? "Mean rate"
+                                : std::abs(change) < kQuietRateChange ? "The mean rate hides it"
+                                                                      : "The mean rate moves too";
+  return fmt::format("{}: {}/s alone, {}/s shared ({}){}; {}.", lead, number(*rates.solo, 4),
+                     number(*rates.shared, 4), percent(change),
+                     rates.achieved ? "" : ", as 1000 / mean ms", p99);
+}
+
+std::string event_time_sentence(const AgentView& view) {
+  if (view.df == nullptr || view.df->verdict != Verdict::kHurt || !view.df->ratio.value) return {};
+  if (view.change == nullptr || view.df_gpu_time == nullptr || !view.df_gpu_time->ratio.value) {
+    return "Event time was not recorded, so whether it would have shown this is unknown.";
+  }
+  const Estimate& event = view.df_gpu_time->ratio;
+  const std::string said = fmt::format("p99 of gpu_time is {}", with_interval(event));
+  if (!view.change->event_time_misses_it) {
+    const double shown = (*event.value - 1) / (*view.df->ratio.value - 1);
+    return shown < kUnderstated
+               ? fmt::format("Event time alone would have understated it: {}.", said)
+               : fmt::format("Event time alone would have shown it: {}.", said);
+  }
+  // Missed for certain, or too uncertain to tell.
+  return event.ci_high && *event.ci_high <= stats::kHurtAbove
+             ? fmt::format("Event time alone would have missed it: {}.", said)
+             : fmt::format("Event time alone would not have settled it: {}.", said);
+}
+
+std::string growth_sentence(const Attribution& attribution) {
+  const analysis::PartGrowth* largest = nullptr;
+  for (const auto& part : attribution.parts) {
+    if (part.growth_ms && (largest == nullptr || *part.growth_ms > *largest->growth_ms)) {
+      largest = &part;
+    }
+  }
+  if (largest == nullptr || !attribution.latency_growth_ms || *attribution.latency_growth_ms <= 0 ||
+      *largest->growth_ms <= 0) {
+    return {};
+  }
+  return fmt::format("At {}, {} of the {} ms that latency grew by is {}.", attribution.at,
+                     fmt::format("{} ms", number(*largest->growth_ms)),
+                     number(*attribution.latency_growth_ms), record::info(largest->part).name);
+}
+
+std::string cannot_conclude_sentence(const AgentView& view) {
+  if (view.shared == nullptr || view.overload != nullptr) return {};
+  if (view.df != nullptr && view.df->verdict != Verdict::kCannotConclude) return {};
+  std::string sentence =
+      fmt::format("What sharing does to {}'s p99 latency can't be concluded", view.info->name);
+  if (view.df == nullptr || !view.df->ratio.value) return sentence + ": there is no estimate.";
+  sentence +=
+      interval(view.df->ratio).empty()
+          ? fmt::format(": the estimate is {} without an interval", times(*view.df->ratio.value))
+          : fmt::format(": the estimate is {}", with_interval(view.df->ratio));
+  if (view.df->samples_needed) {
+    sentence +=
+        fmt::format("; about {} samples a phase would settle it", count(*view.df->samples_needed));
+  }
+  return sentence + ".";
+}
+
+std::string slo_sentence(const SloOutcome& slo) {
+  const std::string quantile = quantile_name(slo.quantile);
+  const std::string target = fmt::format("{}", slo.target_ms);
+  if (!slo.shared.value) {
+    return fmt::format(
+        "{}: its objective ({} of latency at most {} ms) can't be judged: there is no "
+        "estimate.",
+        slo.agent, quantile, target);
+  }
+  const std::string bounds = interval(slo.shared);
+  return fmt::format("{}: {} of shared latency is {} ms{}; its objective of {} ms is {}.",
+                     slo.agent, quantile, number(slo.shared.value),
+                     bounds.empty() ? "" : fmt::format(" (95 % interval {})", bounds), target,
+                     slo.missed ? "missed"
+                     : slo.met  ? "met"
+                                : "neither met nor missed for certain");
+}
+
+std::string missed_objectives(const Summary& summary) {
+  std::string out;
+  for (const auto& slo : summary.slos) {
+    if (slo.missed) out += (out.empty() ? "" : " ") + slo_sentence(slo);
+  }
+  return out;
+}
+
+std::string method_sentence(const Summary& summary) {
+  return summary.within_run_only
+             ? "Intervals are within-run only: each phase is one block, cut into 20 equal time "
+               "segments that stand in for repeats, so what differs from run to run is not in them."
+             : "Intervals (95 %) come from the spread between blocks; DF is the shared quantile "
+               "over the solo quantile of the same agent in the same run.";
+}
+
+std::vector<std::pair<std::string, std::string>> run_facts(const Summary& summary) {
+  std::vector<std::pair<std::string, std::string>> facts;
+  const auto add = [&](std::string label, const std::string& value) {
+    if (!value.empty()) facts.emplace_back(std::move(label), value);
+  };
+  add("run", summary.run_id);
+  add("started", summary.started);
+  if (summary.duration_s > 0) add("duration", number(summary.duration_s) + " s");
+  add("sharing", summary.sharing);
+  add("device", summary.device.name.empty() ? summary.device.kind : summary.device.name);
+  if (summary.device.kind == "cpu") {
+    add("measured on", "one CPU core, where the operating system's scheduler plays the GPU's part");
+  }
+  add("device id", summary.device.uuid);
+  add("driver", summary.device.driver);
+  add("records", summary.source);
+  return facts;
+}
+
+}  // namespace kts::report

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kts/analysis/summary.hpp"
+
+namespace kts::report {
+
+// Iterations per second. The study's logs are told by its proxy, 1000 / mean ms of gpu_time: their
+// completions per second are mostly the sleeps between them.
+struct Rates {
+  bool achieved = true;  // completions per second; else the proxy
+  std::optional<double> solo, shared, ratio;
+};
+
+// What the renderers need to know of one agent, looked up once; pointers into the Summary, null
+// where it has nothing.
+struct AgentView {
+  const analysis::AgentInfo* info = nullptr;
+  const analysis::MeasureResult* solo = nullptr;       // latency
+  const analysis::MeasureResult* shared = nullptr;     // latency
+  const analysis::Degradation* df = nullptr;           // p99 of latency
+  const analysis::Degradation* df_gpu_time = nullptr;  // p99 of gpu_time
+  const analysis::Load* overload = nullptr;            // the phase in which it was overloaded
+  const analysis::Finding* change = nullptr;
+  Rates rates;
+};
+std::vector<AgentView> views(const analysis::Summary& summary);
+std::vector<AgentView> views(analysis::Summary&&) = delete;
+
+// Whether a row of these says anything; either may be null.
+bool has_values(const analysis::MeasureResult* solo, const analysis::MeasureResult* shared);
+bool has_values(const analysis::Attribution& attribution);
+
+// "hurt", "free", "helped", "cannot conclude", "overloaded"; "not shared" without a shared phase.
+std::string verdict_words(const AgentView& view);
+
+// Plain sentences; names in them are as the Summary has them, not escaped.
+std::string averages_sentence(const AgentView& view);
+std::string event_time_sentence(const AgentView& view);  // empty where there is nothing to say
+std::string growth_sentence(const analysis::Attribution& attribution);
+std::string cannot_conclude_sentence(const AgentView& view);  // empty unless it can't
+std::string slo_sentence(const analysis::SloOutcome& slo);
+std::string method_sentence(const analysis::Summary& summary);
+
+// Label and value of what is known of the run.
+std::vector<std::pair<std::string, std::string>> run_facts(const analysis::Summary& summary);
+
+}  // namespace kts::report

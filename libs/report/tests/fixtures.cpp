@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fixtures.hpp"
+
+#include <array>
+#include <cmath>
+#include <string>
+
+namespace kts::report::fixtures {
+namespace {
+
+using namespace analysis;
+
+Estimate around(double value, double relative_half_width) {
+  return {value, value * (1 - relative_half_width), value * (1 + relative_half_width)};
+}
+
+MeasureResult result(std::string agent, Phase phase, Measure measure, double p50, double p95,
+                     double p99) {
+  MeasureResult r;
+  r.agent = std::move(agent);
+  r.phase = phase;
+  if (phase == Phase::kSolo) r.neighbours = Neighbours::kParked;
+  r.measure = measure;
+  r.n = phase == Phase::kSolo ? 3800 : 3802;
+  r.blocks = 10;
+  r.trimmed = 200;
+  r.mean = (p50 * 0.9 + p99 * 0.1);
+  r.p50 = around(p50, 0.02);
+  r.p95 = around(p95, 0.04);
+  r.p99 = around(p99, 0.07);
+  r.p999 = {p99 * 1.3, p99 * 1.1, {}};
+  r.max = p99 * 1.5;
+  r.jitter = p99 / p50;
+  r.rate_proxy_per_s = 1000 / *r.mean;
+  return r;
+}
+
+void latencies(Summary& s, const std::string& agent, std::array<double, 3> solo,
+               std::array<double, 3> shared, double solo_rate, double shared_rate) {
+  s.results.push_back(result(agent, Phase::kSolo, Measure::kLatency, solo[0], solo[1], solo[2]));
+  s.results.back().rate_achieved_per_s = solo_rate;
+  s.results.push_back(
+      result(agent, Phase::kShared, Measure::kLatency, shared[0], shared[1], shared[2]));
+  s.results.back().rate_achieved_per_s = shared_rate;
+}
+
+void part(Summary& s, const std::string& agent, Measure measure, std::array<double, 3> solo,
+          std::array<double, 3> shared) {
+  s.results.push_back(result(agent, Phase::kSolo, measure, solo[0], solo[1], solo[2]));
+  s.results.push_back(result(agent, Phase::kShared, measure, shared[0], shared[1], shared[2]));
+}
+
+void degradation(Summary& s, const std::string& agent, Measure measure, Estimate p99,
+                 Verdict verdict = Verdict::kCannotConclude) {
+  for (const double quantile : {0.5, 0.95}) {
+    s.degradation.push_back({agent,
+                             measure,
+                             quantile,
+                             around(1 + (*p99.value - 1) * quantile, 0.05),
+                             Neighbours::kParked,
+                             Verdict::kCannotConclude,
+                             {}});
+  }
+  s.degradation.push_back({agent, measure, 0.99, p99, Neighbours::kParked, verdict, {}});
+}
+
+Ccdf ccdf(const std::string& agent, Phase phase, double p50, double p99) {
+  Ccdf c{agent, phase, {}, {}};
+  // A log-logistic tail through both quantiles.
+  const double shape = std::log(99.0) / std::log(p99 / p50);
+  for (int i = 0; i <= 120; ++i) {
+    const double share = std::pow(10, -3.5 * i / 120);
+    const double odds = share >= 1 ? 1e-3 : (1 - share) / share;
+    c.latency_ms.push_back(p50 * std::pow(odds, 1 / shape));
+    c.share_above.push_back(share);
+  }
+  return c;
+}
+
+Finding finding_of(const std::string& agent, double rate, double mean, double p99,
+                   std::optional<double> gpu_time, bool misses) {
+  return {agent, rate, 1 / mean, mean, p99, gpu_time, misses};
+}
+
+Summary base(std::string scenario) {
+  Summary s;
+  s.run_id = "20260117T101500Z-" + scenario;
+  s.scenario = std::move(scenario);
+  s.started = "2026-01-17T10:15:00Z";
+  s.duration_s = 61.25;
+  s.sharing = "time-slicing";
+  s.device = {"cuda", "NVIDIA H200", "GPU-00000000-1111-2222-3333-444444444444", "580.105.08"};
+  s.source = "kts.records/v2";
+  return s;
+}
+
+AgentInfo agent(std::string name, std::string workload, std::string arrival) {
+  AgentInfo info{name, std::move(workload), std::move(arrival), {}, {}, name};
+  return info;
+}
+
+}  // namespace
+
+Summary one_agent() {
+  Summary s = base("alone");
+  s.sharing = "exclusive";
+  s.agents = {agent("router", "fft 4096", "poisson 200/s")};
+  s.results = {result("router", Phase::kSolo, Measure::kLatency, 0.403, 0.431, 0.443),
+               result("router", Phase::kSolo, Measure::kGpuTime, 0.211, 0.24, 0.255)};
+  s.results[0].rate_achieved_per_s = 199.8;
+  s.ccdfs = {ccdf("router", Phase::kSolo, 0.403, 0.443)};
+  return s;
+}
+
+Summary two_agents() {
+  Summary s = base("study");
+  s.agents = {agent("router", "fft 4096", "poisson 200/s"),
+              agent("thinker", "gemm 4096", "saturate")};
+  s.agents[0].slo_quantile = 0.99;
+  s.agents[0].slo_latency_ms = 5;
+  latencies(s, "router", {0.403, 0.431, 0.443}, {1.66, 4.50, 7.61}, 199.8, 199.4);
+  part(s, "router", Measure::kBacklog, {0.0021, 0.0034, 0.0048}, {0.0023, 1.9, 4.31});
+  part(s, "router", Measure::kGpuWait, {0.018, 0.022, 0.029}, {1.31, 2.4, 3.02});
+  part(s, "router", Measure::kGpuTime, {0.211, 0.24, 0.255}, {0.203, 0.212, 0.22});
+  part(s, "router", Measure::kNotify, {0.011, 0.013, 0.016}, {0.012, 0.015, 0.021});
+  latencies(s, "thinker", {20.677, 20.896, 20.985}, {24.1, 27.4, 29.6}, 48.4, 41.1);
+  part(s, "thinker", Measure::kGpuTime, {20.6, 20.8, 20.9}, {24.0, 27.3, 29.5});
+  degradation(s, "router", Measure::kLatency, {17.18, 15.91, 18.62}, Verdict::kHurt);
+  degradation(s, "router", Measure::kGpuTime, {0.863, 0.841, 0.886});
+  degradation(s, "thinker", Measure::kLatency, {1.41, 1.36, 1.46}, Verdict::kHurt);
+  degradation(s, "thinker", Measure::kGpuTime, {1.411, 1.362, 1.461});
+  s.findings = {finding_of("router", 0.998, 4.1, 17.18, 0.863, true),
+                finding_of("thinker", 0.849, 1.18, 1.41, 1.411, false)};
+  s.attribution = {{"router",
+                    "mean",
+                    3800,
+                    3802,
+                    1.42,
+                    {{Measure::kBacklog, 0.002, 0.22, 0.218},
+                     {Measure::kGpuWait, 0.018, 1.22, 1.202},
+                     {Measure::kGpuTime, 0.211, 0.204, -0.007},
+                     {Measure::kNotify, 0.011, 0.012, 0.001}},
+                    0.006},
+                   {"router",
+                    "p99",
+                    114,
+                    114,
+                    7.167,
+                    {{Measure::kBacklog, 0.005, 4.21, 4.205},
+                     {Measure::kGpuWait, 0.029, 3.01, 2.981},
+                     {Measure::kGpuTime, 0.255, 0.219, -0.036},
+                     {Measure::kNotify, 0.016, 0.022, 0.006}},
+                    0.011},
+                   {"thinker",
+                    "p99",
+                    100,
+                    100,
+                    8.615,
+                    {{Measure::kBacklog, 0.0, 0.0, 0.0},
+                     {Measure::kGpuWait, 0.04, 0.05, 0.01},
+                     {Measure::kGpuTime, 20.9, 29.5, 8.6},
+                     {Measure::kNotify, 0.012, 0.014, 0.002}},
+                    0.003}};
+  s.loads = {{"router", Phase::kSolo, 199.9, 199.8, false, ""},
+             {"router", Phase::kShared, 199.7, 199.4, false, ""}};
+  s.slos = {{"router", 0.99, 5, {7.61, 7.08, 8.14}, true, false}};
+  s.ccdfs = {ccdf("router", Phase::kSolo, 0.403, 0.443), ccdf("router", Phase::kShared, 1.66, 7.61),
+             ccdf("thinker", Phase::kSolo, 20.677, 20.985),
+             ccdf("thinker", Phase::kShared, 24.1, 29.6)};
+  s.foreign_lines = 3;
+  s.warnings = {"router: lost 2 of 7,804 records (0.03 %)"};
+  return s;
+}
+
+Summary six_agents() {
+  Summary s = base("crowd");
+  const std::array<std::string, 6> names{
+      "router",    "guardrail",   "classifier-of-incoming-requests-by-tenant-and-by-their-language",
+      "retriever", "tool-caller", "thinker"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const double scale = std::pow(3.0, static_cast<double>(i));
+    const double ratio = i == 3 ? 1.0 : 1.2 * static_cast<double>(i + 1);
+    s.agents.push_back(
+        agent(names[i], i == 5 ? "gemm 4096" : "fft 1024", i == 5 ? "saturate" : "poisson 120/s"));
+    latencies(s, names[i], {0.05 * scale, 0.06 * scale, 0.07 * scale},
+              {0.05 * scale * ratio, 0.065 * scale * ratio, 0.07 * scale * ratio}, 120, 119.5);
+    degradation(s, names[i], Measure::kLatency, around(ratio, 0.03),
+                i == 3 ? Verdict::kFree : Verdict::kHurt);
+    s.findings.push_back(finding_of(names[i], 0.996, ratio, ratio, {}, false));
+    s.ccdfs.push_back(ccdf(names[i], Phase::kSolo, 0.05 * scale, 0.07 * scale));
+    s.ccdfs.push_back(ccdf(names[i], Phase::kShared, 0.05 * scale * ratio, 0.08 * scale * ratio));
+  }
+  // guardrail is router's equal, so router's solo blocks are its baseline.
+  s.agents[1].baseline = "router";
+  std::erase_if(s.results, [](const MeasureResult& r) {
+    return r.agent == "guardrail" && r.phase == Phase::kSolo;
+  });
+  s.agents[0].slo_quantile = 0.95;
+  s.agents[0].slo_latency_ms = 0.1;
+  s.agents[3].slo_quantile = 0.99;
+  s.agents[3].slo_latency_ms = 4;
+  s.slos = {{"router", 0.95, 0.1, {0.078, 0.075, 0.081}, false, true},
+            {"retriever", 0.99, 4, {1.89, 1.76, {}}, false, false}};
+  return s;
+}
+
+Summary missing_values() {
+  Summary s;
+  s.run_id = "logs";
+  s.source = "KTS_APP v1";
+  s.agents = {AgentInfo{"FFT", "", "", {}, {}, ""}, AgentInfo{"GEMM", "", "", {}, {}, ""}};
+  MeasureResult r;
+  r.agent = "FFT";
+  r.n = 1;
+  s.results.push_back(r);
+  r.phase = Phase::kShared;
+  s.results.push_back(r);
+  Degradation d;
+  d.agent = "FFT";
+  s.degradation = {d};
+  s.findings = {Finding{"FFT", {}, {}, {}, {}, {}, false}};
+  s.attribution = {Attribution{"FFT", "p99", 0, 0, {}, {{Measure::kGpuWait, {}, {}, {}}}, {}}};
+  s.ccdfs = {Ccdf{"FFT", Phase::kSolo, {}, {}}};
+  return s;
+}
+
+Summary cannot_conclude() {
+  Summary s = base("short");
+  s.agents = {agent("router", "fft 4096", "poisson 200/s"),
+              agent("thinker", "gemm 4096", "saturate")};
+  latencies(s, "router", {0.403, 0.431, 0.443}, {0.42, 0.47, 0.521}, 199.8, 199.9);
+  latencies(s, "thinker", {20.6, 20.8, 20.9}, {20.7, 21.0, 21.2}, 48.4, 48.1);
+  degradation(s, "router", Measure::kLatency, {1.176, 0.93, 1.49});
+  s.degradation.back().samples_needed = 21'400;
+  degradation(s, "thinker", Measure::kLatency, {1.014, {}, {}});
+  for (auto& r : s.results) {
+    r.n = 240;
+    r.p99.ci_high = {};  // too few samples for an upper bound
+    if (r.agent == "thinker") r.p50 = {*r.p50.value, {}, {}};
+  }
+  s.findings = {finding_of("router", 1.0005, 1.06, 1.176, {}, false),
+                finding_of("thinker", 0.994, 1.006, 1.014, {}, false)};
+  s.ccdfs = {ccdf("router", Phase::kSolo, 0.403, 0.443),
+             ccdf("router", Phase::kShared, 0.42, 0.521)};
+  s.inconclusive = {"router: p99 of latency has too few samples (240 of about 21,400 a phase)",
+                    "thinker: 3 shared blocks, and an interval takes 5; run more cycles"};
+  return s;
+}
+
+Summary within_run_only() {
+  Summary s;
+  s.run_id = "run-20250924";
+  s.started = "2025-09-24T08:00:00Z";
+  s.duration_s = 318;
+  s.source = "KTS_APP v1";
+  s.within_run_only = true;
+  s.agents = {AgentInfo{"fft", "", "", {}, {}, "fft"}, AgentInfo{"gemm", "", "", {}, {}, "gemm"}};
+  const auto add = [&](const std::string& name, std::array<double, 3> solo,
+                       std::array<double, 3> shared) {
+    for (const Measure measure : {Measure::kLatency, Measure::kGpuTime}) {
+      part(s, name, measure, solo, shared);
+    }
+  };
+  add("fft", {3.598, 3.645, 3.679}, {3.593, 5.868, 6.101});
+  add("gemm", {20.677, 20.896, 20.985}, {20.669, 24.505, 24.690});
+  for (auto& r : s.results) {
+    r.neighbours = {};
+    r.n = 760;
+    r.blocks = 20;
+    r.trimmed = 40;
+  }
+  degradation(s, "fft", Measure::kLatency, {1.658, 1.61, 1.71}, Verdict::kHurt);
+  degradation(s, "fft", Measure::kGpuTime, {1.658, 1.61, 1.71});
+  degradation(s, "gemm", Measure::kLatency, {1.177, 1.15, 1.2}, Verdict::kHurt);
+  degradation(s, "gemm", Measure::kGpuTime, {1.177, 1.15, 1.2});
+  for (auto& d : s.degradation) d.baseline = {};
+  s.findings = {{"fft", {}, 0.927, 1.078, 1.658, 1.658, false},
+                {"gemm", {}, 0.986, 1.014, 1.177, 1.177, false}};
+  s.ccdfs = {ccdf("fft", Phase::kSolo, 3.598, 3.679), ccdf("fft", Phase::kShared, 3.593, 6.101),
+             ccdf("gemm", Phase::kSolo, 20.677, 20.985),
+             ccdf("gemm", Phase::kShared, 20.669, 24.69)};
+  s.malformed_lines = 1;
+  s.warnings = {"shared-gemm.log:17: a record cut short was left out"};
+  return s;
+}
+
+Summary overloaded() {
+  Summary s = two_agents();
+  s.scenario = "too-much";
+  std::erase_if(s.degradation, [](const Degradation& d) { return d.agent == "router"; });
+  s.slos.clear();
+  s.loads[1] = {"router", Phase::kShared,
+                199.7,    151.3,
+                true,     "the backlog's median grew from 12.1 to 310 ms within the blocks"};
+  s.findings.erase(s.findings.begin());
+  std::erase_if(s.attribution, [](const Attribution& a) { return a.agent == "router"; });
+  s.inconclusive = {"router was overloaded in its shared blocks"};
+  return s;
+}
+
+Summary special_characters() {
+  Summary s = two_agents();
+  const std::string odd = "a|b,\"c\" <i>&'d' *e* `f` _g_ [h](i) \xC3\xA9";
+  const auto rename = [&](auto& items) {
+    for (auto& item : items) {
+      if (item.agent == "router") item.agent = odd;
+    }
+  };
+  rename(s.results);
+  rename(s.degradation);
+  rename(s.findings);
+  rename(s.attribution);
+  rename(s.loads);
+  rename(s.slos);
+  rename(s.ccdfs);
+  s.agents[0].name = s.agents[0].baseline = odd;
+  s.agents[1].workload = "gemm\n4096";
+  s.scenario = "</title><script>alert(1)</script>";
+  s.warnings = {"solo.log:3: '=1+1,\"x\"' | <b>bold</b>\nsecond line\x1b[31m red\x1b[0m",
+                "broken \xFF\xC3 UTF-8", "# no heading, 100 % & more"};
+  return s;
+}
+
+const std::vector<Fixture>& all() {
+  static const std::vector<Fixture> kAll{{"one_agent", one_agent},
+                                         {"two_agents", two_agents},
+                                         {"six_agents", six_agents},
+                                         {"missing_values", missing_values},
+                                         {"cannot_conclude", cannot_conclude},
+                                         {"within_run_only", within_run_only},
+                                         {"overloaded", overloaded},
+                                         {"special_characters", special_characters}};
+  return kAll;
+}
+
+}  // namespace kts::report::fixtures

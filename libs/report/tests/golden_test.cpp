@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every text that a summary becomes, against tests/golden/report. KTS_UPDATE_GOLDEN=1 rewrites it.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "fixtures.hpp"
+#include "kts/base/files.hpp"
+#include "kts/report/report.hpp"
+
+namespace kts::report {
+namespace {
+
+const std::filesystem::path kGolden = KTS_SOURCE_DIR "/tests/golden/report";
+
+void expect_golden(const std::filesystem::path& path, const std::string& actual) {
+  const char* update = std::getenv("KTS_UPDATE_GOLDEN");
+  if (update != nullptr && std::string_view(update) == "1") {
+    ASSERT_TRUE(make_directories(path.parent_path()));
+    ASSERT_TRUE(write_file(path, actual));
+    return;
+  }
+  const auto expected = read_file(path);
+  ASSERT_TRUE(expected) << to_line(expected.error()) << "; KTS_UPDATE_GOLDEN=1 writes it";
+  EXPECT_EQ(*expected, actual) << path << " differs; KTS_UPDATE_GOLDEN=1 rewrites it";
+}
+
+// gnuplot's own bytes differ between its versions, so what goes in is compared instead.
+Drawing stand_ins(const Summary& summary) {
+  Drawing drawing{plan_plots(summary), {}};
+  for (auto& plot : drawing.plots) {
+    plot.svg =
+        "<?xml version=\"1.0\"?>\n<svg width=\"2\" height=\"1\" viewBox=\"0 0 2 1\">"
+        "<path id='p' stroke='rgb(  0, 114, 178)'/><use href='#p'/></svg>\n";
+  }
+  return drawing;
+}
+
+class Golden : public testing::TestWithParam<fixtures::Fixture> {
+ protected:
+  [[nodiscard]] std::filesystem::path file(std::string_view name) const {
+    return kGolden / GetParam().name / name;
+  }
+  Summary summary_ = GetParam().make();
+};
+
+TEST_P(Golden, JsonIsUnchanged) { expect_golden(file("summary.json"), summary_json(summary_)); }
+TEST_P(Golden, CsvIsUnchanged) { expect_golden(file("summary.csv"), summary_csv(summary_)); }
+TEST_P(Golden, MarkdownIsUnchanged) {
+  expect_golden(file("results.md"), results_markdown(summary_));
+}
+TEST_P(Golden, HtmlIsUnchanged) {
+  expect_golden(file("report.html"), report_html(summary_, stand_ins(summary_)));
+}
+TEST_P(Golden, TerminalTableIsUnchanged) {
+  expect_golden(file("terminal.txt"), terminal_table(summary_, {}));
+}
+TEST_P(Golden, GnuplotScriptsAreUnchanged) {
+  for (const auto& plot : plan_plots(summary_)) {
+    expect_golden(file(plot.name + ".gnuplot"), plot.script);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Report, Golden, testing::ValuesIn(fixtures::all()),
+                         [](const auto& param) { return std::string(param.param.name); });
+
+}  // namespace
+}  // namespace kts::report

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <clocale>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <sstream>
+
+#include "fixtures.hpp"
+#include "format.hpp"
+#include "kts/report/report.hpp"
+#include "words.hpp"
+
+namespace kts::report {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+TEST(Number, KeepsThreeSignificantDigits) {
+  EXPECT_EQ(number(0.4431), "0.443");
+  EXPECT_EQ(number(7.612), "7.61");
+  EXPECT_EQ(number(24.69), "24.7");
+  EXPECT_EQ(number(122.4), "122");
+  EXPECT_EQ(number(12345.6), "12346");
+}
+
+TEST(Number, RoundingUpDoesNotGrowADigit) {
+  EXPECT_EQ(number(9.996), "10.0");
+  EXPECT_EQ(number(0.9999), "1.00");
+  EXPECT_EQ(number(99.96), "100");
+}
+
+TEST(Number, SmallAndNegativeStayReadable) {
+  EXPECT_EQ(number(0.00211), "0.0021");
+  EXPECT_EQ(number(1e-9), "0");
+  EXPECT_EQ(number(-0.5), "−0.500");
+  EXPECT_EQ(number(0), "0");
+}
+
+TEST(Number, UnavailableIsADashAndNotAZero) {
+  EXPECT_EQ(number(std::optional<double>{}), "–");
+  EXPECT_EQ(number(std::numeric_limits<double>::quiet_NaN()), "–");
+  EXPECT_EQ(number(std::numeric_limits<double>::infinity()), "–");
+}
+
+TEST(Number, IgnoresTheLocale) {
+  const char* old = std::setlocale(LC_ALL, nullptr);
+  const std::string saved = old;
+  if (std::setlocale(LC_ALL, "de_DE.UTF-8") == nullptr &&
+      std::setlocale(LC_ALL, "C.UTF-8") == nullptr) {
+    GTEST_SKIP() << "no other locale is installed";
+  }
+  EXPECT_EQ(number(7.61), "7.61");
+  EXPECT_THAT(summary_csv(fixtures::two_agents()), HasSubstr(",0.443,"));
+  std::setlocale(LC_ALL, saved.c_str());
+}
+
+TEST(Count, GroupsThousands) {
+  EXPECT_EQ(count(0), "0");
+  EXPECT_EQ(count(999), "999");
+  EXPECT_EQ(count(1000), "1,000");
+  EXPECT_EQ(count(1234567), "1,234,567");
+  EXPECT_EQ(count(std::numeric_limits<std::uint64_t>::max()), "18,446,744,073,709,551,615");
+}
+
+TEST(QuantileName, HasNoTrailingZeros) {
+  EXPECT_EQ(quantile_name(0.5), "p50");
+  EXPECT_EQ(quantile_name(0.95), "p95");
+  EXPECT_EQ(quantile_name(0.99), "p99");
+  EXPECT_EQ(quantile_name(0.999), "p99.9");
+  EXPECT_EQ(quantile_name(0.9999), "p99.99");
+}
+
+TEST(Interval, AnOpenSideIsMarked) {
+  EXPECT_EQ(interval({1.0, 0.9, 1.1}), "0.900–1.10");
+  EXPECT_EQ(interval({1.0, 0.9, {}}), "0.900–?");
+  EXPECT_EQ(interval({1.0, {}, {}}), "");
+}
+
+TEST(Shorten, KeepsBothEnds) {
+  EXPECT_EQ(shorten("router", 6), "router");
+  EXPECT_EQ(shorten("abcdefgh", 5), "ab…gh");
+  EXPECT_EQ(shorten("ééééé", 3), "é…é");
+}
+
+TEST(Printable, ControlsAndBrokenBytesCanDoNoHarm) {
+  EXPECT_EQ(printable("a\nb\x1b[31mc\x7f"), "a b [31mc ");
+  EXPECT_EQ(printable("\xC2\x9B\x33m"), " 3m") << "C1's own escape introducer";
+  EXPECT_EQ(printable("é…😀"), "é…😀");
+  EXPECT_EQ(printable("\xFFx\xC3"), "\xEF\xBF\xBDx\xEF\xBF\xBD");
+  EXPECT_EQ(printable("\xC0\xAF\xED\xA0\x80"),
+            std::string("\xEF\xBF\xBD\xEF\xBF\xBD") + "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD")
+      << "overlong forms and surrogates";
+}
+
+TEST(Escape, EachMediumIsLeftIntact) {
+  EXPECT_EQ(escape_html("<a href='x'>\"&\""), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;&quot;");
+  EXPECT_EQ(escape_markdown("a|b*c_<d>"), "a\\|b\\*c\\_&lt;d>");
+  EXPECT_EQ(escape_csv("plain"), "plain");
+  EXPECT_EQ(escape_csv("a,\"b\"\nc"), "\"a,\"\"b\"\" c\"");
+}
+
+TEST(Finding, IsAboutTheAgentWithAnObjective) {
+  Summary s = fixtures::six_agents();
+  EXPECT_THAT(finding(s), HasSubstr("router's p99"));
+  for (auto& agent : s.agents) agent.slo_latency_ms = agent.slo_quantile = {};
+  EXPECT_THAT(finding(s), HasSubstr("thinker's p99")) << "else about the one hurt most";
+}
+
+TEST(Finding, SaysFirstThatTheRunCannotConclude) {
+  Summary s = fixtures::two_agents();
+  s.inconclusive = {"block 3 was not shared"};
+  EXPECT_EQ(finding(s), "This run can't support a conclusion: block 3 was not shared.");
+}
+
+TEST(Finding, FreeHelpedAndUncertainAreToldApart) {
+  Summary s = fixtures::two_agents();
+  auto& df = s.degradation[2];
+  ASSERT_EQ(df.quantile, 0.99);
+  df.verdict = analysis::Verdict::kFree;
+  EXPECT_THAT(finding(s), HasSubstr("as good as alone"));
+  df.verdict = analysis::Verdict::kHelped;
+  EXPECT_THAT(finding(s), HasSubstr("lower than alone"));
+  df.verdict = analysis::Verdict::kCannotConclude;
+  EXPECT_THAT(finding(s), HasSubstr("can't be concluded"));
+}
+
+TEST(Finding, NoAgentsAndOneAgentAreSaidPlainly) {
+  EXPECT_EQ(finding({}), "This run has no agents.");
+  EXPECT_THAT(finding(fixtures::one_agent()), HasSubstr("nothing to compare"));
+}
+
+TEST(EventTime, IsJudgedByWhatItShows) {
+  const auto said = [](double value, double low, double high, bool misses) {
+    Summary s = fixtures::two_agents();
+    for (auto& d : s.degradation) {
+      if (d.agent == "router" && d.measure == analysis::Measure::kGpuTime && d.quantile == 0.99) {
+        d.ratio = {value, low, high};
+      }
+    }
+    s.findings[0].event_time_misses_it = misses;
+    return event_time_sentence(views(s)[0]);
+  };
+  EXPECT_THAT(said(0.86, 0.84, 0.88, true), StartsWith("Event time alone would have missed it"));
+  EXPECT_THAT(said(1.2, 0.9, 1.6, true), HasSubstr("would not have settled it"));
+  EXPECT_THAT(said(3.0, 2.8, 3.2, false), HasSubstr("would have understated it"));
+  EXPECT_THAT(said(16.9, 16, 18, false), HasSubstr("would have shown it"));
+}
+
+TEST(EventTime, IsSaidToBeUnknownWhenItWasNotRecorded) {
+  Summary s = fixtures::two_agents();
+  std::erase_if(s.degradation,
+                [](const auto& d) { return d.measure == analysis::Measure::kGpuTime; });
+  EXPECT_THAT(event_time_sentence(views(s)[0]), HasSubstr("unknown"));
+}
+
+TEST(Averages, TheStudysLogsAreToldByItsThroughputProxy) {
+  const Summary s = fixtures::within_run_only();
+  const auto all = views(s);
+  EXPECT_THAT(averages_sentence(all[0]), HasSubstr("as 1000 / mean ms"));
+  EXPECT_THAT(averages_sentence(all[0]), HasSubstr("−7.3\u00a0%"));
+}
+
+TEST(RunFacts, ACpuIsNotPassedOffAsAGpu) {
+  Summary s = fixtures::two_agents();
+  EXPECT_THAT(results_markdown(s), Not(HasSubstr("operating system's scheduler")));
+  s.device.kind = "cpu";
+  EXPECT_THAT(results_markdown(s), HasSubstr("operating system's scheduler"));
+}
+
+TEST(Objectives, OnlyMissedOnesAreNamed) {
+  EXPECT_EQ(missed_objectives(fixtures::six_agents()), "");
+  EXPECT_THAT(missed_objectives(fixtures::two_agents()), HasSubstr("objective of 5 ms is missed"));
+}
+
+TEST(Terminal, LinesFitAHundredColumns) {
+  for (const auto& fixture : fixtures::all()) {
+    std::istringstream lines(terminal_table(fixture.make(), {}));
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_LE(columns(line), 100U) << fixture.name << ": " << line;
+    }
+  }
+}
+
+TEST(Terminal, ColourIsOnlyThereWhenAskedFor) {
+  const Summary s = fixtures::two_agents();
+  EXPECT_THAT(terminal_table(s, {.color = false}), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(terminal_table(s, {.color = true}), HasSubstr("\x1b[1;31mhurt\x1b[0m"));
+}
+
+TEST(Terminal, APipeGetsNoColour) {
+  ASSERT_EQ(setenv("TERM", "xterm", 1), 0);
+  EXPECT_FALSE(terminal_style(-1).color);
+}
+
+TEST(Terminal, LogTextCannotSteerIt) {
+  EXPECT_THAT(terminal_table(fixtures::special_characters(), {}), Not(HasSubstr("\x1b")));
+}
+
+TEST(Html, LogTextCannotBecomeMarkup) {
+  const std::string html = report_html(fixtures::special_characters(), {});
+  EXPECT_THAT(html, Not(HasSubstr("<script")));
+  EXPECT_THAT(html, Not(HasSubstr("<b>bold")));
+  EXPECT_THAT(html, HasSubstr("&lt;script&gt;"));
+}
+
+TEST(Html, NeedsNothingFromOutside) {
+  const std::string html = report_html(fixtures::two_agents(), {});
+  EXPECT_THAT(html, Not(HasSubstr("http")));
+  EXPECT_THAT(html, Not(HasSubstr("src=")));
+}
+
+TEST(Html, SaysWhyThereAreNoPlots) {
+  EXPECT_THAT(report_html(fixtures::two_agents(), {{}, "no plots: gnuplot is not there"}),
+              HasSubstr("no plots: gnuplot is not there"));
+}
+
+TEST(Csv, EveryRowHasAsManyFieldsAsTheHeader) {
+  for (const auto& fixture : fixtures::all()) {
+    std::istringstream lines(summary_csv(fixture.make()));
+    for (std::string line; std::getline(lines, line);) {
+      std::size_t fields = 1;
+      bool quoted = false;
+      for (const char c : line) {
+        if (c == '"') quoted = !quoted;
+        if (c == ',' && !quoted) ++fields;
+      }
+      EXPECT_EQ(fields, 14U) << fixture.name << ": " << line;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace kts::report

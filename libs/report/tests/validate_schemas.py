@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""validate_schemas.py REPOSITORY: the golden summaries and the built-in scenarios against schemas/.
+
+Exits with 77 (skipped) where python3-jsonschema or python3-yaml is missing.
+"""
+import copy
+import json
+import pathlib
+import sys
+
+try:
+    import jsonschema
+    import yaml
+except ImportError as missing:
+    print(f"[  SKIPPED ] {missing}; apt install python3-jsonschema python3-yaml")
+    sys.exit(77)
+
+root = pathlib.Path(sys.argv[1])
+
+
+def validator(name):
+    schema = json.loads((root / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+failures = 0
+
+
+def check(kind, label, document, valid=True):
+    global failures
+    error = jsonschema.exceptions.best_match(kind.iter_errors(document))
+    if (error is None) != valid:
+        failures += 1
+        print(f"FAILED {label}: {error.message if error else 'was accepted'}")
+
+
+summary = validator("summary")
+summaries = sorted((root / "tests/golden/report").glob("*/summary.json"))
+for path in summaries:
+    check(summary, path, json.loads(path.read_text(encoding="utf-8")))
+
+scenario = validator("scenario")
+scenarios = sorted((root / "scenarios").glob("*.yaml"))
+for path in scenarios:
+    check(scenario, path, yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def changed(document, change):
+    document = copy.deepcopy(document)
+    change(document)
+    return document
+
+
+good = {
+    "schema": "kts.scenario/1",
+    "name": "study",
+    "agents": [
+        {
+            "name": "router",
+            "workload": {"kind": "fft", "size": 4096},
+            "arrival": {"process": "poisson", "rate": 200},
+            "slo": {"quantile": 0.99, "latency": "5ms"},
+        }
+    ],
+}
+check(scenario, "minimal scenario", good)
+for label, change in {
+    "unknown key": lambda s: s.update(agent=[]),
+    "no agents": lambda s: s.update(agents=[]),
+    "name with a capital": lambda s: s.update(name="Study"),
+    "duration without a unit": lambda s: s["agents"][0]["slo"].update(latency="5"),
+    "duration as a bare number": lambda s: s["agents"][0]["slo"].update(latency=5),
+    "open arrivals without a rate": lambda s: s["agents"][0]["arrival"].pop("rate"),
+    "rate of a closed agent": lambda s: s["agents"][0]["arrival"].update(process="saturate"),
+    "unknown workload": lambda s: s["agents"][0]["workload"].update(kind="fftt"),
+}.items():
+    check(scenario, label, changed(good, change), valid=False)
+
+if not summaries or not scenarios:
+    failures += 1
+    print("FAILED: nothing to validate")
+print(f"{len(summaries)} summaries, {len(scenarios)} scenarios, {failures} failures")
+sys.exit(1 if failures else 0)

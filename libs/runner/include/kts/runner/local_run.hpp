@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kts/base/error.hpp"
+#include "kts/device/cpu.hpp"
+#include "kts/device/gpu.hpp"
+#include "kts/process/signals.hpp"
+#include "kts/runner/progress.hpp"
+#include "kts/runner/session.hpp"
+#include "kts/scenario/scenario.hpp"
+
+namespace kts::runner {
+
+// The experiment on this machine; nothing here is looked up elsewhere.
+struct LocalRun {
+  scenario::Scenario scenario;             // its device is decided: cpu or cuda[:N]
+  std::filesystem::path folder;            // made by prepare_folder
+  std::filesystem::path worker;            // kts-worker
+  std::vector<std::string> worker_prefix;  // arguments put before all others; tests use it
+  device::CpuInfo cpu;
+  device::GpuSource* gpus = nullptr;        // null: no driver
+  process::SignalWatch* signals = nullptr;  // null: signals end the process as usual
+  Timeouts timeouts;
+};
+
+// A new or empty folder. kBadInput when something is in the way, kEnvironment when it can't be
+// made.
+[[nodiscard]] Status prepare_folder(const std::filesystem::path& folder);
+// "runs/20261121T013000Z-study".
+[[nodiscard]] std::filesystem::path default_folder(EpochTime now, std::string_view scenario);
+
+// Runs every block and writes all of the run's folder that is measured: scenario.yaml,
+// environment.json, blocks/, workers/, telemetry/. After an error (an agent that crashed or hung, a
+// full disk, kInterrupted) what was measured until then is there, and no process is left.
+[[nodiscard]] Status run_locally(const LocalRun& run, Progress& progress);
+
+// kts-worker beside this program, or where `override_path` says; kEnvironment when it isn't there.
+[[nodiscard]] Result<std::filesystem::path> find_worker(std::string_view override_path);
+
+// "cpu" or "cuda" for a scenario's device ("cuda:1").
+[[nodiscard]] std::string_view device_kind(std::string_view device);
+
+// kEnvironment when agents on the scenario's (decided) device would not share it as the scenario
+// says; kBadInput for several agents in mode exclusive.
+[[nodiscard]] Status check_sharing_mode(const scenario::Scenario& scenario,
+                                        const Result<std::vector<device::Gpu>>& gpus);
+
+// What a worker says when asked to start on a device.
+struct ProbeAnswer {
+  std::string name;
+  std::string uuid;
+};
+[[nodiscard]] Result<ProbeAnswer> probe_device(const std::filesystem::path& worker,
+                                               std::string_view device,
+                                               process::SignalWatch* signals = nullptr);
+struct DeviceChoice {
+  std::string device;        // cpu | cuda[:N]
+  std::string announcement;  // one line that says what and why
+};
+// `wish` is auto, cpu or cuda[:N]. Auto takes the GPU when there is one and a worker can use it.
+[[nodiscard]] Result<DeviceChoice> choose_device(std::string_view wish,
+                                                 const std::filesystem::path& worker,
+                                                 const device::CpuInfo& cpu,
+                                                 const Result<std::vector<device::Gpu>>& gpus,
+                                                 process::SignalWatch* signals = nullptr);
+
+}  // namespace kts::runner

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kts/scenario/scenario.hpp"
+
+namespace kts::runner {
+
+enum class Phase { kSolo, kShared };
+enum class Neighbours { kNone, kParked, kAbsent };
+[[nodiscard]] std::string_view name(Phase phase);            // "solo", "shared"
+[[nodiscard]] std::string_view name(Neighbours neighbours);  // "", "parked", "absent"
+
+// Agents are given by their places in the scenario, ascending.
+struct Block {
+  int index = 0;  // from 1, in time order
+  int cycle = 0;  // from 1
+  Phase phase = Phase::kSolo;
+  Neighbours neighbours = Neighbours::kNone;  // kNone in shared blocks
+  std::vector<std::size_t> active;
+  std::vector<std::size_t> parked;
+
+  // Whose processes are there.
+  [[nodiscard]] std::vector<std::size_t> alive() const;
+  friend bool operator==(const Block&, const Block&) = default;
+};
+
+// Cycles of one solo block for each distinct baseline and one shared block, mirrored in every other
+// cycle (A B S, S B A, …), so that slow drift meets both phases alike. With `ends_absent` the first
+// and the last solo block of each agent run with the others' processes absent; the last cycle then
+// ends with them. A lone agent has solo blocks only.
+[[nodiscard]] std::vector<Block> plan_blocks(const scenario::Scenario& scenario, bool ends_absent);
+
+// "03-solo-router", "12-shared"; zeros in front so that names sort in time order.
+[[nodiscard]] std::string folder_name(const Block& block, const scenario::Scenario& scenario,
+                                      std::size_t blocks);
+
+}  // namespace kts::runner

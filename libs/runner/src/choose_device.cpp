@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "kts/device/sharing.hpp"
+#include "kts/runner/local_run.hpp"
+
+namespace kts::runner {
+namespace {
+
+std::string cpu_announcement(const device::CpuInfo& cpu, std::string_view why) {
+  return fmt::format(
+      "device: CPU{}; the agents share core {}, and the operating system's scheduler plays the "
+      "part "
+      "of the GPU's",
+      why.empty() ? "" : fmt::format(" ({})", why), cpu.allowed_cores.back());
+}
+
+}  // namespace
+
+std::string_view device_kind(std::string_view device) {
+  return device.starts_with("cuda") ? "cuda" : "cpu";
+}
+
+Result<std::filesystem::path> find_worker(std::string_view override_path) {
+  std::filesystem::path path(override_path);
+  if (path.empty()) {
+    std::error_code ec;
+    path = std::filesystem::read_symlink("/proc/self/exe", ec).parent_path() / "kts-worker";
+  }
+  if (access(path.c_str(), X_OK) == 0) return path;
+  return environment_lacks("kts-worker is not there",
+                           "build it, or say where it is by --worker or KTS_WORKER", path.string());
+}
+
+Status check_sharing_mode(const scenario::Scenario& scenario,
+                          const Result<std::vector<device::Gpu>>& gpus) {
+  if (scenario.sharing == "exclusive" && scenario.agents.size() > 1) {
+    return bad_input("exclusive means one agent on the device",
+                     "keep one agent, or take --sharing time-slicing",
+                     fmt::format("scenario {}", scenario.name));
+  }
+  // Which card CUDA will number first is not known yet; one with MIG is enough to ask.
+  std::optional<bool> mig;
+  for (const device::Gpu& gpu : gpus ? *gpus : std::vector<device::Gpu>{}) {
+    if (gpu.mig_enabled) mig = mig.value_or(false) || *gpu.mig_enabled;
+  }
+  return device::check_sharing(scenario.sharing, device_kind(scenario.device),
+                               device::inspect_sharing(device::mps_pipe_folder(), mig));
+}
+
+Result<ProbeAnswer> probe_device(const std::filesystem::path& worker, std::string_view device,
+                                 process::SignalWatch* signals) {
+  KTS_TRY(OutputFile log, OutputFile::create("/dev/null"));
+  AgentLaunch launch;
+  launch.name = "probe";
+  launch.command.argv = {worker.string(),    "fft", "--controlled", "--agent",  "probe",
+                         "--size",           "64",  "--arrival",    "saturate", "--device",
+                         std::string(device)};
+  launch.log = &log;
+  std::vector<AgentLaunch> launches;
+  launches.push_back(std::move(launch));
+  Session session(std::move(launches), Timeouts{}, EpochOffset{}, signals);
+  KTS_CHECK_OK(session.start());
+  const ProbeAnswer answer{session.ready(0).device_name, session.ready(0).device_uuid};
+  KTS_CHECK_OK(session.finish());
+  return answer;
+}
+
+Result<DeviceChoice> choose_device(std::string_view wish, const std::filesystem::path& worker,
+                                   const device::CpuInfo& cpu,
+                                   const Result<std::vector<device::Gpu>>& gpus,
+                                   process::SignalWatch* signals) {
+  if (wish == "cpu") return DeviceChoice{"cpu", cpu_announcement(cpu, "")};
+  if (wish == "auto" && (!gpus || gpus->empty())) {
+    return DeviceChoice{"cpu", cpu_announcement(cpu, "no NVIDIA GPU here")};
+  }
+  const std::string device = wish == "auto" ? "cuda" : std::string(wish);
+  const auto answer = probe_device(worker, device, signals);
+  if (answer) return DeviceChoice{device, fmt::format("device: {} ({})", device, answer->name)};
+  if (wish != "auto" || answer.error().code == ErrorCode::kInterrupted) {
+    return tl::unexpected(answer.error());
+  }
+  return DeviceChoice{"cpu", cpu_announcement(cpu, fmt::format("the GPU can't be used: {}",
+                                                               answer.error().message))};
+}
+
+}  // namespace kts::runner

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "environment.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "kts/base/version.hpp"
+
+namespace kts::runner {
+namespace {
+using Json = nlohmann::ordered_json;
+}
+
+std::string to_json(const Environment& e) {
+  Json device{{"kind", e.device_kind}, {"name", e.device_name}, {"uuid", e.device_uuid}};
+  if (!e.driver.empty()) device["driver"] = e.driver;
+  if (!e.cuda.empty()) device["cuda"] = e.cuda;
+  if (e.gpu) {
+    if (e.gpu->memory_bytes) device["memory_bytes"] = *e.gpu->memory_bytes;
+    if (!e.gpu->compute_mode.empty()) device["compute_mode"] = e.gpu->compute_mode;
+    if (e.gpu->mig_enabled) device["mig_enabled"] = *e.gpu->mig_enabled;
+    if (e.gpu->max_sm_clock_mhz) device["max_sm_clock_mhz"] = *e.gpu->max_sm_clock_mhz;
+  }
+  Json cpu{{"model", e.cpu.model}, {"allowed_cores", e.cpu.allowed_cores}};
+  if (e.cpu.quota_cores) cpu["quota_cores"] = *e.cpu.quota_cores;
+  if (e.cpu.memory_bytes) cpu["memory_bytes"] = *e.cpu.memory_bytes;
+  if (!e.cpu.governor.empty()) cpu["governor"] = e.cpu.governor;
+
+  Json out{{"schema", "kts.environment/1"}, {"started", e.started}, {"device", std::move(device)},
+           {"sharing", e.sharing},          {"sync", e.sync},       {"kernel", e.cpu.kernel},
+           {"cpu", std::move(cpu)}};
+  if (e.shared_core) out["shared_core"] = *e.shared_core;
+  out["versions"] = {{"kts", version()}};
+  out["commit"] = commit();
+  out["warnings"] = e.warnings;
+  out["inconclusive"] = e.inconclusive;
+  // Names come from the system and need not be valid UTF-8.
+  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace kts::runner

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kts/device/cpu.hpp"
+#include "kts/device/gpu.hpp"
+
+namespace kts::runner {
+
+// All that environment.json says of where and how a run was made.
+struct Environment {
+  std::string started;  // ISO 8601 UTC
+  std::string device_kind, device_name, device_uuid;
+  std::string driver, cuda;
+  std::optional<device::Gpu> gpu;
+  std::string sharing;
+  std::string sync;
+  device::CpuInfo cpu;
+  std::optional<int> shared_core;
+  std::vector<std::string> warnings;
+  std::vector<std::string> inconclusive;  // why the run can't support its conclusion
+};
+[[nodiscard]] std::string to_json(const Environment& environment);
+
+}  // namespace kts::runner

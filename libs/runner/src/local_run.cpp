@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/runner/local_run.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "environment.hpp"
+#include "kts/base/files.hpp"
+#include "kts/base/units.hpp"
+#include "kts/runner/cores.hpp"
+#include "kts/runner/foreign.hpp"
+#include "kts/runner/plan.hpp"
+#include "kts/telemetry/clock_warnings.hpp"
+#include "kts/telemetry/sampler.hpp"
+#include "worker_command.hpp"
+
+namespace kts::runner {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kIterationsPerBlock = 30;
+
+// Keeps this thread, and those that it starts, on some cores while it lives.
+class Affinity {
+ public:
+  explicit Affinity(const std::vector<int>& cores) {
+    cpu_set_t wanted;
+    CPU_ZERO(&wanted);
+    for (const int core : cores) {
+      if (core < CPU_SETSIZE) CPU_SET(static_cast<std::size_t>(core), &wanted);
+    }
+    changed_ = sched_getaffinity(0, sizeof old_, &old_) == 0 &&
+               sched_setaffinity(0, sizeof wanted, &wanted) == 0;
+  }
+  Affinity(const Affinity&) = delete;
+  Affinity& operator=(const Affinity&) = delete;
+  ~Affinity() {
+    if (changed_) sched_setaffinity(0, sizeof old_, &old_);
+  }
+
+ private:
+  cpu_set_t old_{};
+  bool changed_ = false;
+};
+
+std::string title_of(const Block& block, const scenario::Scenario& scenario) {
+  return block.phase == Phase::kShared
+             ? "shared"
+             : fmt::format("solo {}", scenario.agents[block.active.front()].name);
+}
+
+// One run in progress.
+class Execution {
+ public:
+  Execution(const LocalRun& run, Progress& progress)
+      : run_(run),
+        scenario_(run.scenario),
+        progress_(progress),
+        on_gpu_(device_kind(run.scenario.device) == "cuda"),
+        cores_(
+            assign_cores(run.cpu.allowed_cores, !on_gpu_, scenario_.agents.size(), scenario_.sync)),
+        plan_(plan_blocks(scenario_, on_gpu_)),
+        offset_(EpochOffset::measure()) {}
+
+  Status execute() {
+    KTS_CHECK_OK(make_directories(run_.folder / "blocks"));
+    KTS_CHECK_OK(make_directories(run_.folder / "workers"));
+    KTS_CHECK_OK(write_file(run_.folder / "scenario.yaml", to_yaml(scenario_)));
+    KTS_CHECK_OK(describe_machine());
+    for (const scenario::AgentSpec& agent : scenario_.agents) {
+      KTS_TRY(OutputFile log,
+              OutputFile::create(run_.folder / "workers" / fmt::format("{}.log", agent.name)));
+      worker_logs_.push_back(std::move(log));
+    }
+
+    const Status measured = measure();
+    const Status sampled = stop_sampler();
+    const Status written = write_environment();
+    KTS_CHECK_OK(measured);
+    KTS_CHECK_OK(sampled);
+    return written;
+  }
+
+ private:
+  Status describe_machine() {
+    const auto now = offset_.to_epoch(MonotonicTimeline::now());
+    environment_.started = utc_iso8601(now);
+    environment_.device_kind = device_kind(scenario_.device);
+    environment_.sharing = scenario_.sharing;
+    environment_.sync = cores_.sync;
+    environment_.cpu = run_.cpu;
+    environment_.shared_core = cores_.device_core;
+    if (on_gpu_ && run_.gpus != nullptr) {
+      if (const auto driver = run_.gpus->driver()) {
+        environment_.driver = driver->driver;
+        environment_.cuda = driver->cuda;
+      }
+    }
+    for (const std::string& warning : cores_.warnings) warn(warning);
+    if (run_.cpu.quota_cores &&
+        *run_.cpu.quota_cores < static_cast<double>(run_.cpu.allowed_cores.size())) {
+      warn(
+          fmt::format("this container may use {} of its {} cores' time, so it can be halted at any "
+                      "moment; lift the limit for a measurement",
+                      *run_.cpu.quota_cores, run_.cpu.allowed_cores.size()));
+    }
+    return write_environment();
+  }
+
+  void warn(std::string text) {
+    progress_.note(fmt::format("warning: {}", text));
+    environment_.warnings.push_back(std::move(text));
+  }
+
+  Status write_environment() {
+    return write_file(run_.folder / "environment.json", to_json(environment_));
+  }
+
+  // Blocks that follow each other with the same processes share a session.
+  Status measure() {
+    for (std::size_t first = 0; first < plan_.size();) {
+      std::size_t last = first;
+      while (last < plan_.size() && plan_[last].alive() == plan_[first].alive()) ++last;
+      KTS_CHECK_OK(measure_session(first, last));
+      first = last;
+    }
+    return {};
+  }
+
+  Status measure_session(std::size_t first, std::size_t last) {
+    alive_ = plan_[first].alive();
+    std::vector<AgentLaunch> launches;
+    for (const std::size_t place : alive_) {
+      const scenario::AgentSpec& agent = scenario_.agents[place];
+      launches.push_back({agent.name, worker_command(run_, place, cores_, offset_),
+                          is_open(agent.arrival.process), &worker_logs_[place]});
+    }
+    Session session(std::move(launches), run_.timeouts, offset_, run_.signals);
+    KTS_CHECK_OK(session.start());
+    // Only now: what it starts would inherit it.
+    const Affinity affinity(cores_.runner_cores);
+    KTS_CHECK_OK(meet(session));
+    for (std::size_t i = first; i < last; ++i) KTS_CHECK_OK(run_block(session, plan_[i]));
+    return session.finish();
+  }
+
+  // After all are ready: what they run on, and the telemetry of that.
+  Status meet(const Session& session) {
+    pids_.clear();
+    for (std::size_t i = 0; i < alive_.size(); ++i) {
+      const control::Ready& ready = session.ready(i);
+      pids_.push_back(ready.pid);
+      medians_[alive_[i]] = Nanoseconds(ready.median_iteration_ns);
+      if (environment_.device_uuid.empty()) {
+        environment_.device_name = ready.device_name;
+        environment_.device_uuid = ready.device_uuid;
+      }
+    }
+    if (!on_gpu_ || run_.gpus == nullptr || environment_.gpu) return write_environment();
+    if (const auto gpus = run_.gpus->gpus()) {
+      const auto used = std::ranges::find(*gpus, environment_.device_uuid, &device::Gpu::uuid);
+      if (used != gpus->end()) environment_.gpu = *used;
+    }
+    KTS_CHECK_OK(write_environment());
+    if (!environment_.gpu) {
+      warn(fmt::format("the driver doesn't know a GPU {}, so its clocks are not recorded",
+                       environment_.device_uuid));
+      return {};
+    }
+    KTS_CHECK_OK(make_directories(run_.folder / "telemetry"));
+    KTS_TRY(sampler_, telemetry::Sampler::start(*run_.gpus, {environment_.gpu->index}, offset_,
+                                                run_.folder / "telemetry" / "nvml.csv"));
+    return {};
+  }
+
+  Nanoseconds length_of(const Block& block) {
+    Nanoseconds length = scenario_.plan.block;
+    for (const std::size_t place : block.active) {
+      const Nanoseconds least = kIterationsPerBlock * medians_[place];
+      if (least <= length) continue;
+      length = least;
+      if (lengthened_.insert(place).second) {
+        progress_.note(
+            fmt::format("blocks with {} last {}, not {}: {} of its iterations take that long",
+                        scenario_.agents[place].name,
+                        format_duration(std::chrono::ceil<std::chrono::milliseconds>(least)),
+                        format_duration(scenario_.plan.block), kIterationsPerBlock));
+      }
+    }
+    return length;
+  }
+
+  Status run_block(Session& session, const Block& block) {
+    BlockTask task;
+    task.index = block.index;
+    task.phase = name(block.phase);
+    task.neighbours = name(block.neighbours);
+    task.title = fmt::format("block {} ({})", block.index, title_of(block, scenario_));
+    for (const std::size_t place : block.active) {
+      task.active.push_back(
+          static_cast<std::size_t>(std::ranges::find(alive_, place) - alive_.begin()));
+    }
+    task.folder = run_.folder / "blocks" / folder_name(block, scenario_, plan_.size());
+    task.length = length_of(block);
+    KTS_CHECK_OK(make_directories(task.folder));
+
+    std::vector<device::GpuProcess> foreign;
+    task.before_start = [&] { look_for_foreign(foreign); };
+    task.after_drain = [&] { look_for_foreign(foreign); };
+    ProgressState state;
+    const MonotonicTime began = MonotonicTimeline::now();
+    task.tick = [&](const std::vector<std::uint64_t>& completed, Nanoseconds since_start) {
+      state = progress_state(block, completed, since_start, task.length);
+      progress_.update(state);
+    };
+    KTS_TRY(const BlockWindow window, session.run(task));
+    overhead_ = MonotonicTimeline::now() - began - task.length;
+
+    if (!foreign.empty()) note_foreign(block, task.title, foreign);
+    windows_.push_back({block.phase == Phase::kShared, window.start_ns, window.stop_ns});
+    KTS_CHECK_OK(write_block(block, task.folder, window, foreign));
+    progress_.block_done(state);
+    return {};
+  }
+
+  // A shared block's block.json tells the rest; a solo block's baseline is spoilt for all.
+  void note_foreign(const Block& block, std::string_view title,
+                    const std::vector<device::GpuProcess>& foreign) {
+    std::string text =
+        fmt::format("another process was on the card in {}: {}", title, describe(foreign.front()));
+    progress_.note(fmt::format("warning: {}", text));
+    if (block.phase == Phase::kSolo) environment_.inconclusive.push_back(std::move(text));
+  }
+
+  void look_for_foreign(std::vector<device::GpuProcess>& found) {
+    if (!environment_.gpu) return;
+    const auto listed = run_.gpus->compute_processes(environment_.gpu->index);
+    if (!listed) return;
+    for (device::GpuProcess& process : foreign_processes(*listed, pids_)) {
+      const bool known = std::ranges::any_of(
+          found, [&](const device::GpuProcess& other) { return other.pid == process.pid; });
+      if (!known) found.push_back(std::move(process));
+    }
+  }
+
+  ProgressState progress_state(const Block& block, const std::vector<std::uint64_t>& completed,
+                               Nanoseconds since_start, Nanoseconds length) {
+    ProgressState state;
+    state.block = block.index;
+    state.blocks = static_cast<int>(plan_.size());
+    state.cycle = block.cycle;
+    state.cycles = scenario_.plan.cycles;
+    state.what = title_of(block, scenario_);
+    const double seconds = std::max(1e-3, std::chrono::duration<double>(since_start).count());
+    for (std::size_t i = 0; i < completed.size(); ++i) {
+      state.rates.push_back(
+          {scenario_.agents[block.active[i]].name, static_cast<double>(completed[i]) / seconds});
+    }
+    state.remaining = std::max(Nanoseconds(0), length - since_start);
+    for (std::size_t i = static_cast<std::size_t>(block.index); i < plan_.size(); ++i) {
+      state.remaining += length_of(plan_[i]) + overhead_;
+    }
+    return state;
+  }
+
+  Status write_block(const Block& block, const std::filesystem::path& folder,
+                     const BlockWindow& window,
+                     const std::vector<device::GpuProcess>& foreign) const {
+    const auto names = [this](const std::vector<std::size_t>& places) {
+      Json list = Json::array();
+      for (const std::size_t place : places) list.push_back(scenario_.agents[place].name);
+      return list;
+    };
+    Json out{{"schema", "kts.block/1"},
+             {"index", block.index},
+             {"cycle", block.cycle},
+             {"phase", name(block.phase)},
+             {"neighbours", name(block.neighbours)},
+             {"active", names(block.active)},
+             {"parked", names(block.parked)},
+             {"window_start_ns", window.start_ns},
+             {"window_stop_ns", window.stop_ns}};
+    if (environment_.gpu) {
+      out["foreign"] = Json::array();
+      for (const device::GpuProcess& process : foreign) {
+        out["foreign"].push_back({{"pid", process.pid}, {"name", process.name}});
+      }
+    }
+    return write_file(folder / "block.json",
+                      out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  }
+
+  Status stop_sampler() {
+    if (!sampler_) return {};
+    KTS_TRY(const std::vector<telemetry::Reading> readings, sampler_->stop());
+    for (std::string& warning : telemetry::clock_warnings(readings, windows_)) {
+      warn(std::move(warning));
+    }
+    return {};
+  }
+
+  const LocalRun& run_;
+  const scenario::Scenario& scenario_;
+  Progress& progress_;
+  bool on_gpu_;
+  CorePlan cores_;
+  std::vector<Block> plan_;
+  EpochOffset offset_;
+  Environment environment_;
+  std::vector<OutputFile> worker_logs_;
+  std::unique_ptr<telemetry::Sampler> sampler_;
+  std::vector<telemetry::Window> windows_;
+  std::map<std::size_t, Nanoseconds> medians_;  // by place in the scenario, once known
+  std::set<std::size_t> lengthened_;
+  Nanoseconds overhead_{0};  // of the last block, beside its length
+
+  // Of the session in progress.
+  std::vector<std::size_t> alive_;
+  std::vector<std::int64_t> pids_;
+};
+
+}  // namespace
+
+Status prepare_folder(const std::filesystem::path& folder) {
+  KTS_CHECK_OK(make_directories(folder));
+  std::error_code ec;
+  const bool empty = std::filesystem::is_empty(folder, ec);
+  if (ec) {
+    return environment_lacks(with_errno("cannot look into the folder", ec.value()),
+                             "choose a folder that you may read and write", folder.string());
+  }
+  if (!empty)
+    return bad_input("the folder holds something already", "name a new one", folder.string());
+  return {};
+}
+
+std::filesystem::path default_folder(EpochTime now, std::string_view scenario) {
+  return std::filesystem::path("runs") / fmt::format("{}-{}", utc_stamp(now), scenario);
+}
+
+Status run_locally(const LocalRun& run, Progress& progress) {
+  return Execution(run, progress).execute();
+}
+
+}  // namespace kts::runner

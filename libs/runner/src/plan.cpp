@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/runner/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace kts::runner {
+namespace {
+
+std::vector<std::size_t> distinct_baselines(const scenario::Scenario& scenario) {
+  std::vector<std::size_t> chosen;
+  for (std::size_t i = 0; i < scenario.agents.size(); ++i) {
+    const bool known = std::ranges::any_of(chosen, [&](std::size_t earlier) {
+      return same_baseline(scenario.agents[earlier], scenario.agents[i]);
+    });
+    if (!known) chosen.push_back(i);
+  }
+  return chosen;
+}
+
+}  // namespace
+
+std::string_view name(Phase phase) { return phase == Phase::kSolo ? "solo" : "shared"; }
+
+std::string_view name(Neighbours neighbours) {
+  switch (neighbours) {
+    case Neighbours::kNone:
+      return "";
+    case Neighbours::kParked:
+      return "parked";
+    case Neighbours::kAbsent:
+      return "absent";
+  }
+  return "";
+}
+
+std::vector<std::size_t> Block::alive() const {
+  std::vector<std::size_t> places = active;
+  places.insert(places.end(), parked.begin(), parked.end());
+  std::sort(places.begin(), places.end());
+  return places;
+}
+
+std::vector<Block> plan_blocks(const scenario::Scenario& scenario, bool ends_absent) {
+  std::vector<std::size_t> everyone(scenario.agents.size());
+  std::iota(everyone.begin(), everyone.end(), std::size_t{0});
+  const std::vector<std::size_t> baselines = distinct_baselines(scenario);
+  const int cycles = scenario.plan.cycles;
+  const bool alone = everyone.size() == 1;
+
+  std::vector<Block> blocks;
+  const auto add = [&](Block block) {
+    block.index = static_cast<int>(blocks.size()) + 1;
+    blocks.push_back(std::move(block));
+  };
+  const auto add_solo = [&](int cycle, std::size_t agent) {
+    const bool absent = alone || (ends_absent && (cycle == 1 || cycle == cycles));
+    Block block{0,       cycle, Phase::kSolo, absent ? Neighbours::kAbsent : Neighbours::kParked,
+                {agent}, {}};
+    if (!absent) {
+      std::ranges::copy_if(everyone, std::back_inserter(block.parked),
+                           [&](std::size_t other) { return other != agent; });
+    }
+    add(std::move(block));
+  };
+  const auto add_shared = [&](int cycle) {
+    if (!alone) add({0, cycle, Phase::kShared, Neighbours::kNone, everyone, {}});
+  };
+  for (int cycle = 1; cycle <= cycles; ++cycle) {
+    const bool shared_first = cycle % 2 == 0 || (ends_absent && cycle == cycles && cycles > 1);
+    std::vector<std::size_t> order = baselines;
+    if (shared_first) {
+      std::reverse(order.begin(), order.end());
+      add_shared(cycle);
+    }
+    for (const std::size_t agent : order) add_solo(cycle, agent);
+    if (!shared_first) add_shared(cycle);
+  }
+  return blocks;
+}
+
+std::string folder_name(const Block& block, const scenario::Scenario& scenario,
+                        std::size_t blocks) {
+  const std::size_t width = std::max<std::size_t>(2, fmt::format("{}", blocks).size());
+  return block.phase == Phase::kShared ? fmt::format("{:0{}}-shared", block.index, width)
+                                       : fmt::format("{:0{}}-solo-{}", block.index, width,
+                                                     scenario.agents[block.active.front()].name);
+}
+
+}  // namespace kts::runner

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker_command.hpp"
+
+#include <fmt/format.h>
+
+#include "kts/base/units.hpp"
+
+namespace kts::runner {
+
+process::Command worker_command(const LocalRun& run, std::size_t place, const CorePlan& cores,
+                                EpochOffset offset) {
+  const scenario::Scenario& scenario = run.scenario;
+  const scenario::AgentSpec& agent = scenario.agents[place];
+  process::Command command;
+  std::vector<std::string>& argv = command.argv;
+  argv.push_back(run.worker.string());
+  argv.insert(argv.end(), run.worker_prefix.begin(), run.worker_prefix.end());
+  const auto flag = [&argv](const char* name, const auto& value) {
+    argv.emplace_back(name);
+    argv.push_back(fmt::format("{}", value));
+  };
+  argv.push_back(agent.workload.kind);
+  argv.emplace_back("--controlled");
+  flag("--agent", agent.name);
+  flag("--size", agent.workload.size);
+  flag("--arrival", workload::name(agent.arrival.process));
+  if (is_open(agent.arrival.process)) flag("--rate", agent.arrival.rate_per_s);
+  if (agent.arrival.process == workload::ArrivalProcess::kClosed) {
+    flag("--think", format_duration(agent.arrival.think));
+  }
+  flag("--in-flight", agent.in_flight);
+  flag("--seed", agent.seed);
+  flag("--sync", cores.sync);
+  flag("--device", scenario.device);
+  flag("--threads", agent.workload.threads);
+  if (cores.device_core) flag("--device-core", *cores.device_core);
+  flag("--host-cores", device::format_cores(cores.host_cores[place]));
+  if (cores.own_cores) argv.emplace_back("--own-core");
+  flag("--epoch-offset-ns", offset.value.count());
+  flag("--sharing", scenario.sharing);
+  flag("--record", "v2");
+  return command;
+}
+
+}  // namespace kts::runner

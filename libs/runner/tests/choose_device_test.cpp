@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include "fixture.hpp"
+
+namespace kts::runner {
+namespace {
+
+using testing::HasSubstr;
+
+const Result<std::vector<device::Gpu>> kNoDriver = environment_lacks("no driver");
+const Result<std::vector<device::Gpu>> kOneGpu = std::vector<device::Gpu>(1);
+
+TEST_F(FakeRun, AutoIsTheCpuWhereThereIsNoGpuAndSaysSo) {
+  const auto choice = choose_device("auto", KTS_FAKE_WORKER, run_.cpu, kNoDriver);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->device, "cpu");
+  EXPECT_THAT(choice->announcement, HasSubstr("no NVIDIA GPU here"));
+  EXPECT_THAT(choice->announcement, HasSubstr("the agents share core 1"));
+}
+
+TEST_F(FakeRun, AutoIsTheGpuWhenAWorkerStartsOnIt) {
+  const auto choice = choose_device("auto", KTS_FAKE_WORKER, run_.cpu, kOneGpu);
+  ASSERT_TRUE(choice) << to_line(choice.error());
+  EXPECT_EQ(choice->device, "cuda");
+}
+
+TEST_F(FakeRun, AutoFallsBackWithTheReasonAndAnExplicitWishDoesNot) {
+  const auto choice = choose_device("auto", "/bin/false", run_.cpu, kOneGpu);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->device, "cpu");
+  EXPECT_THAT(choice->announcement, HasSubstr("the GPU can't be used: exit status 1"));
+  EXPECT_FALSE(choose_device("cuda:3", "/bin/false", run_.cpu, kOneGpu));
+}
+
+TEST_F(FakeRun, ExclusiveIsForOneAgent) {
+  run_.scenario.sharing = "exclusive";
+  const Status status = check_sharing_mode(run_.scenario, kNoDriver);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::kBadInput);
+  run_.scenario.agents.pop_back();
+  EXPECT_TRUE(check_sharing_mode(run_.scenario, kNoDriver));
+}
+
+TEST_F(FakeRun, ModesThatTheDeviceCannotProvideAreEnvironmentErrors) {
+  for (const char* mode : {"mps", "mig", "streams"}) {
+    run_.scenario.sharing = mode;
+    const Status status = check_sharing_mode(run_.scenario, kNoDriver);
+    ASSERT_FALSE(status) << mode;
+    EXPECT_EQ(status.error().code, ErrorCode::kEnvironment);
+  }
+}
+
+}  // namespace
+}  // namespace kts::runner

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kts/base/clock.hpp"
+#include "kts/base/error.hpp"
+#include "kts/workload/arrival.hpp"
+
+namespace kts::scenario {
+
+struct Slo {
+  double quantile = 0.99;
+  Nanoseconds latency{0};
+  friend bool operator==(const Slo&, const Slo&) = default;
+};
+
+struct WorkloadSpec {
+  std::string kind;
+  std::int64_t size = 0;
+  int threads = 1;  // CPU backend
+  friend bool operator==(const WorkloadSpec&, const WorkloadSpec&) = default;
+};
+
+struct AgentSpec {
+  std::string name;  // [a-z0-9]([a-z0-9-]*[a-z0-9])?, at most 63 characters
+  WorkloadSpec workload;
+  workload::ArrivalSpec arrival;
+  int in_flight = 1;
+  std::uint64_t seed = 0;  // filled in from the scenario's seed and the agent's place
+  std::optional<Slo> slo;
+  friend bool operator==(const AgentSpec&, const AgentSpec&) = default;
+};
+
+enum class Order { kInterleaved, kStudy };
+
+struct Plan {
+  int cycles = 10;
+  Nanoseconds block{2'000'000'000};
+  Order order = Order::kInterleaved;
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+struct Scenario {
+  std::string name;
+  std::string device = "auto";           // auto | cpu | cuda[:N]
+  std::string sharing = "time-slicing";  // exclusive | time-slicing | mps | mig | streams
+  std::string sync = "auto";             // auto | spin | block
+  std::uint64_t seed = 1;
+  Plan plan;
+  std::vector<AgentSpec> agents;
+  friend bool operator==(const Scenario&, const Scenario&) = default;
+};
+
+// Whole validation; errors name file:line, the key, and for an unknown key the nearest known one.
+[[nodiscard]] Result<Scenario> parse(std::string_view yaml, std::string_view where);
+[[nodiscard]] Result<Scenario> load(const std::filesystem::path& path);
+// Every default filled in; parse reads it back to an equal scenario.
+[[nodiscard]] std::string to_yaml(const Scenario& scenario);
+
+// Two agents with an equal solo baseline: same workload, arrival and in_flight (rates and all).
+[[nodiscard]] bool same_baseline(const AgentSpec& a, const AgentSpec& b);
+
+// "fft 4096".
+[[nodiscard]] std::string describe(const WorkloadSpec& workload);
+
+}  // namespace kts::scenario

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/scenario/scenario.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "kts/base/files.hpp"
+#include "kts/base/units.hpp"
+#include "kts/scenario/built_in.hpp"
+#include "yaml.hpp"
+
+namespace kts::scenario {
+namespace {
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""ns;
+using std::chrono_literals::operator""h;
+
+constexpr std::string_view kSchema = "kts.scenario/1";
+constexpr std::size_t kMaxBytes = 64 * 1024;
+constexpr std::size_t kMaxAgents = 64;
+constexpr std::size_t kMaxName = 63;
+// Seeds pass through JSON, whose readers may keep numbers as doubles.
+constexpr std::int64_t kMaxSeed = std::int64_t{1} << 53;
+constexpr std::int64_t kMaxScenarioSeed = 1'000'000'000;
+
+tl::unexpected<Error> too_large(std::string_view where) {
+  return bad_input(fmt::format("larger than {}", format_bytes(kMaxBytes)),
+                   "a scenario is a short file; is this the right one?", std::string(where));
+}
+
+bool is_name(std::string_view text) {
+  const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !text.empty() && text.size() <= kMaxName && alphanumeric(text.front()) &&
+         alphanumeric(text.back()) &&
+         std::all_of(text.begin(), text.end(), [&](char c) { return alphanumeric(c) || c == '-'; });
+}
+
+Result<std::string> read_name(const YamlValue& value) {
+  KTS_TRY(std::string name, value.text());
+  if (is_name(name)) return name;
+  return value.refuse(
+      "not a name", fmt::format("use a-z, 0-9 and inner hyphens, at most {} characters", kMaxName));
+}
+
+Result<std::string> read_device(const YamlValue& value) {
+  KTS_TRY(std::string device, value.text());
+  if (device == "auto" || device == "cpu" || device == "cuda") return device;
+  if (device.starts_with("cuda:")) {
+    const auto ordinal = parse_int64(std::string_view(device).substr(5));
+    if (ordinal && *ordinal >= 0 && *ordinal < 1024) return device;
+  }
+  return value.refuse("not a device", "give auto, cpu, cuda or cuda:N");
+}
+
+Result<Plan> read_plan(const YamlValue& value) {
+  KTS_CHECK_OK(value.check_keys({"cycles", "block", "order"}));
+  Plan plan;
+  if (value.has("order")) {
+    KTS_TRY(const std::string order, value.at("order").word({"interleaved", "study"}));
+    if (order == "study") {
+      plan.order = Order::kStudy;
+      plan.cycles = 1;
+    }
+  }
+  if (value.has("cycles")) {
+    const YamlValue cycles = value.at("cycles");
+    KTS_TRY(const std::int64_t count, cycles.whole_number(1, 1000));
+    if (plan.order == Order::kStudy && count != 1) {
+      return cycles.refuse("the study's order runs once", "leave cycles out, or give 1");
+    }
+    plan.cycles = static_cast<int>(count);
+  }
+  if (value.has("block")) {
+    KTS_TRY(plan.block, value.at("block").duration(10ms, 1h));
+  }
+  return plan;
+}
+
+Result<WorkloadSpec> read_workload(const YamlValue& value) {
+  KTS_CHECK_OK(value.check_keys({"kind", "size", "threads"}));
+  WorkloadSpec workload;
+  KTS_TRY(const YamlValue kind, value.require("kind"));
+  KTS_TRY(workload.kind, kind.word({"fft", "gemm"}));
+  KTS_TRY(const YamlValue size, value.require("size"));
+  KTS_TRY(workload.size, size.whole_number(2, 65536));
+  if (value.has("threads")) {
+    KTS_TRY(const std::int64_t threads, value.at("threads").whole_number(1, 1024));
+    workload.threads = static_cast<int>(threads);
+  }
+  return workload;
+}
+
+Result<workload::ArrivalSpec> read_arrival(const YamlValue& value) {
+  KTS_CHECK_OK(value.check_keys({"process", "rate", "think"}));
+  workload::ArrivalSpec arrival;
+  KTS_TRY(const YamlValue process, value.require("process"));
+  KTS_TRY(const std::string word, process.word({"closed", "saturate", "poisson", "uniform"}));
+  arrival.process = workload::arrival_process_from_name(word).value();
+
+  if (is_open(arrival.process)) {
+    KTS_TRY(const YamlValue rate, value.require("rate"));
+    KTS_TRY(arrival.rate_per_s, rate.number());
+    if (!(arrival.rate_per_s > 0 && arrival.rate_per_s <= 1e6)) {
+      return rate.refuse("out of range", "give requests per second, above 0 and at most 1000000");
+    }
+  } else if (value.has("rate")) {
+    return value.at("rate").refuse(fmt::format("has no meaning for '{}'", word),
+                                   "remove it, or take poisson or uniform");
+  }
+  if (arrival.process == workload::ArrivalProcess::kClosed) {
+    KTS_TRY(const YamlValue think, value.require("think"));
+    KTS_TRY(arrival.think, think.duration(0ns, 1h));
+  } else if (value.has("think")) {
+    return value.at("think").refuse(fmt::format("has no meaning for '{}'", word),
+                                    "remove it, or take closed");
+  }
+  return arrival;
+}
+
+Result<Slo> read_slo(const YamlValue& value) {
+  KTS_CHECK_OK(value.check_keys({"quantile", "latency"}));
+  Slo slo;
+  if (value.has("quantile")) {
+    const YamlValue quantile = value.at("quantile");
+    KTS_TRY(slo.quantile, quantile.number());
+    if (!(slo.quantile >= 0.5 && slo.quantile <= 0.9999)) {
+      return quantile.refuse("out of range", "give 0.5 to 0.9999, as in 0.99");
+    }
+  }
+  KTS_TRY(const YamlValue latency, value.require("latency"));
+  KTS_TRY(slo.latency, latency.duration(1ns, 1h));
+  return slo;
+}
+
+Result<AgentSpec> read_agent(const YamlValue& value, std::uint64_t default_seed) {
+  KTS_CHECK_OK(value.check_keys({"name", "workload", "arrival", "in_flight", "seed", "slo"}));
+  AgentSpec agent;
+  agent.seed = default_seed;
+  KTS_TRY(const YamlValue name, value.require("name"));
+  KTS_TRY(agent.name, read_name(name));
+  KTS_TRY(const YamlValue work, value.require("workload"));
+  KTS_TRY(agent.workload, read_workload(work));
+  KTS_TRY(const YamlValue arrival, value.require("arrival"));
+  KTS_TRY(agent.arrival, read_arrival(arrival));
+  if (value.has("in_flight")) {
+    const YamlValue in_flight = value.at("in_flight");
+    KTS_TRY(const std::int64_t count, in_flight.whole_number(1, 256));
+    if (count > 1 && is_open(agent.arrival.process)) {
+      return in_flight.refuse("has no meaning for an open arrival process",
+                              "remove it, or take closed or saturate");
+    }
+    agent.in_flight = static_cast<int>(count);
+  }
+  if (value.has("seed")) {
+    KTS_TRY(const std::int64_t seed, value.at("seed").whole_number(0, kMaxSeed));
+    agent.seed = static_cast<std::uint64_t>(seed);
+  }
+  if (value.has("slo")) {
+    KTS_TRY(agent.slo, read_slo(value.at("slo")));
+  }
+  return agent;
+}
+
+std::string to_yaml(const AgentSpec& agent) {
+  std::string out =
+      fmt::format("  - name: {}\n    workload: {{kind: {}, size: {}, threads: {}}}\n", agent.name,
+                  agent.workload.kind, agent.workload.size, agent.workload.threads);
+  out += fmt::format("    arrival: {{process: {}", workload::name(agent.arrival.process));
+  if (is_open(agent.arrival.process)) out += fmt::format(", rate: {}", agent.arrival.rate_per_s);
+  if (agent.arrival.process == workload::ArrivalProcess::kClosed) {
+    out += fmt::format(", think: {}", format_duration(agent.arrival.think));
+  }
+  out += fmt::format("}}\n    in_flight: {}\n    seed: {}\n", agent.in_flight, agent.seed);
+  if (agent.slo) {
+    out += fmt::format("    slo: {{quantile: {}, latency: {}}}\n", agent.slo->quantile,
+                       format_duration(agent.slo->latency));
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Scenario> parse(std::string_view yaml, std::string_view where) {
+  if (yaml.size() > kMaxBytes) return too_large(where);
+  KTS_TRY(const YamlValue root, YamlValue::parse(yaml, where));
+  KTS_CHECK_OK(
+      root.check_keys({"schema", "name", "device", "sharing", "sync", "seed", "plan", "agents"}));
+
+  KTS_TRY(const YamlValue schema, root.require("schema"));
+  KTS_CHECK_OK(schema.word({kSchema}));
+  Scenario scenario;
+  KTS_TRY(const YamlValue name, root.require("name"));
+  KTS_TRY(scenario.name, read_name(name));
+  if (root.has("device")) {
+    KTS_TRY(scenario.device, read_device(root.at("device")));
+  }
+  if (root.has("sharing")) {
+    KTS_TRY(scenario.sharing,
+            root.at("sharing").word({"exclusive", "time-slicing", "mps", "mig", "streams"}));
+  }
+  if (root.has("sync")) {
+    KTS_TRY(scenario.sync, root.at("sync").word({"auto", "spin", "block"}));
+  }
+  if (root.has("seed")) {
+    KTS_TRY(const std::int64_t seed, root.at("seed").whole_number(0, kMaxScenarioSeed));
+    scenario.seed = static_cast<std::uint64_t>(seed);
+  }
+  if (root.has("plan")) {
+    KTS_TRY(scenario.plan, read_plan(root.at("plan")));
+  }
+
+  KTS_TRY(const YamlValue agents, root.require("agents"));
+  KTS_TRY(const std::vector<YamlValue> items, agents.items());
+  if (items.empty() || items.size() > kMaxAgents) {
+    return agents.refuse(fmt::format("{} agents", items.size()),
+                         fmt::format("give 1 to {}", kMaxAgents));
+  }
+  std::set<std::string> names;
+  for (const YamlValue& item : items) {
+    const std::uint64_t place = scenario.agents.size() + 1;
+    KTS_TRY(AgentSpec agent, read_agent(item, scenario.seed * 1000 + place));
+    if (!names.insert(agent.name).second) {
+      return item.at("name").refuse(fmt::format("two agents are called '{}'", agent.name),
+                                    "give each a name of its own");
+    }
+    scenario.agents.push_back(std::move(agent));
+  }
+  return scenario;
+}
+
+Result<Scenario> load(const std::filesystem::path& path) {
+  std::error_code ec;
+  if (std::filesystem::is_regular_file(path, ec) &&
+      std::filesystem::file_size(path, ec) > kMaxBytes) {
+    return too_large(path.string());
+  }
+  KTS_TRY(const std::string text, read_file(path));
+  return parse(text, path.string());
+}
+
+std::string to_yaml(const Scenario& scenario) {
+  std::string out = fmt::format(
+      "schema: {}\nname: {}\ndevice: {}\nsharing: {}\nsync: {}\nseed: {}\n"
+      "plan: {{cycles: {}, block: {}, order: {}}}\nagents:\n",
+      kSchema, scenario.name, scenario.device, scenario.sharing, scenario.sync, scenario.seed,
+      scenario.plan.cycles, format_duration(scenario.plan.block),
+      scenario.plan.order == Order::kStudy ? "study" : "interleaved");
+  for (const AgentSpec& agent : scenario.agents) out += to_yaml(agent);
+  return out;
+}
+
+bool same_baseline(const AgentSpec& a, const AgentSpec& b) {
+  return a.workload == b.workload && a.arrival == b.arrival && a.in_flight == b.in_flight;
+}
+
+std::string describe(const WorkloadSpec& workload) {
+  return fmt::format("{} {}", workload.kind, workload.size);
+}
+
+bool is_built_in(std::string_view name) {
+  return std::ranges::any_of(built_ins(), [&](const BuiltIn& b) { return b.name == name; });
+}
+
+Result<Scenario> load_built_in(std::string_view name, std::string_view device_kind) {
+  std::vector<std::string_view> names;
+  for (const BuiltIn& built_in : built_ins()) {
+    if (built_in.name == name && built_in.device_kind == device_kind) {
+      return parse(built_in.yaml, fmt::format("built-in {}", name));
+    }
+    if (built_in.device_kind == device_kind) names.push_back(built_in.name);
+  }
+  const std::string near = nearest_word(name, names);
+  return bad_input(fmt::format("no scenario is called '{}'", name),
+                   near.empty()
+                       ? fmt::format("built in: {}; or name a file", fmt::join(names, ", "))
+                       : fmt::format("did you mean '{}'?", near));
+}
+
+Scenario quickened(Scenario scenario) {
+  const bool once = scenario.plan.order == Order::kStudy;
+  scenario.plan.cycles = once ? 1 : 10;
+  scenario.plan.block = once ? 4000ms : 400ms;
+  return scenario;
+}
+
+}  // namespace kts::scenario

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kts/base/clock.hpp"
+#include "kts/base/error.hpp"
+
+namespace kts::scenario {
+
+// A value in a document, with the words that an error about it needs: the file and the key's path.
+class YamlValue {
+ public:
+  // The only document of `text`; refuses what a scenario never needs (aliases, further documents).
+  [[nodiscard]] static Result<YamlValue> parse(std::string_view text, std::string_view file);
+
+  [[nodiscard]] tl::unexpected<Error> refuse(std::string message, std::string hint = {}) const;
+
+  [[nodiscard]] Result<std::string> text() const;
+  // One of `words`, else an error that offers the nearest.
+  [[nodiscard]] Result<std::string> word(const std::vector<std::string_view>& words) const;
+  [[nodiscard]] Result<std::int64_t> whole_number(std::int64_t low, std::int64_t high) const;
+  [[nodiscard]] Result<double> number() const;
+  [[nodiscard]] Result<Nanoseconds> duration(Nanoseconds low, Nanoseconds high) const;
+  [[nodiscard]] Result<std::vector<YamlValue>> items() const;
+
+  // Every key of a map must be one of `known`, and stand there once.
+  [[nodiscard]] Status check_keys(const std::vector<std::string_view>& known) const;
+  // After check_keys.
+  [[nodiscard]] bool has(std::string_view key) const;
+  [[nodiscard]] YamlValue at(std::string_view key) const;
+  [[nodiscard]] Result<YamlValue> require(std::string_view key) const;
+
+ private:
+  YamlValue(YAML::Node node, std::string file, std::string path)
+      : node_(std::move(node)), file_(std::move(file)), path_(std::move(path)) {}
+  [[nodiscard]] Error error_at(const YAML::Mark& mark, std::string_view path, std::string message,
+                               std::string hint) const;
+  [[nodiscard]] std::string child_path(std::string_view key) const;
+
+  YAML::Node node_;
+  std::string file_;
+  std::string path_;
+};
+
+}  // namespace kts::scenario

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/scenario/scenario.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kts/base/files.hpp"
+
+namespace kts::scenario {
+namespace {
+
+using testing::HasSubstr;
+using namespace std::chrono_literals;
+
+constexpr std::string_view kFull = R"(schema: kts.scenario/1
+name: pair
+device: cuda:1
+sharing: mps
+sync: block
+seed: 7
+plan: {cycles: 12, block: 400ms, order: interleaved}
+agents:
+  - name: router
+    workload: {kind: fft, size: 4096, threads: 2}
+    arrival: {process: poisson, rate: 200.5}
+    slo: {quantile: 0.99, latency: 5ms}
+  - name: thinker
+    workload: {kind: gemm, size: 4096}
+    arrival: {process: closed, think: 1500us}
+    in_flight: 4
+    seed: 99
+)";
+
+// A valid scenario with one agent, some of whose lines are replaced.
+std::string with(std::string_view plan, std::string_view agent) {
+  return "schema: kts.scenario/1\nname: s\n" + std::string(plan) + "\nagents:\n  - " +
+         std::string(agent) + "\n";
+}
+constexpr std::string_view kAgent =
+    "{name: a, workload: {kind: fft, size: 64}, arrival: {process: saturate}}";
+
+std::string error_of(std::string_view yaml) {
+  const auto scenario = parse(yaml, "s.yaml");
+  if (scenario) return "no error";
+  EXPECT_EQ(scenario.error().code, ErrorCode::kBadInput);
+  return to_line(scenario.error());
+}
+
+TEST(Scenario, EveryFieldIsRead) {
+  const auto scenario = parse(kFull, "s.yaml");
+  ASSERT_TRUE(scenario) << to_line(scenario.error());
+  EXPECT_EQ(scenario->name, "pair");
+  EXPECT_EQ(scenario->device, "cuda:1");
+  EXPECT_EQ(scenario->sharing, "mps");
+  EXPECT_EQ(scenario->sync, "block");
+  EXPECT_EQ(scenario->plan, (Plan{12, 400ms, Order::kInterleaved}));
+  ASSERT_EQ(scenario->agents.size(), 2U);
+  const AgentSpec& router = scenario->agents[0];
+  EXPECT_EQ(router.workload, (WorkloadSpec{"fft", 4096, 2}));
+  EXPECT_EQ(router.arrival.rate_per_s, 200.5);
+  EXPECT_EQ(router.seed, 7001U);
+  EXPECT_EQ(router.slo, (Slo{0.99, 5ms}));
+  const AgentSpec& thinker = scenario->agents[1];
+  EXPECT_EQ(thinker.arrival.think, 1500us);
+  EXPECT_EQ(thinker.in_flight, 4);
+  EXPECT_EQ(thinker.seed, 99U);
+}
+
+TEST(Scenario, PrintedFormIsReadBackUnchanged) {
+  for (const std::string& yaml :
+       {std::string(kFull), with("plan: {order: study, block: 1h}", kAgent)}) {
+    const Scenario scenario = parse(yaml, "s.yaml").value();
+    EXPECT_EQ(parse(to_yaml(scenario), "printed").value(), scenario);
+  }
+}
+
+TEST(Scenario, DefaultsAreTheContracts) {
+  const Scenario scenario = parse(with("", kAgent), "s.yaml").value();
+  EXPECT_EQ(scenario.device, "auto");
+  EXPECT_EQ(scenario.sharing, "time-slicing");
+  EXPECT_EQ(scenario.plan, (Plan{10, 2s, Order::kInterleaved}));
+  EXPECT_EQ(scenario.agents[0].in_flight, 1);
+  EXPECT_EQ(scenario.agents[0].workload.threads, 1);
+}
+
+TEST(Scenario, UnknownKeyIsNamedWithItsLineAndTheNearestKey) {
+  EXPECT_EQ(error_of(with("plan:\n  cycels: 3", kAgent)),
+            "s.yaml:4: plan.cycels: unknown key; did you mean 'cycles'?");
+  EXPECT_THAT(error_of(with("zzzzzzzzzzzzzz: 1", kAgent)), HasSubstr("known here: schema, name"));
+}
+
+TEST(Scenario, DuplicateKeysAndNamesAreRefused) {
+  EXPECT_EQ(error_of(with("seed: 1\nseed: 2", kAgent)),
+            "s.yaml:4: seed: the key stands here twice; keep one");
+  EXPECT_THAT(error_of(with("", std::string(kAgent) + "\n  - " + std::string(kAgent))),
+              HasSubstr("s.yaml:6: agents[1].name: two agents are called 'a'"));
+}
+
+TEST(Scenario, ValuesOutOfTypeUnitOrRangeAreRefusedAtTheirPlace) {
+  struct Case {
+    std::string_view plan, agent, expected;
+  };
+  const Case cases[] = {
+      {"plan: {cycles: many}", kAgent, "plan.cycles: 'many' is not a whole number"},
+      {"plan: {cycles: 0}", kAgent, "plan.cycles: 0 is out of range; give 1 to 1000"},
+      {"plan: {cycles: 1001}", kAgent, "plan.cycles"},
+      {"plan: {cycles: 99999999999999999999}", kAgent, "is not a whole number"},
+      {"plan: {cycles: [1]}", kAgent, "plan.cycles: needs a single value"},
+      {"plan: {block: 2}", kAgent, "plan.block: '2' is not a duration; write a number and a unit"},
+      {"plan: {block: 9ms}", kAgent, "plan.block: 9ms is out of range; give 10ms to 3600s"},
+      {"plan: {block: 61min}", kAgent, "plan.block"},
+      {"plan: {order: studdy}", kAgent, "did you mean 'study'?"},
+      {"plan: {order: study, cycles: 3}", kAgent, "the study's order runs once"},
+      {"plan: 3", kAgent, "plan: needs a map"},
+      {"plan:", kAgent, "plan: needs a value"},
+      {"device: gpu", kAgent, "device: not a device; give auto, cpu, cuda or cuda:N"},
+      {"device: cuda:-1", kAgent, "device: not a device"},
+      {"device: cuda:x", kAgent, "device: not a device"},
+      {"sharing: mpss", kAgent, "did you mean 'mps'?"},
+      {"seed: -1", kAgent, "seed: -1 is out of range"},
+      {"", "{name: A, workload: {kind: fft, size: 64}}", "agents[0].name: not a name"},
+      {"", "{name: a-, workload: {kind: fft, size: 64}}", "agents[0].name: not a name"},
+      {"", "{workload: {kind: fft, size: 64}}", "agents[0]: 'name' is missing"},
+      {"", "{name: a, workload: {kind: ftt, size: 64}}", "did you mean 'fft'?"},
+      {"", "{name: a, workload: {kind: fft, size: 1}}", "size: 1 is out of range; give 2 to 65536"},
+      {"", "{name: a, workload: {kind: fft, size: 65537}}", "size: 65537 is out of range"},
+      {"", "{name: a, workload: {kind: fft, size: 64}}", "agents[0]: 'arrival' is missing"},
+      {"", "{name: a, workload: {kind: fft, size: 64}, arrival: {process: poisson}}",
+       "agents[0].arrival: 'rate' is missing"},
+      {"", "{name: a, workload: {kind: fft, size: 64}, arrival: {process: poisson, rate: 0}}",
+       "arrival.rate: out of range"},
+      {"", "{name: a, workload: {kind: fft, size: 64}, arrival: {process: poisson, rate: 1000001}}",
+       "arrival.rate: out of range"},
+      {"", "{name: a, workload: {kind: fft, size: 64}, arrival: {process: poisson, rate: .nan}}",
+       "arrival.rate: '.nan' is not a number"},
+      {"", "{name: a, workload: {kind: fft, size: 64}, arrival: {process: poisson, rate: 1e999}}",
+       "is not a number"},
+      {"", "{name: a, workload: {kind: fft, size: 64}, arrival: {process: saturate, rate: 1}}",
+       "arrival.rate: has no meaning for 'saturate'"},
+      {"", "{name: a, workload: {kind: fft, size: 64}, arrival: {process: closed}}",
+       "'think' is missing"},
+      {"",
+       "{name: a, workload: {kind: fft, size: 64}, arrival: {process: uniform, rate: 1}, "
+       "in_flight: 2}",
+       "in_flight: has no meaning for an open arrival process"},
+      {"",
+       "{name: a, workload: {kind: fft, size: 64}, arrival: {process: saturate}, in_flight: 257}",
+       "in_flight: 257 is out of range; give 1 to 256"},
+      {"",
+       "{name: a, workload: {kind: fft, size: 64}, arrival: {process: saturate}, slo: {quantile: "
+       "99, latency: 5ms}}",
+       "slo.quantile: out of range"},
+  };
+  for (const Case& c : cases) {
+    const std::string line = error_of(with(c.plan, c.agent));
+    EXPECT_THAT(line, HasSubstr(c.expected)) << c.plan << c.agent;
+    EXPECT_EQ(line.find('\n'), std::string::npos);
+  }
+}
+
+TEST(Scenario, WhatIsNoScenarioIsRefused) {
+  EXPECT_THAT(error_of(""), HasSubstr("needs a map"));
+  EXPECT_THAT(error_of("- 1"), HasSubstr("needs a map"));
+  EXPECT_THAT(error_of("a: [1"), HasSubstr("s.yaml:1: not valid YAML"));
+  EXPECT_THAT(error_of("name: s\n"), HasSubstr("'schema' is missing"));
+  EXPECT_THAT(error_of("schema: kts.scenario/2\n"), HasSubstr("did you mean 'kts.scenario/1'?"));
+  EXPECT_THAT(error_of("? [a, b]\n: 1\n"), HasSubstr("a key must be a plain word"));
+  EXPECT_THAT(error_of(std::string(kFull) + "---\n" + std::string(kFull)),
+              HasSubstr("a second document"));
+}
+
+TEST(Scenario, AgentCountIsBounded) {
+  std::string yaml = "schema: kts.scenario/1\nname: s\nagents:\n";
+  EXPECT_THAT(error_of(yaml + "  []\n"), HasSubstr("0 agents; give 1 to 64"));
+  for (int i = 0; i < 64; ++i) {
+    yaml += "  - {name: a" + std::to_string(i) +
+            ", workload: {kind: fft, size: 64}, arrival: {process: saturate}}\n";
+  }
+  EXPECT_EQ(parse(yaml, "s.yaml").value().agents.size(), 64U);
+  EXPECT_THAT(error_of(yaml + "  - " + std::string(kAgent) + "\n"), HasSubstr("65 agents"));
+}
+
+TEST(Scenario, AliasesThatCouldGrowWithoutBoundAreRefused) {
+  EXPECT_THAT(error_of("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"),
+              HasSubstr("s.yaml:1: an anchor is not allowed in a scenario"));
+}
+
+TEST(Scenario, HugeFilesAreRefusedUnread) {
+  const auto folder = TemporaryDirectory::create().value();
+  const auto path = folder.path() / "big.yaml";
+  ASSERT_TRUE(write_file(path, std::string(1 << 20, '#')));
+  const auto scenario = load(path);
+  ASSERT_FALSE(scenario);
+  EXPECT_THAT(to_line(scenario.error()), HasSubstr("big.yaml: larger than 64.0 KiB"));
+}
+
+TEST(Scenario, MissingFileIsBadInputThatNamesIt) {
+  const auto scenario = load("/nowhere/s.yaml");
+  ASSERT_FALSE(scenario);
+  EXPECT_EQ(scenario.error().code, ErrorCode::kBadInput);
+  EXPECT_EQ(scenario.error().where, "/nowhere/s.yaml");
+}
+
+TEST(Scenario, BaselineIsSharedByEqualWorkArrivalAndDepthOnly) {
+  const Scenario scenario = parse(kFull, "s.yaml").value();
+  AgentSpec a = scenario.agents[1];
+  AgentSpec b = a;
+  b.name = "other";
+  b.seed = 5;
+  EXPECT_TRUE(same_baseline(a, b));
+  b.in_flight = 5;
+  EXPECT_FALSE(same_baseline(a, b));
+  b = a;
+  b.arrival.think = 1ms;
+  EXPECT_FALSE(same_baseline(a, b));
+  b = a;
+  b.workload.size = 8;
+  EXPECT_FALSE(same_baseline(a, b));
+}
+
+}  // namespace
+}  // namespace kts::scenario

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "kts/base/clock.hpp"
+#include "kts/base/error.hpp"
+#include "kts/control/protocol.hpp"
+#include "kts/worker/attention.hpp"
+#include "kts/worker/loop.hpp"
+#include "kts/worker/record_writer.hpp"
+#include "kts/workload/engine.hpp"
+
+namespace kts::worker {
+
+// Who the agent is; together with its engine's spec all that META says.
+struct AgentSpec {
+  std::string name;
+  std::string sharing;
+  workload::EngineSpec engine;
+  workload::ArrivalSpec arrival;
+  EpochOffset epoch;
+  RecordVersion record = RecordVersion::kV2;
+};
+
+struct BlockName {
+  int block = 0;
+  std::string phase;
+  std::string neighbours;
+};
+
+// One agent's blocks on one engine: META, the loop's records, END. One thread drives it.
+class Agent {
+ public:
+  Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWriter& writer);
+
+  // Throw-away iterations, the check of the result, and the usual time of an iteration.
+  [[nodiscard]] Status warm_up(int iterations);
+  [[nodiscard]] control::Ready ready() const;
+
+  // Calibrates the device's clock, prints META. The bound of the clock's mapping.
+  [[nodiscard]] Result<std::int64_t> prepare(const BlockName& name);
+  // Generates and drains; returns when every record is written. The block's and the bound of the
+  // clock are the prepared ones.
+  [[nodiscard]] Status run(BlockPlan plan);
+  // Calibrates again, prints END. The device's failure, if it failed; kInternal when its results
+  // are not finite.
+  [[nodiscard]] Result<std::int64_t> finish();
+
+  [[nodiscard]] const BlockOutcome& outcome() const { return outcome_; }
+
+ private:
+  [[nodiscard]] std::int64_t epoch_ns(std::int64_t monotonic_ns) const;
+  [[nodiscard]] Status print(std::string_view line);
+
+  const AgentSpec spec_;
+  workload::Engine& engine_;
+  RecordWriter& writer_;
+  Pacing& pacing_;
+  Loop loop_;
+  workload::DeviceIdentity device_;
+  workload::Verification verification_;
+  std::int64_t median_iteration_ns_ = 0;
+  BlockName name_;
+  std::int64_t clock_bound_ns_ = 0;
+  std::int64_t device_cpu_ns_ = record::kUnavailable;  // in the block
+  BlockOutcome outcome_;
+};
+
+// Says READY and obeys the control channel until it ends: Status is how the process should exit.
+[[nodiscard]] Status serve(Agent& agent, const EpochOffset& epoch, Attention& attention,
+                           StopFlag& stop, RecordWriter& writer);
+
+}  // namespace kts::worker

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kts/base/clock.hpp"
+#include "kts/base/error.hpp"
+#include "kts/record/iteration.hpp"
+#include "kts/worker/histogram.hpp"
+#include "kts/worker/pacing.hpp"
+#include "kts/workload/arrival.hpp"
+#include "kts/workload/engine.hpp"
+
+namespace kts::worker {
+
+// Where the loop leaves its records, instants in CLOCK_MONOTONIC ns. Neither waits nor allocates.
+class RecordSink {
+ public:
+  virtual ~RecordSink() = default;
+  // False: no room, the record is lost.
+  [[nodiscard]] virtual bool push(const record::Iteration& iteration) noexcept = 0;
+};
+
+struct LoopSpec {
+  workload::ArrivalSpec arrival;
+  int in_flight = 1;  // 1 unless closed or saturating
+  std::uint64_t seed = 1;
+};
+
+struct BlockPlan {
+  int block = 0;
+  MonotonicTime start;
+  MonotonicTime stop = MonotonicTime::max();
+  std::uint64_t iterations = UINT64_MAX;
+  std::int64_t clock_bound_ns = 0;  // of the device clock's mapping
+};
+
+struct BlockOutcome {
+  std::uint64_t iterations = 0;
+  std::uint64_t lost = 0;            // no room in the sink
+  std::uint64_t out_of_bracket = 0;  // device instants outside submit..done by more than the bound
+  std::int64_t first_due_ns = record::kUnavailable;
+  std::int64_t last_done_ns = record::kUnavailable;
+  MonotonicTime generation_start;
+  MonotonicTime generation_stop;
+  bool interrupted = false;
+  Status device;  // the device's failure, if it failed
+};
+
+// Makes requests due by an arrival process, has the engine do them one after the other (closed:
+// in_flight at once), and stamps their five instants. Between due and done it allocates, locks and
+// writes nothing.
+class Loop {
+ public:
+  Loop(workload::Engine& engine, Pacing& pacing, RecordSink& sink, const LoopSpec& spec);
+
+  // Until the plan's stop, a stop request, its number of iterations or the device's failure; what
+  // was due before the stop gets done.
+  [[nodiscard]] BlockOutcome run(const BlockPlan& plan);
+  // Of the last block: submit - max(due, previous done), in closed loops due as planned.
+  [[nodiscard]] const Histogram& lateness() const { return lateness_; }
+
+ private:
+  struct Request {
+    MonotonicTime due;
+    MonotonicTime submit;
+    MonotonicTime done;
+  };
+  void run_open();
+  void run_closed();
+  // Whether a request that becomes due at `due` belongs to the block.
+  bool generates(MonotonicTime due);
+  // Waits for the first `count` requests in order, and leaves their records. False: device failure.
+  bool complete(std::size_t count);
+
+  workload::Engine& engine_;
+  Pacing& pacing_;
+  RecordSink& sink_;
+  LoopSpec spec_;
+  Histogram lateness_;
+  std::vector<Request> requests_;  // one a slot
+  BlockPlan plan_;
+  BlockOutcome outcome_;
+};
+
+}  // namespace kts::worker

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/worker/agent.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include "kts/base/version.hpp"
+#include "kts/record/block_log.hpp"
+
+namespace kts::worker {
+namespace {
+
+std::int64_t ns(MonotonicTime t) { return t.time_since_epoch().count(); }
+
+}  // namespace
+
+Agent::Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWriter& writer)
+    : spec_(std::move(spec)),
+      engine_(engine),
+      writer_(writer),
+      pacing_(pacing),
+      loop_(engine, pacing, writer, {spec_.arrival, spec_.engine.in_flight, spec_.engine.seed}),
+      device_(engine.device()) {}
+
+Status Agent::warm_up(int iterations) {
+  KTS_CHECK_OK(engine_.warm_up(iterations));
+  std::array<std::int64_t, 5> times{};
+  for (std::int64_t& time : times) {
+    const MonotonicTime submit = pacing_.now();
+    engine_.submit(0);
+    engine_.wait(0);
+    time = (pacing_.now() - submit).count();
+  }
+  std::ranges::nth_element(times, times.begin() + times.size() / 2);
+  median_iteration_ns_ = times[times.size() / 2];
+  KTS_TRY(verification_, engine_.verify());
+  return engine_.status();
+}
+
+control::Ready Agent::ready() const {
+  return {spec_.name,
+          static_cast<std::int64_t>(getpid()),
+          device_.kind,
+          device_.name,
+          device_.uuid,
+          median_iteration_ns_,
+          engine_.operand_bytes()};
+}
+
+Result<std::int64_t> Agent::prepare(const BlockName& name) {
+  name_ = name;
+  outcome_ = {};
+  KTS_TRY(const workload::ClockCalibration calibration, engine_.calibrate());
+  clock_bound_ns_ = calibration.bound_ns;
+
+  record::BlockMeta meta;
+  meta.agent = spec_.name;
+  meta.block = name.block;
+  meta.phase = name.phase;
+  meta.neighbours = name.neighbours;
+  meta.workload = spec_.engine.kind;
+  meta.size = spec_.engine.size;
+  meta.arrival = workload::name(spec_.arrival.process);
+  if (is_open(spec_.arrival.process)) meta.rate_per_s = spec_.arrival.rate_per_s;
+  if (spec_.arrival.process == workload::ArrivalProcess::kClosed) {
+    meta.think_ns = spec_.arrival.think.count();
+  }
+  meta.in_flight = spec_.engine.in_flight;
+  meta.sync = spec_.engine.sync == workload::SyncMode::kSpin ? "spin" : "block";
+  meta.seed = spec_.engine.seed;
+  meta.device = device_.kind;
+  meta.device_name = device_.name;
+  meta.device_uuid = device_.uuid;
+  meta.sharing = spec_.sharing;
+  meta.pid = getpid();
+  meta.epoch_offset_ns = spec_.epoch.value.count();
+  meta.checksum = verification_.checksum;
+  meta.checksum_reference = verification_.reference;
+  meta.checksum_tolerance = verification_.tolerance;
+  meta.clock_bound_ns = clock_bound_ns_;
+  meta.kts_version = version();
+  meta.kts_commit = commit();
+  KTS_CHECK_OK(print(to_line(meta)));
+  return clock_bound_ns_;
+}
+
+Status Agent::run(BlockPlan plan) {
+  plan.block = name_.block;
+  plan.clock_bound_ns = clock_bound_ns_;
+  const std::int64_t before = engine_.device_cpu_ns();
+  outcome_ = loop_.run(plan);
+  const std::int64_t after = engine_.device_cpu_ns();
+  const bool known = before != record::kUnavailable && after != record::kUnavailable;
+  device_cpu_ns_ = known ? after - before : record::kUnavailable;
+  return writer_.drain();
+}
+
+Result<std::int64_t> Agent::finish() {
+  record::BlockEnd end;
+  end.agent = spec_.name;
+  end.block = name_.block;
+  end.iterations = outcome_.iterations;
+  end.emitted = outcome_.iterations - outcome_.lost;
+  if (outcome_.iterations > 0) {
+    end.first_due_ns = epoch_ns(outcome_.first_due_ns);
+    end.last_done_ns = epoch_ns(outcome_.last_done_ns);
+    end.drain_ns = std::max<std::int64_t>(0, outcome_.last_done_ns - ns(outcome_.generation_stop));
+  }
+  end.generation_start_ns = epoch_ns(ns(outcome_.generation_start));
+  end.generation_stop_ns = epoch_ns(ns(outcome_.generation_stop));
+  end.pacing_late_p50_ns = loop_.lateness().quantile(0.50);
+  end.pacing_late_p99_ns = loop_.lateness().quantile(0.99);
+  end.pacing_late_max_ns = loop_.lateness().max();
+  if (device_cpu_ns_ != record::kUnavailable) end.device_cpu_ns = device_cpu_ns_;
+  end.out_of_bracket = outcome_.out_of_bracket;
+  end.interrupted = outcome_.interrupted;
+
+  Status trouble = std::move(outcome_.device);
+  if (trouble) {
+    const auto calibration = engine_.calibrate();
+    if (calibration) {
+      // Holds for the whole block: what is proven now, and what the mapping was off by until now.
+      end.clock_bound_ns = calibration->bound_ns + std::abs(calibration->error_ns);
+      end.clock_error_ns = calibration->error_ns;
+      end.clock_drift_ppm = calibration->drift_ppm;
+    } else {
+      trouble = tl::unexpected(calibration.error());
+    }
+  }
+  if (trouble) {
+    const auto finite = engine_.results_finite();
+    end.finite = finite.value_or(true);
+    if (!finite) trouble = tl::unexpected(finite.error());
+    if (!end.finite) {
+      trouble = fail(ErrorCode::kInternal, "the results are not finite",
+                     "the device or its libraries compute wrongly; measure nothing on it");
+    }
+  }
+  KTS_CHECK_OK(print(to_line(end)));
+  KTS_CHECK_OK(std::move(trouble));
+  return end.clock_bound_ns.value_or(clock_bound_ns_);
+}
+
+std::int64_t Agent::epoch_ns(std::int64_t monotonic_ns) const {
+  return monotonic_ns + spec_.epoch.value.count();
+}
+
+Status Agent::print(std::string_view line) {
+  return spec_.record == RecordVersion::kV2 ? writer_.write_line(line) : Status{};
+}
+
+}  // namespace kts::worker

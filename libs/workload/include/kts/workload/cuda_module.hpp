@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kts/base/error.hpp"
+#include "kts/workload/engine.hpp"
+
+// What libkts_workload_cuda.so, beside the binary, offers to whoever loads it. Names carry the
+// version of these functions and of all types in engine.hpp.
+extern "C" {
+// Devices that can be used now: 0 without a driver.
+int kts_workload_cuda_device_count_v1() noexcept;
+// The caller deletes the engine. On failure null, and `error` says why.
+kts::workload::Engine* kts_workload_cuda_create_v1(const kts::workload::EngineSpec* spec,
+                                                   kts::Error* error) noexcept;
+}
+
+namespace kts::workload {
+
+inline constexpr const char* kCudaModuleFile = "libkts_workload_cuda.so";
+inline constexpr const char* kCudaDeviceCountName = "kts_workload_cuda_device_count_v1";
+inline constexpr const char* kCudaCreateName = "kts_workload_cuda_create_v1";
+
+}  // namespace kts::workload

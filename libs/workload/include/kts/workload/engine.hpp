@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "kts/base/error.hpp"
+
+namespace kts::workload {
+
+enum class SyncMode { kSpin, kBlock };
+
+// What an agent does, and where.
+struct EngineSpec {
+  std::string kind = "fft";  // a name of the registry
+  std::int64_t size = 4096;  // matrix edge
+  std::uint64_t seed = 1;    // same seed, same operands on every backend
+  int in_flight = 1;         // slots
+  SyncMode sync = SyncMode::kBlock;
+  int threads = 1;       // CPU backend
+  int device_core = -1;  // CPU backend: core of the device thread, -1 = not pinned
+  int cuda_device = 0;   // CUDA backend: ordinal
+};
+
+struct DeviceIdentity {
+  std::string kind;  // "cpu" | "cuda"
+  std::string name;
+  std::string uuid;
+};
+
+// Comparison of the engine's result with the CPU reference of the same seed.
+struct Verification {
+  double checksum = 0;
+  double reference = 0;
+  double relative_error = 0;
+  double tolerance = 0;
+};
+
+// When the device worked on an iteration, CLOCK_MONOTONIC ns, or record::kUnavailable.
+struct DeviceSpan {
+  std::int64_t start_ns = 0;
+  std::int64_t end_ns = 0;
+};
+
+struct ClockCalibration {
+  std::int64_t bound_ns = 0;  // proven bound of |mapped - true| at this moment
+  std::int64_t error_ns = 0;  // mapping as used until now, minus this calibration; 0 the first time
+  double drift_ppm = 0;       // device clock against CLOCK_MONOTONIC
+};
+
+// One agent's work on one device, driven by one host thread. Everything is allocated, planned and
+// loaded by create and warm_up; submit, wait and span allocate nothing and do no I/O.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  [[nodiscard]] virtual DeviceIdentity device() const = 0;
+  [[nodiscard]] virtual std::uint64_t operand_bytes() const = 0;
+  // Throw-away iterations; touches every slot, shape and algorithm.
+  [[nodiscard]] virtual Status warm_up(int iterations) = 0;
+  // One iteration against the reference; kInternal when the error exceeds the tolerance.
+  [[nodiscard]] virtual Result<Verification> verify() = 0;
+
+  // Hands one iteration to the device and returns without waiting for it.
+  virtual void submit(int slot) noexcept = 0;
+  // Returns when the iteration in `slot` is complete.
+  virtual void wait(int slot) noexcept = 0;
+  // After wait: when the device began and ended. Called outside due..done.
+  [[nodiscard]] virtual DeviceSpan span(int slot) noexcept = 0;
+
+  // Maps the device's clock; to be called while the device is otherwise idle.
+  [[nodiscard]] virtual Result<ClockCalibration> calibrate() = 0;
+  // First device error since creation, if any. Submit, wait and span after one do nothing.
+  [[nodiscard]] virtual Status status() const = 0;
+  // Whether the results now in memory are finite.
+  [[nodiscard]] virtual Result<bool> results_finite() = 0;
+  // CPU time that the device thread has used, ns, or record::kUnavailable.
+  [[nodiscard]] virtual std::int64_t device_cpu_ns() const = 0;
+
+ protected:
+  Engine() = default;
+};
+
+}  // namespace kts::workload

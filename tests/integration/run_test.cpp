@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// kts run as a user types it, with the real worker on the CPU. What a live run measures is never
+// asserted, only that it is whole and sane.
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "kts/base/files.hpp"
+#include "kts/base/units.hpp"
+#include "kts/process/fleet.hpp"
+
+namespace kts {
+namespace {
+
+using testing::AllOf;
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+using Json = nlohmann::json;
+
+const std::string kKts = KTS_BIN_DIR "/kts";
+
+struct Outcome {
+  int exit = -1;
+  std::string out, err;
+};
+
+// Runs a program to its end; `on_stderr` sees each line as it comes, and the program's pid.
+class Program final : process::Fleet::Listener {
+ public:
+  using OnLine = std::function<void(std::string_view line, pid_t pid)>;
+  static Outcome run(std::vector<std::string> argv, OnLine on_stderr = {}) {
+    Program program(std::move(on_stderr));
+    process::Fleet fleet(program);
+    const auto child = fleet.start({std::move(argv), {"NO_COLOR=1", "KTS_WORKER="}});
+    if (!child) return {-1, "", to_line(child.error())};
+    program.pid_ = fleet.pid(*child);
+    const MonotonicTime deadline = MonotonicTimeline::now() + std::chrono::seconds(200);
+    while (fleet.any_running() && MonotonicTimeline::now() < deadline) {
+      if (!fleet.wait(deadline)) break;
+    }
+    return program.outcome_;
+  }
+
+ private:
+  explicit Program(OnLine on_stderr) : on_line_(std::move(on_stderr)) {}
+  void on_stdout(std::size_t /*child*/, std::string_view line) override { outcome_.out += line; }
+  void on_stderr(std::size_t /*child*/, std::string_view line) override {
+    outcome_.err += line;
+    if (on_line_) on_line_(line, pid_);
+  }
+  void on_exit(std::size_t /*child*/, const process::ExitStatus& status) override {
+    outcome_.exit = status.signal == 0 ? status.code : 128 + status.signal;
+  }
+
+  OnLine on_line_;
+  pid_t pid_ = -1;
+  Outcome outcome_;
+};
+
+class RunCli : public testing::Test {
+ protected:
+  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
+  std::string text(const std::string& name) const {
+    return read_file(folder_.path() / name).value_or("no such file");
+  }
+  bool exists(const std::string& name) const {
+    return std::filesystem::exists(folder_.path() / name);
+  }
+  // A small scenario; returns its file.
+  std::string scenario(int cycles, const std::string& rate = "200",
+                       const std::string& block = "40ms") {
+    const std::string file = path("pair.yaml");
+    EXPECT_TRUE(write_file(file, "schema: kts.scenario/1\nname: pair\nplan: {cycles: " +
+                                     std::to_string(cycles) + ", block: " + block +
+                                     "}\nagents:\n"
+                                     "  - name: light\n"
+                                     "    workload: {kind: fft, size: 64}\n"
+                                     "    arrival: {process: poisson, rate: " +
+                                     rate +
+                                     "}\n"
+                                     "  - name: heavy\n"
+                                     "    workload: {kind: gemm, size: 64}\n"
+                                     "    arrival: {process: saturate}\n"));
+    return file;
+  }
+  Outcome run(std::vector<std::string> arguments, Program::OnLine on_stderr = {}) {
+    arguments.insert(arguments.begin(), {kKts, "run", "--device", "cpu", "--out", path("run")});
+    return Program::run(std::move(arguments), std::move(on_stderr));
+  }
+  // From the READY line in workers/<agent>.log.
+  pid_t worker_pid(const std::string& agent) const {
+    const std::string log = text("run/workers/" + agent + ".log");
+    const auto at = log.find("\"pid\":");
+    if (at == std::string::npos) return -1;
+    return static_cast<pid_t>(std::strtol(log.c_str() + at + 6, nullptr, 10));
+  }
+  void expect_no_worker_left() const {
+    for (const char* agent : {"light", "heavy"}) {
+      const pid_t pid = worker_pid(agent);
+      ASSERT_GT(pid, 0) << agent;
+      EXPECT_TRUE(kill(-pid, 0) != 0 && errno == ESRCH) << agent;
+    }
+  }
+
+  TemporaryDirectory folder_ = TemporaryDirectory::create().value();
+};
+
+bool one_line(const std::string& text) { return std::count(text.begin(), text.end(), '\n') == 1; }
+
+std::string last_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+TEST_F(RunCli, MakesAWholeFolderAndEndsWithItsPath) {
+  const Outcome outcome = run({scenario(5)});
+  ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  EXPECT_EQ(last_line(outcome.out), path("run/report.html"));
+  EXPECT_THAT(outcome.err, HasSubstr("device: CPU"));
+  for (const char* file : {"run/scenario.yaml", "run/environment.json", "run/summary.json",
+                           "run/summary.csv", "run/results.md", "run/report.html",
+                           "run/blocks/15-shared/light.log", "run/blocks/15-shared/heavy.log"}) {
+    EXPECT_TRUE(exists(file)) << file;
+  }
+  const Json block = Json::parse(text("run/blocks/15-shared/block.json"));
+  EXPECT_LT(block["window_start_ns"], block["window_stop_ns"]);
+  const Json summary = Json::parse(text("run/summary.json"));
+  EXPECT_EQ(summary["schema"], "kts.summary/1");
+  EXPECT_EQ(summary["agents"].size(), 2U);
+  EXPECT_FALSE(summary["results"].empty());
+  expect_no_worker_left();
+}
+
+TEST_F(RunCli, ReportGivesTheSameBytesAgain) {
+  ASSERT_THAT(run({scenario(2)}).exit, AnyOf(0, 5));
+  const std::string first = text("run/summary.json");
+  ASSERT_THAT(Program::run({kKts, "report", path("run")}).exit, AnyOf(0, 5));
+  EXPECT_EQ(text("run/summary.json"), first);
+}
+
+TEST_F(RunCli, AnInterruptExits130AndReportWorksOnWhatIsThere) {
+  const Outcome outcome = run({scenario(200)}, [](std::string_view line, pid_t pid) {
+    if (line.find("block 4/") != std::string_view::npos) kill(pid, SIGINT);
+  });
+  EXPECT_EQ(outcome.exit, 130) << outcome.err;
+  EXPECT_THAT(last_line(outcome.err),
+              AllOf(StartsWith("kts run: interrupted by SIGINT"), HasSubstr(path("run"))));
+  expect_no_worker_left();
+  EXPECT_THAT(Program::run({kKts, "report", path("run")}).exit, AnyOf(0, 5));
+  EXPECT_TRUE(exists("run/summary.json"));
+}
+
+TEST_F(RunCli, AKilledWorkerEndsTheRunInOneLineThatNamesIt) {
+  const Outcome outcome = run({scenario(200)}, [this](std::string_view line, pid_t /*pid*/) {
+    if (line.find("block 2/") != std::string_view::npos) kill(worker_pid("heavy"), SIGKILL);
+  });
+  EXPECT_EQ(outcome.exit, 1);
+  EXPECT_THAT(last_line(outcome.err),
+              StartsWith("kts run: agent heavy: killed by signal 9 (SIGKILL) in"));
+  EXPECT_TRUE(exists("run/blocks/001-solo-light/block.json"));
+  expect_no_worker_left();
+}
+
+TEST_F(RunCli, ARateAboveCapacityIsToldAsOverload) {
+  const Outcome outcome = run({scenario(2, "300000", "20ms")});
+  EXPECT_EQ(outcome.exit, 5) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("overloaded"));
+}
+
+TEST_F(RunCli, BadInputExitsTwoInOneLineBeforeAnythingRuns) {
+  ASSERT_TRUE(write_file(path("file"), ""));
+  ASSERT_TRUE(write_file(path("typo.yaml"), "schema: kts.scenario/1\nname: a\nplann: {}\n"));
+  const std::string pair = scenario(1);
+  struct Case {
+    std::vector<std::string> arguments;
+    std::string expected;
+  };
+  for (const Case& c :
+       {Case{{pair, "--out", path("file")}, path("file")},
+        Case{{pair, "--out", folder_.path().string()}, "holds something already"},
+        Case{{"stduy", "--out", path("x")}, "did you mean 'study'?"},
+        Case{{path("typo.yaml"), "--out", path("x")},
+             path("typo.yaml") + ":3: plann: unknown key; did you mean 'plan'?"},
+        Case{{pair, "--sharing", "exclusive", "--out", path("x")}, "exclusive means one agent"}}) {
+    std::vector<std::string> argv{kKts, "run", "--device", "cpu"};
+    argv.insert(argv.end(), c.arguments.begin(), c.arguments.end());
+    const Outcome outcome = Program::run(argv);
+    EXPECT_EQ(outcome.exit, 2) << outcome.err;
+    EXPECT_THAT(last_line(outcome.err), AllOf(StartsWith("kts run: "), HasSubstr(c.expected)));
+    EXPECT_FALSE(exists("x"));
+  }
+}
+
+TEST_F(RunCli, WhatTheMachineLacksExitsFour) {
+  const std::string pair = scenario(1);
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--device", "cpu", "--sharing", "mps", "--out", path("x")},
+        std::vector<std::string>{"--device", "cuda:1000", "--out", path("x")},
+        std::vector<std::string>{"--device", "cpu", "--out", "/proc/kts"},
+        std::vector<std::string>{"--device", "cpu", "--worker", "/nowhere", "--out", path("x")}}) {
+    std::vector<std::string> argv{kKts, "run", pair};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    const Outcome outcome = Program::run(argv);
+    EXPECT_EQ(outcome.exit, 4) << outcome.err;
+    EXPECT_THAT(last_line(outcome.err), StartsWith("kts run: "));
+  }
+}
+
+TEST_F(RunCli, SixtyFourAgentsOnOneCoreRun) {
+  if (access("/usr/bin/taskset", X_OK) != 0) GTEST_SKIP() << "no taskset here";
+  std::string yaml =
+      "schema: kts.scenario/1\nname: crowd\nplan: {cycles: 1, block: 20ms}\nagents:\n";
+  for (int i = 0; i < 64; ++i) {
+    yaml += "  - {name: a" + std::to_string(i) +
+            ", workload: {kind: fft, size: 16}, arrival: {process: closed, think: 5ms}}\n";
+  }
+  ASSERT_TRUE(write_file(path("crowd.yaml"), yaml));
+  const Outcome outcome =
+      Program::run({"/usr/bin/taskset", "-c", "0", kKts, "run", path("crowd.yaml"), "--device",
+                    "cpu", "--out", path("run")});
+  EXPECT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("warning: only core 0 may be used"));
+  EXPECT_TRUE(exists("run/blocks/02-shared/a63.log"));
+}
+
+TEST_F(RunCli, DoctorNamesWhatIsThereAndAnswersInJsonToo) {
+  const Outcome outcome = Program::run({kKts, "doctor", "--json"});
+  EXPECT_EQ(outcome.exit, 0) << outcome.err;
+  const Json answer = Json::parse(outcome.out, nullptr, false);
+  ASSERT_TRUE(answer.is_object());
+  EXPECT_EQ(answer["schema"], "kts.doctor/1");
+  EXPECT_THAT(Program::run({kKts, "doctor"}).out, HasSubstr("cpu backend"));
+}
+
+TEST_F(RunCli, ScenarioShowsWhatCheckAccepts) {
+  const Outcome shown = Program::run({kKts, "scenario", "show", "study", "--device", "cpu"});
+  ASSERT_EQ(shown.exit, 0);
+  ASSERT_TRUE(write_file(path("study.yaml"), shown.out));
+  EXPECT_EQ(Program::run({kKts, "scenario", "check", path("study.yaml")}).exit, 0);
+  EXPECT_THAT(Program::run({kKts, "scenario", "list"}).out,
+              AllOf(HasSubstr("study "), HasSubstr("study-closed")));
+  const Outcome wrong = Program::run({kKts, "scenario", "check", path("nowhere.yaml")});
+  EXPECT_EQ(wrong.exit, 2);
+  EXPECT_TRUE(one_line(wrong.err));
+}
+
+}  // namespace
+}  // namespace kts
