@@ -128,6 +128,12 @@ bool read_value(const json& from, std::optional<Value>& to) {
   return true;
 }
 
+bool is_empty(const std::string& value) { return value.empty(); }
+template <typename Value>
+bool is_empty(const Value&) {
+  return false;
+}
+
 class Reader {
  public:
   Reader(const json& object, std::string_view line) : object_(object), line_(line) {}
@@ -140,6 +146,8 @@ class Reader {
       if (need == Need::kRequired) problem_ = fmt::format("{} lacks '{}'", line_, field);
     } else if (!read_value(*found, value)) {
       problem_ = fmt::format("{} has a '{}' of the wrong type or range", line_, field);
+    } else if (need == Need::kRequired && is_empty(value)) {
+      problem_ = fmt::format("{} has an empty '{}'", line_, field);
     }
   }
   [[nodiscard]] const std::string& problem() const { return problem_; }

@@ -85,6 +85,12 @@ TEST(Meta, MissingFieldIsNamed) {
   EXPECT_EQ(meta.error().message, "META lacks 'agent'");
 }
 
+TEST(Meta, NobodyIsNoAgent) {
+  const auto meta = parse_meta(R"({"agent":"","block":0})");
+  ASSERT_FALSE(meta);
+  EXPECT_EQ(meta.error().message, "META has an empty 'agent'");
+}
+
 TEST(Meta, WrongTypeOrRangeIsNamed) {
   for (const auto* text :
        {R"({"agent":"a","block":"0"})", R"({"agent":"a","block":1e3})",
