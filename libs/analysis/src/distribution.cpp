@@ -84,7 +84,7 @@ Ccdf thin_out(stats::QuantileSelector<T>& selector) {
 // The spread of `from` samples as it would be for `to`.
 stats::ShareError scaled(const stats::ShareError& error, std::uint64_t from, std::uint64_t to) {
   const double ratio = static_cast<double>(from) / static_cast<double>(to);
-  return {error.standard_error * std::sqrt(ratio), error.degrees};
+  return {error.standard_error * std::sqrt(ratio), error.degrees, false};
 }
 
 template <typename T>

@@ -59,6 +59,21 @@ TEST(ShareError, BlocksThatAgreeHaveNone) {
   EXPECT_EQ(error->degrees, 7);
 }
 
+TEST(ShareError, MaximumBoundsWhenEnoughBlocksReachAbove) {
+  const auto bounds = [](int above, int blocks) {
+    std::vector<BlockCount> counts(static_cast<std::size_t>(blocks), {100, 100});
+    for (int b = 0; b < above; ++b) counts[static_cast<std::size_t>(b)].at_or_below = 99;
+    return share_error(counts)->maximum_bounds;
+  };
+  // Of ten blocks, seven: the share is at least 0.348 (Clopper-Pearson), and 0.652^10 = 0.014; six:
+  // 0.262, and 0.738^10 = 0.048. Of five not even all: 0.478, and 0.522^5 = 0.039.
+  EXPECT_TRUE(bounds(7, 10));
+  EXPECT_FALSE(bounds(6, 10));
+  EXPECT_FALSE(bounds(5, 5));
+  EXPECT_FALSE(bounds(0, 20));
+  EXPECT_TRUE(bounds(1000, 1000));
+}
+
 TEST(QuantileInterval, NeverNarrowerThanIndependentSamplesAllow) {
   const Interval interval = quantile_interval(0.5, 400, {0, 9});
   EXPECT_NEAR(*interval.low, 0.5 - 1.959964 * 0.025, 1e-6);
@@ -81,6 +96,8 @@ TEST(QuantileInterval, HasNoBoundWhereItWouldLeaveTheSamples) {
   const Interval tail = quantile_interval(0.99, 100000, {0.01, 9});
   EXPECT_TRUE(tail.low);
   EXPECT_FALSE(tail.high);
+  EXPECT_EQ(quantile_interval(0.99, 100000, {0.01, 9, true}).high, 1);
+  EXPECT_FALSE(quantile_interval(0.99, 367, {0.01, 9, true}).high);
   EXPECT_FALSE(quantile_interval(0.05, 1000, {0.05, 9}).low);
 }
 

@@ -30,6 +30,9 @@ struct BlockCount {
 struct ShareError {
   double standard_error = 0;  // of the share over all blocks
   int degrees = 0;            // of freedom that the standard error itself rests on
+  // So many blocks have samples above that at least one would also have one above the true
+  // quantile: the largest sample is an upper bound.
+  bool maximum_bounds = false;
 };
 
 // Ratio estimator, since blocks differ in size (Cochran 1977, 6.3); degrees of freedom lowered by
