@@ -69,8 +69,8 @@ Cost iterate(Device& d, bool events) {
 }
 
 // Median of paired differences with its 95 % interval: the order statistics at the ranks that a
-// fair coin's tosses leave with 2.5 % on each side, so that blocks which the host disturbed count as
-// one pair each, however far off.
+// fair coin's tosses leave with 2.5 % on each side, so that blocks which the host disturbed count
+// as one pair each, however far off.
 void print_difference(const char* name, std::vector<double> differences) {
   std::ranges::sort(differences);
   const std::size_t n = differences.size();
