@@ -38,8 +38,8 @@ class YamlValue {
   [[nodiscard]] Result<YamlValue> require(std::string_view key) const;
 
  private:
-  YamlValue(YAML::Node node, std::string file, std::string path)
-      : node_(std::move(node)), file_(std::move(file)), path_(std::move(path)) {}
+  YamlValue(const YAML::Node& node, std::string file, std::string path)
+      : node_(node), file_(std::move(file)), path_(std::move(path)) {}
   [[nodiscard]] Error error_at(const YAML::Mark& mark, std::string_view path, std::string message,
                                std::string hint) const;
   [[nodiscard]] std::string child_path(std::string_view key) const;
