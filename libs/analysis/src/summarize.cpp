@@ -310,10 +310,12 @@ void add_slo(const AgentStats& agent, Summary& summary) {
 }
 
 std::string interval_text(const Estimate& estimate) {
-  const auto bound = [](const std::optional<double>& value) {
-    return value ? fmt::format("{:.4g}", *value) : std::string("unknown");
-  };
-  return fmt::format("{} to {}", bound(estimate.ci_low), bound(estimate.ci_high));
+  const std::optional<double>& low = estimate.ci_low;
+  const std::optional<double>& high = estimate.ci_high;
+  if (low && high) return fmt::format("95 % interval {:.4g} to {:.4g}", *low, *high);
+  if (low) return fmt::format("at least {:.4g}", *low);
+  if (high) return fmt::format("at most {:.4g}", *high);
+  return "its blocks differ too much for an interval";
 }
 
 std::string overload_text(std::string_view agent, Phase phase, const Load& load) {
@@ -350,7 +352,7 @@ std::string why_inconclusive(const AgentStats& agent, const GroupStats* solo, Su
     }
   }
   std::string text =
-      fmt::format("{}: latency p99 DF {:.3g} ({}) fits more than one verdict", who,
+      fmt::format("{}: latency p99 DF {:.3g} ({}), which fits more than one verdict", who,
                   latency->ratio.value.value_or(std::numeric_limits<double>::quiet_NaN()),
                   interval_text(latency->ratio));
   if (latency->samples_needed) {
