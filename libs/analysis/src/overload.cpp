@@ -72,7 +72,8 @@ std::optional<Load> load_of(const Group& group, const Service& service) {
   }
   if (2 * given_up > blocks.size()) {
     load.why =
-        fmt::format("its queue had to be given up in {} of {} blocks", given_up, blocks.size());
+        fmt::format("its queue had to be given up in {} of {} blocks, with {} requests never begun",
+                    given_up, blocks.size(), load.abandoned);
   } else if (2 * growing_backlogs > blocks.size()) {
     load.why = fmt::format("the backlog keeps growing in {} of {} blocks", growing_backlogs,
                            blocks.size());

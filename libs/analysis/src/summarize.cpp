@@ -110,12 +110,6 @@ void mark_lost_tails(std::string_view agent, Phase phase, std::vector<GroupStats
   const auto percent = [&](std::uint64_t part) {
     return 100 * static_cast<double>(part) / static_cast<double>(all);
   };
-  if (abandoned > 0) {
-    warnings.push_back(fmt::format(
-        "{}: {} of {} requests of its {} blocks ({:.3g} %) were never begun: its queue didn't "
-        "drain after the block and was given up",
-        agent, abandoned, all, name(phase), percent(abandoned)));
-  }
   if (lost > 0 && percent(lost) > 100 * kLostShare) {
     warnings.push_back(
         fmt::format("{}: {:.3g} % of its records of {} blocks are lost ({} of {}); above {:.1g} % "
@@ -124,6 +118,19 @@ void mark_lost_tails(std::string_view agent, Phase phase, std::vector<GroupStats
   }
   if (!(percent(lost + abandoned) > 100 * kLostShare)) return;
   for (GroupStats& g : groups) g.group.tails_lost = true;
+}
+
+// Of an overloaded agent its overload tells.
+void warn_of_abandoned(std::string_view agent, Phase phase, const std::vector<GroupStats>& groups,
+                       std::vector<std::string>& warnings) {
+  std::uint64_t abandoned = 0;
+  for (const GroupStats& g : groups) abandoned += g.group.abandoned;
+  if (abandoned == 0) return;
+  warnings.push_back(fmt::format(
+      "{}: {} request{} of its {} blocks {} never begun: its queue didn't drain after the block "
+      "and "
+      "was given up",
+      agent, abandoned, abandoned == 1 ? "" : "s", name(phase), abandoned == 1 ? "was" : "were"));
 }
 
 void measure_group(GroupStats& stats, Measure measure, const AgentInfo& info,
@@ -438,6 +445,9 @@ Summary summarize(const RunData& data) {
         load->agent = agent.info.name;
         load->phase = phase;
         summary.loads.push_back(*load);
+      }
+      if (!load || !load->overloaded) {
+        warn_of_abandoned(agent.info.name, phase, *groups, summary.warnings);
       }
     }
   }

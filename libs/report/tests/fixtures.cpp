@@ -295,7 +295,7 @@ Summary overloaded() {
                 151.3,
                 968,
                 true,
-                "its queue had to be given up in 10 of 10 blocks"};
+                "its queue had to be given up in 10 of 10 blocks, with 968 requests never begun"};
   s.findings.erase(s.findings.begin());
   std::erase_if(s.attribution, [](const Attribution& a) { return a.agent == "router"; });
   s.inconclusive = {"router was overloaded in its shared blocks"};

@@ -207,17 +207,27 @@ class Execution {
 
   void note_given_up(const Block& block, const BlockTask& task,
                      const std::vector<record::BlockEnd>& ends) {
-    const bool first = !gave_up_.contains(block.active);
+    std::string who;
+    std::size_t others = 0;
+    std::uint64_t abandoned = 0;
+    std::uint64_t due = 0;
     for (const record::BlockEnd& end : ends) {
       if (end.abandoned == 0) continue;
-      gave_up_.insert(block.active);
-      if (!first) continue;
-      progress_.note(fmt::format(
-          "warning: {} can't keep up: {} after {}, {} of its {} requests were not begun; they "
-          "were given up",
-          end.agent, format_duration(task.drain), task.title, end.abandoned,
-          end.iterations + end.abandoned));
+      if (who.empty()) {
+        who = end.agent;
+      } else {
+        ++others;
+      }
+      abandoned += end.abandoned;
+      due += end.iterations + end.abandoned;
     }
+    if (who.empty() || !gave_up_.insert(block.active).second) return;
+    if (others > 0) who += fmt::format(" and {} more", others);
+    progress_.note(
+        fmt::format("warning: {} can't keep up: {} after {}, {} of {} requests were not begun; "
+                    "they were given up",
+                    who, format_duration(std::chrono::ceil<std::chrono::milliseconds>(task.drain)),
+                    task.title, abandoned, due));
   }
 
   Status run_block(Session& session, const Block& block) {

@@ -221,8 +221,8 @@ TEST_F(FakeRun, AQueueThatNeverEndsIsGivenUpAndTheRunGoesOn) {
              note.ends_with("requests were not begun; they were given up");
     });
   };
-  EXPECT_EQ(told("block 1 (solo light), 1000 of its "), 1);
-  EXPECT_EQ(told("block 3 (shared), 1000 of its "), 1);
+  EXPECT_EQ(told("block 1 (solo light), 1000 of "), 1);
+  EXPECT_EQ(told("block 3 (shared), 1000 of "), 1);
   EXPECT_EQ(told("block "), 2);
   EXPECT_TRUE(no_child_left());
 }
