@@ -83,7 +83,7 @@ class Execution {
 
     const Status measured = measure();
     const Status sampled = stop_sampler();
-    const Status written = write_environment();
+    Status written = write_environment();
     KTS_CHECK_OK(measured);
     KTS_CHECK_OK(sampled);
     return written;
