@@ -318,13 +318,13 @@ void add_finding(const AgentStats& agent, const MeasureResult& solo_latency,
   summary.findings.push_back(finding);
 }
 
-void add_slo(const AgentStats& agent, Summary& summary) {
+void add_slo(const AgentStats& agent, bool overloaded, Summary& summary) {
   if (!agent.info.slo_quantile || !agent.info.slo_latency_ms) return;
   SloOutcome outcome;
   outcome.agent = agent.info.name;
   outcome.quantile = *agent.info.slo_quantile;
   outcome.target_ms = *agent.info.slo_latency_ms;
-  if (!agent.shared.empty()) {
+  if (!agent.shared.empty() && !overloaded) {
     outcome.shared = agent.shared.front().estimate(Measure::kLatency, outcome.quantile);
   }
   outcome.missed = outcome.shared.ci_low && *outcome.shared.ci_low > outcome.target_ms;
@@ -474,7 +474,7 @@ Summary summarize(const RunData& data) {
                   *find_result(summary, agent.info.name, Phase::kShared, Measure::kLatency),
                   summary);
     }
-    add_slo(agent, summary);
+    add_slo(agent, overloaded, summary);
     if (any_slo ? agent.info.slo_quantile.has_value() : i == 0) {
       conclude(agent, solo, summary);
     } else {

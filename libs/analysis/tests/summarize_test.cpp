@@ -286,6 +286,14 @@ TEST(Overload, AQueueThatWasGivenUpCountsAndItsRequestsWereOffered) {
   EXPECT_EQ(exit_code(summary), 5);
 }
 
+TEST(Overload, LeavesAnObjectiveUnjudged) {
+  RunData data = with_blocks_changed(10, give_up);
+  ask_for(data, "light", 0.99, 50);
+  const Summary summary = summarize(data);
+  ASSERT_THAT(summary.slos, SizeIs(1));
+  EXPECT_FALSE(summary.slos[0].met || summary.slos[0].missed || summary.slos[0].shared.value);
+}
+
 TEST(Overload, OneGivenUpQueueIsNoOverloadButItsTailIsNotKnown) {
   Planned run;
   run.shared = later_by(2);
