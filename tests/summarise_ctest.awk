@@ -14,7 +14,7 @@ function attribute(line, key,   value) {
 # GoogleTest prints "file:line: Skipped" and the reason on the next line.
 awaiting { if (reason == "") reason = $0; awaiting = 0 }
 /: Skipped$/ { awaiting = 1 }
-/^kts-skip: / { reason = substr($0, 11) }
+/(^|>)kts-skip: / { reason = $0; sub(/.*kts-skip: /, "", reason); sub(/<\/system-out>.*/, "", reason) }
 /<\/testcase>/ && status != "run" && status != "fail" {
   skipped++
   if (reason == "") reason = (status == "disabled") ? "disabled" : "not run"
