@@ -55,6 +55,7 @@ struct Connection::State {
   std::size_t child = 0;
   std::unique_ptr<CurlTransport> http;
   std::string server_version;
+  int interrupt_fd = -1;
 
   // Takes what the proxy said meanwhile, so that it never blocks on a full pipe.
   void listen() { (void)fleet.wait(MonotonicTimeline::now()); }
@@ -96,6 +97,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectionOptions& op
   // A question for a password finds no one, and ends at once.
   state.fleet.close_input(state.child);
 
+  state.interrupt_fd = options.interrupt_fd;
   KTS_TRY(state.http, CurlTransport::create(socket, options.interrupt_fd));
   const MonotonicTime deadline = MonotonicTimeline::now() + options.start_timeout;
   while (!state.proxy.serving && !state.proxy.exit) {
@@ -130,7 +132,10 @@ StreamId Connection::open(const std::string& path, StreamListener& listener,
 void Connection::close(StreamId stream) { state_->http->close(stream); }
 Status Connection::wait(MonotonicTime deadline, int wake_fd) {
   state_->listen();
-  return state_->http->wait(deadline, wake_fd);
+  const int interrupt_fd = state_->interrupt_fd;
+  KTS_CHECK_OK(state_->http->wait(deadline, wake_fd >= 0 ? wake_fd : interrupt_fd));
+  if (wake_fd < 0 && readable(interrupt_fd)) return fail(ErrorCode::kInterrupted, "interrupted");
+  return {};
 }
 MonotonicTime Connection::now() const { return state_->http->now(); }
 

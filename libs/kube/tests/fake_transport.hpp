@@ -18,10 +18,12 @@ class FakeTransport final : public Transport {
     std::string path;
     StreamOptions options;
     StreamListener* listener = nullptr;
+    MonotonicTime at{};
     bool closed = false;
   };
 
   // `path` with its query, or without to match any. Several answers come in turn; the last stays.
+  // Method "STREAM": the lines that wait() feeds to a stream of that path before it ends it.
   void answer(const std::string& method, const std::string& path, int status, std::string body);
   void refuse_to_connect(const std::string& method, const std::string& path);
   // {"kind":"Status","reason":…,"message":…}.
@@ -45,7 +47,9 @@ class FakeTransport final : public Transport {
   std::vector<Opened> opened;
 
  private:
-  std::map<std::string, std::deque<Result<Response>>> answers_;
+  using Answers = std::map<std::string, std::deque<Result<Response>>>;
+  Answers::iterator find(const std::string& method, const std::string& path);
+  Answers answers_;
 };
 
 }  // namespace kts::kube

@@ -12,7 +12,7 @@ namespace kts::kube {
 struct ConnectionOptions {
   std::string context;     // empty: the kubeconfig's current one
   std::string kubeconfig;  // empty: kubectl's own choice
-  // Once readable, requests give up with kInterrupted; -1: none.
+  // Once readable, requests and waits without a wake_fd give up with kInterrupted; -1: none.
   int interrupt_fd = -1;
   Nanoseconds start_timeout = std::chrono::seconds(10);
   // The command that runs kubectl; empty: looked up on the PATH.
