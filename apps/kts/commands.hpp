@@ -21,6 +21,7 @@ Command add_report(CLI::App& root);
 Command add_scenario(CLI::App& root);
 Command add_schema(CLI::App& root);
 Command add_doctor(CLI::App& root);
+Command add_cluster(CLI::App& root);
 
 // kEnvironment when not all that was printed could be written.
 [[nodiscard]] Status flush_output();

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -15,6 +13,7 @@
 #include "kts/device/cpu.hpp"
 #include "kts/device/gpu.hpp"
 #include "kts/device/sharing.hpp"
+#include "kts/process/fleet.hpp"
 #include "kts/runner/cores.hpp"
 #include "kts/runner/local_run.hpp"
 
@@ -43,20 +42,8 @@ Finding missing(std::string what, std::string text, std::string hint) {
   return {std::move(what), State::kMissing, std::move(text), std::move(hint)};
 }
 
-std::optional<std::filesystem::path> find_program(const std::string& name) {
-  const char* path = std::getenv("PATH");
-  std::string_view rest = path == nullptr ? "" : path;
-  while (!rest.empty()) {
-    const auto end = std::min(rest.find(':'), rest.size());
-    const auto candidate = std::filesystem::path(rest.substr(0, end)) / name;
-    if (access(candidate.c_str(), X_OK) == 0) return candidate;
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return std::nullopt;
-}
-
 Finding program(const std::string& name, const std::string& for_what, const std::string& hint) {
-  if (const auto path = find_program(name)) return there(name, path->string());
+  if (const auto path = process::find_program(name)) return there(name, path->string());
   return missing(name, fmt::format("not on the PATH; it is needed {}", for_what), hint);
 }
 
@@ -138,7 +125,7 @@ void look_at_mps(std::vector<Finding>& findings) {
   if (facts.mps_daemon) {
     findings.push_back(there("MPS", fmt::format("a daemon is in force ({}): run with --sharing mps",
                                                 facts.mps_pipe_folder.string())));
-  } else if (find_program("nvidia-cuda-mps-control")) {
+  } else if (process::find_program("nvidia-cuda-mps-control")) {
     findings.push_back(there("MPS", "can be started: nvidia-cuda-mps-control -d"));
   } else {
     findings.push_back(missing("MPS", "nvidia-cuda-mps-control is not on the PATH",

@@ -138,9 +138,11 @@ Status OutputFile::close() {
   return {};
 }
 
-Result<TemporaryDirectory> TemporaryDirectory::create(std::string_view prefix) {
-  const char* base = std::getenv("TMPDIR");
-  std::string pattern = fmt::format("{}/{}-XXXXXX", base && *base ? base : "/tmp", prefix);
+Result<TemporaryDirectory> TemporaryDirectory::create(std::string_view prefix,
+                                                      const std::filesystem::path& parent) {
+  const char* wish = std::getenv("TMPDIR");
+  const std::string base = !parent.empty() ? parent.string() : wish && *wish ? wish : "/tmp";
+  std::string pattern = fmt::format("{}/{}-XXXXXX", base, prefix);
   if (mkdtemp(pattern.data()) == nullptr) {
     return environment_lacks(with_errno("cannot make a temporary folder", errno),
                              "set TMPDIR to a folder that you may write to", pattern);

@@ -6,6 +6,7 @@
 
 #include "format.hpp"
 #include "kts/report/report.hpp"
+#include "painter.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -14,40 +15,8 @@ namespace {
 using analysis::Measure;
 using analysis::Phase;
 
-constexpr std::size_t kLineWidth = 98;
 constexpr std::size_t kNumberWidth = 8;
 constexpr std::size_t kMeasureWidth = 10;
-
-enum class Ink { kPlain, kBold, kDim, kRed, kGreen, kYellow };
-
-class Painter {
- public:
-  explicit Painter(TerminalStyle style) : color_(style.color) {}
-  [[nodiscard]] std::string operator()(Ink ink, std::string text) const {
-    if (!color_ || ink == Ink::kPlain || text.empty()) return text;
-    return fmt::format("\x1b[{}m{}\x1b[0m", code(ink), text);
-  }
-
- private:
-  static std::string_view code(Ink ink) {
-    switch (ink) {
-      case Ink::kBold:
-        return "1";
-      case Ink::kDim:
-        return "2";
-      case Ink::kRed:
-        return "1;31";
-      case Ink::kGreen:
-        return "32";
-      case Ink::kYellow:
-        return "33";
-      case Ink::kPlain:
-        break;
-    }
-    return "0";
-  }
-  bool color_;
-};
 
 Ink ink_of(const std::string& verdict) {
   if (verdict == "hurt" || verdict == "overloaded") return Ink::kRed;
@@ -82,25 +51,6 @@ std::string rates(const Summary& summary, const AgentView& view, const Painter& 
                  load.overloaded ? "overloaded" : "kept up") +
            "\n";
   }
-  return out;
-}
-
-std::string wrapped(std::string_view text, std::string_view indent) {
-  std::string out;
-  std::string line;
-  const auto flush = [&] {
-    if (!line.empty()) out += line + "\n";
-    line.clear();
-  };
-  while (!text.empty()) {
-    const auto space = text.find(' ');
-    const auto word = text.substr(0, space);
-    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
-    if (!line.empty() && columns(line) + 1 + columns(word) > kLineWidth) flush();
-    line += line.empty() ? (out.empty() ? "" : std::string(indent)) : " ";
-    line += word;
-  }
-  flush();
   return out;
 }
 

@@ -2,29 +2,16 @@
 // Every text that a summary becomes, against tests/golden/report. KTS_UPDATE_GOLDEN=1 rewrites it.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 
+#include "expect_golden.hpp"
 #include "fixtures.hpp"
-#include "kts/base/files.hpp"
 #include "kts/report/report.hpp"
 
 namespace kts::report {
 namespace {
 
 const std::filesystem::path kGolden = KTS_SOURCE_DIR "/tests/golden/report";
-
-void expect_golden(const std::filesystem::path& path, const std::string& actual) {
-  const char* update = std::getenv("KTS_UPDATE_GOLDEN");
-  if (update != nullptr && std::string_view(update) == "1") {
-    ASSERT_TRUE(make_directories(path.parent_path()));
-    ASSERT_TRUE(write_file(path, actual));
-    return;
-  }
-  const auto expected = read_file(path);
-  ASSERT_TRUE(expected) << to_line(expected.error()) << "; KTS_UPDATE_GOLDEN=1 writes it";
-  EXPECT_EQ(*expected, actual) << path << " differs; KTS_UPDATE_GOLDEN=1 rewrites it";
-}
 
 // gnuplot's own bytes differ between its versions, so what goes in is compared instead.
 Drawing stand_ins(const Summary& summary) {

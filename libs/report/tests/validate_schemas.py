@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""validate_schemas.py REPOSITORY: the golden summaries and the built-in scenarios against schemas/.
+"""validate_schemas.py REPOSITORY: the golden summaries and clusters and the built-in scenarios against
+schemas/.
 
 Exits with 77 (skipped) where python3-jsonschema or python3-yaml is missing.
 """
@@ -41,6 +42,11 @@ summaries = sorted((root / "tests/golden/report").glob("*/summary.json"))
 for path in summaries:
     check(summary, path, json.loads(path.read_text(encoding="utf-8")))
 
+cluster = validator("cluster")
+clusters = sorted((root / "tests/golden/cluster").glob("*.json"))
+for path in clusters:
+    check(cluster, path, json.loads(path.read_text(encoding="utf-8")))
+
 scenario = validator("scenario")
 scenarios = sorted((root / "scenarios").glob("*.yaml"))
 for path in scenarios:
@@ -78,8 +84,9 @@ for label, change in {
 }.items():
     check(scenario, label, changed(good, change), valid=False)
 
-if not summaries or not scenarios:
+if not summaries or not scenarios or not clusters:
     failures += 1
     print("FAILED: nothing to validate")
-print(f"{len(summaries)} summaries, {len(scenarios)} scenarios, {failures} failures")
+print(f"{len(summaries)} summaries, {len(scenarios)} scenarios, {len(clusters)} clusters, "
+      f"{failures} failures")
 sys.exit(1 if failures else 0)

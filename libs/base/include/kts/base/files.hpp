@@ -41,7 +41,9 @@ class OutputFile {
 // A fresh 0700 folder that is removed with all it holds.
 class TemporaryDirectory {
  public:
-  [[nodiscard]] static Result<TemporaryDirectory> create(std::string_view prefix = "kts");
+  // In `parent`; if that is empty, in TMPDIR or /tmp.
+  [[nodiscard]] static Result<TemporaryDirectory> create(std::string_view prefix = "kts",
+                                                         const std::filesystem::path& parent = {});
   TemporaryDirectory(TemporaryDirectory&& other) noexcept;
   TemporaryDirectory& operator=(TemporaryDirectory&&) = delete;
   TemporaryDirectory(const TemporaryDirectory&) = delete;

@@ -4,7 +4,9 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +20,9 @@ struct Command {
   std::vector<std::string> argv;         // argv[0] is a path, not searched for
   std::vector<std::string> environment;  // "NAME=value", added to ours
 };
+
+// The program of that name on the PATH.
+[[nodiscard]] std::optional<std::filesystem::path> find_program(std::string_view name);
 
 // How a process ended.
 struct ExitStatus {
