@@ -22,6 +22,9 @@ Command add_scenario(CLI::App& root);
 Command add_schema(CLI::App& root);
 Command add_doctor(CLI::App& root);
 
+// kEnvironment when not all that was printed could be written.
+[[nodiscard]] Status flush_output();
+
 struct ReportOptions {
   analysis::LoadOptions load;
   std::filesystem::path out;  // empty: into the run's own folder

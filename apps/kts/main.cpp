@@ -3,9 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "commands.hpp"
@@ -42,6 +44,23 @@ Status check_first_word(const std::vector<app::Command>& commands, int argc, cha
                                 : fmt::format("did you mean '{}'?", near));
 }
 
+tl::unexpected<Error> cannot_print(int error_number) {
+  return environment_lacks(with_errno("cannot write to standard output", error_number),
+                           "make room where it goes");
+}
+
+Result<int> run_to_the_end(const app::Command& command) {
+  try {
+    KTS_TRY(const int code, command.run());
+    KTS_CHECK_OK(app::flush_output());
+    return code;
+  } catch (const std::system_error& error) {
+    // fmt throws when it can't print.
+    if (std::ferror(stdout) == 0) throw;
+    return cannot_print(error.code().value());
+  }
+}
+
 int run(int argc, char** argv) {
   CLI::App root{
       "kts tells what every agent pays when several share one GPU: the latency tail, with error\n"
@@ -71,13 +90,19 @@ int run(int argc, char** argv) {
   }
   for (const auto& command : commands) {
     if (!command.parser->parsed()) continue;
-    const auto code = command.run();
-    return code ? *code : fail_with("kts " + command.parser->get_name(), code.error());
+    const std::string who = "kts " + command.parser->get_name();
+    const auto code = run_to_the_end(command);
+    return code ? *code : fail_with(who, code.error());
   }
   return static_cast<int>(ErrorCode::kInternal);
 }
 
 }  // namespace
+
+Status kts::app::flush_output() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return {};
+  return cannot_print(errno);
+}
 
 int main(int argc, char** argv) {
   try {

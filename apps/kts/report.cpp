@@ -41,9 +41,10 @@ Result<int> report_on(const std::filesystem::path& run, const ReportOptions& opt
     fmt::print("{}", report::summary_json(summary));
   } else {
     fmt::print("{}\n{}\n", report::terminal_table(summary, report::terminal_style(STDOUT_FILENO)),
-               (folder / "report.html").string());
+               folder.string());
   }
-  std::fflush(stdout);
+  KTS_CHECK_OK(flush_output());
+  fmt::print(stderr, "report: {}\n", (folder / "report.html").string());
   for (const auto* list : {&summary.warnings, &warnings}) {
     for (const auto& warning : *list) {
       fmt::print(stderr, "warning: {}\n", report::printable(warning));

@@ -86,8 +86,11 @@ Result<std::filesystem::path> measure(const Options& options) {
   KTS_CHECK_OK(runner::prepare_folder(local.folder));
   if (auto measured = runner::run_locally(local, *progress); !measured) {
     Error error = std::move(measured).error();
-    error.hint += fmt::format("{}what was measured is in {}", error.hint.empty() ? "" : "; ",
-                              local.folder.string());
+    std::error_code ec;
+    if (std::filesystem::exists(local.folder / "blocks", ec)) {
+      error.hint += fmt::format("{}what was measured is in {}", error.hint.empty() ? "" : "; ",
+                                local.folder.string());
+    }
     return tl::unexpected(std::move(error));
   }
   return local.folder;

@@ -7,14 +7,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "kts/base/files.hpp"
-#include "kts/base/units.hpp"
-#include "kts/process/fleet.hpp"
+#include "program.hpp"
 
 namespace kts {
 namespace {
@@ -24,46 +22,6 @@ using testing::AnyOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 using Json = nlohmann::json;
-
-const std::string kKts = KTS_BIN_DIR "/kts";
-
-struct Outcome {
-  int exit = -1;
-  std::string out, err;
-};
-
-// Runs a program to its end; `on_stderr` sees each line as it comes, and the program's pid.
-class Program final : process::Fleet::Listener {
- public:
-  using OnLine = std::function<void(std::string_view line, pid_t pid)>;
-  static Outcome run(std::vector<std::string> argv, OnLine on_stderr = {}) {
-    Program program(std::move(on_stderr));
-    process::Fleet fleet(program);
-    const auto child = fleet.start({std::move(argv), {"NO_COLOR=1", "KTS_WORKER="}});
-    if (!child) return {-1, "", to_line(child.error())};
-    program.pid_ = fleet.pid(*child);
-    const MonotonicTime deadline = MonotonicTimeline::now() + std::chrono::seconds(200);
-    while (fleet.any_running() && MonotonicTimeline::now() < deadline) {
-      if (!fleet.wait(deadline)) break;
-    }
-    return program.outcome_;
-  }
-
- private:
-  explicit Program(OnLine on_stderr) : on_line_(std::move(on_stderr)) {}
-  void on_stdout(std::size_t /*child*/, std::string_view line) override { outcome_.out += line; }
-  void on_stderr(std::size_t /*child*/, std::string_view line) override {
-    outcome_.err += line;
-    if (on_line_) on_line_(line, pid_);
-  }
-  void on_exit(std::size_t /*child*/, const process::ExitStatus& status) override {
-    outcome_.exit = status.signal == 0 ? status.code : 128 + status.signal;
-  }
-
-  OnLine on_line_;
-  pid_t pid_ = -1;
-  Outcome outcome_;
-};
 
 class RunCli : public testing::Test {
  protected:
@@ -113,17 +71,11 @@ class RunCli : public testing::Test {
   TemporaryDirectory folder_ = TemporaryDirectory::create().value();
 };
 
-bool one_line(const std::string& text) { return std::count(text.begin(), text.end(), '\n') == 1; }
-
-std::string last_line(std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
-}
-
 TEST_F(RunCli, MakesAWholeFolderAndEndsWithItsPath) {
   const Outcome outcome = run({scenario(5)});
   ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
-  EXPECT_EQ(last_line(outcome.out), path("run/report.html"));
+  EXPECT_EQ(last_line(outcome.out), path("run"));
+  EXPECT_THAT(outcome.err, HasSubstr("report: " + path("run/report.html") + "\n"));
   EXPECT_THAT(outcome.err, HasSubstr("device: CPU"));
   for (const char* file : {"run/scenario.yaml", "run/environment.json", "run/summary.json",
                            "run/summary.csv", "run/results.md", "run/report.html",
@@ -173,6 +125,38 @@ TEST_F(RunCli, ARateAboveCapacityIsToldAsOverload) {
   const Outcome outcome = run({scenario(2, "300000", "20ms")});
   EXPECT_EQ(outcome.exit, 5) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("overloaded"));
+}
+
+TEST_F(RunCli, AQueueThatNeverDrainsIsGivenUpAndTheReportStatesTheRates) {
+  const std::string file = path("flood.yaml");
+  ASSERT_TRUE(write_file(file,
+                         "schema: kts.scenario/1\nname: flood\nplan: {cycles: 2, block: 100ms}\n"
+                         "agents:\n"
+                         "  - name: light\n"
+                         "    workload: {kind: fft, size: 256}\n"
+                         "    arrival: {process: poisson, rate: 1000000}\n"
+                         "  - name: heavy\n"
+                         "    workload: {kind: gemm, size: 64}\n"
+                         "    arrival: {process: saturate}\n"));
+  const Outcome outcome = run({file});
+  EXPECT_EQ(outcome.exit, 5) << outcome.err;
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("warning: light can't keep up: 2s after block 1 (solo light)"),
+                    HasSubstr("requests of its solo blocks"), HasSubstr("were never begun")));
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("light is overloaded in its solo blocks"),
+                                 HasSubstr("offered "), HasSubstr("completed ")));
+  const std::string first = text("run/summary.json");
+  const Json summary = Json::parse(first);
+  for (const Json& load : summary["loads"]) {
+    EXPECT_TRUE(load["overloaded"]);
+    EXPECT_GT(load["abandoned"], 0);
+    EXPECT_NEAR(load["offered_per_s"].get<double>(), 1e6, 1e5);
+    EXPECT_LT(load["completed_per_s"].get<double>(), 5e5);
+  }
+  for (const Json& df : summary["degradation"]) EXPECT_NE(df["agent"], "light");
+  EXPECT_EQ(Program::run({kKts, "report", path("run")}).exit, 5);
+  EXPECT_EQ(text("run/summary.json"), first);
+  expect_no_worker_left();
 }
 
 TEST_F(RunCli, BadInputExitsTwoInOneLineBeforeAnythingRuns) {

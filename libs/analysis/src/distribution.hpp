@@ -18,7 +18,8 @@ struct Group {
   std::optional<Neighbours> neighbours;
   std::uint64_t trimmed = 0;
   std::uint64_t lost = 0;
-  // Too many records lost for tails: p95 and beyond get no interval.
+  std::uint64_t abandoned = 0;
+  // Too many records lost, or requests never begun, for tails: p95 and beyond get no interval.
   bool tails_lost = false;
 };
 

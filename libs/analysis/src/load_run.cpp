@@ -315,7 +315,8 @@ class LogParser {
   }
 
   Status finish() {
-    if (job_.records == 0) {
+    // An agent may have had nothing to do, and says so.
+    if (job_.records == 0 && !(job_.end && job_.end->emitted == 0)) {
       return bad_input("holds no records", "measure again, or remove the block",
                        job_.path.string());
     }
@@ -332,7 +333,8 @@ class LogParser {
         return bad_input(
             fmt::format("END counts {} iterations and {} records, the log holds {} records up to "
                         "seq {}",
-                        end.iterations, end.emitted, job_.records, next_seq_ - 1),
+                        end.iterations, end.emitted, job_.records,
+                        next_seq_ == 0 ? 0 : next_seq_ - 1),
             "this log was not written by one worker in one block; measure again",
             job_.path.string());
       }
@@ -348,6 +350,11 @@ class LogParser {
       block.end = job_.end;
     }
     job_.samples.front().lost = job_.lost;
+    if (job_.end) {
+      // They were due last, before the window's end.
+      job_.samples.back().abandoned = job_.end->abandoned;
+      job_.samples.back().due_in_window += job_.end->abandoned;
+    }
     return {};
   }
 
@@ -407,10 +414,12 @@ std::string not_shared(const BlockFolder& block, const std::vector<const LogJob*
   bool all_say_cpu = true;
   const std::string* uuid = nullptr;
   for (const LogJob* log : logs) {
-    latest_first = std::max(latest_first, log->first_due_ns);
-    earliest_last = std::min(earliest_last, log->last_done_ns);
-    began = std::min(began, log->first_due_ns);
-    finished = std::max(finished, log->last_done_ns);
+    if (log->records > 0) {
+      latest_first = std::max(latest_first, log->first_due_ns);
+      earliest_last = std::min(earliest_last, log->last_done_ns);
+      began = std::min(began, log->first_due_ns);
+      finished = std::max(finished, log->last_done_ns);
+    }
     if (log->meta && !log->meta->device_uuid.empty()) {
       if (uuid != nullptr && *uuid != log->meta->device_uuid) {
         return fmt::format("its agents ran on different devices ({}, {})", *uuid,
@@ -466,7 +475,7 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
   for (const auto& [agent, t] : totals) {
     if (t.lost > 0) {
       warnings.push_back(fmt::format(
-          "{}: {} of {} records lost ({:.2g} %)", agent, t.lost, t.records + t.lost,
+          "{}: {} of {} records lost ({:.3g} %)", agent, t.lost, t.records + t.lost,
           100.0 * static_cast<double>(t.lost) / static_cast<double>(t.records + t.lost)));
     }
     if (t.beyond_bound > 0) {
@@ -589,12 +598,14 @@ Result<RunData> load_run_folder(const fs::path& run) {
   for (LogJob& job : jobs) {
     KTS_CHECK_OK(job.status);
     counts.add(job.counts);
-    began = std::min(began, job.first_due_ns);
-    finished = std::max(finished, job.last_done_ns);
+    if (job.records > 0) {
+      began = std::min(began, job.first_due_ns);
+      finished = std::max(finished, job.last_done_ns);
+    }
     if (job.segments > 1) header.within_run_only = true;
     std::move(job.samples.begin(), job.samples.end(), std::back_inserter(data.blocks));
   }
-  if (!jobs.empty()) {
+  if (finished > 0) {
     header.started = utc_iso8601(EpochTime(Nanoseconds(began)));
     header.duration_s = static_cast<double>(finished - began) * 1e-9;
   }

@@ -29,6 +29,7 @@ std::optional<Load> load_of(const Group& group, const Service& service) {
       !std::ranges::all_of(group.blocks, [](const AgentBlock* block) { return is_open(*block); })) {
     return std::nullopt;
   }
+  Load load;
   double due = 0;
   double completed = 0;
   double seconds = 0;
@@ -41,12 +42,12 @@ std::optional<Load> load_of(const Group& group, const Service& service) {
   for (const AgentBlock* block : group.blocks) {
     due += static_cast<double>(block->due_in_window);
     completed += static_cast<double>(block->completed_in_window);
+    load.abandoned += block->abandoned;
     seconds += window_ns(*block) / 1e9;
     auto& whole = blocks[block->block];
     whole.length_ns += window_ns(*block);
     whole.any = block;
   }
-  Load load;
   if (seconds > 0) {
     load.offered_per_s = due / seconds;
     load.completed_per_s = completed / seconds;
@@ -54,19 +55,25 @@ std::optional<Load> load_of(const Group& group, const Service& service) {
 
   const double gpu_time_ns = service.gpu_time_ms.value_or(0) * 1e6;
   const double iteration_ns = gpu_time_ns + service.gpu_wait_ms.value_or(0) * 1e6;
+  std::size_t given_up = 0;
   std::size_t slow_drains = 0;
   std::size_t growing_backlogs = 0;
   for (const auto& [number, block] : blocks) {
     if (block.any->end) {
       const auto drain = static_cast<double>(block.any->end->drain_ns);
-      slow_drains +=
-          drain > kDrainShare * block.length_ns && drain > kDrainIterations * iteration_ns;
+      const bool gave_up = block.any->end->abandoned > 0;
+      given_up += gave_up;
+      slow_drains += gave_up || (drain > kDrainShare * block.length_ns &&
+                                 drain > kDrainIterations * iteration_ns);
     }
     const double last = block.any->backlog_median_last_third_ns;
     growing_backlogs +=
         last > kBacklogGrowth * block.any->backlog_median_first_third_ns && last > gpu_time_ns;
   }
-  if (2 * growing_backlogs > blocks.size()) {
+  if (2 * given_up > blocks.size()) {
+    load.why =
+        fmt::format("its queue had to be given up in {} of {} blocks", given_up, blocks.size());
+  } else if (2 * growing_backlogs > blocks.size()) {
     load.why = fmt::format("the backlog keeps growing in {} of {} blocks", growing_backlogs,
                            blocks.size());
   } else if (2 * slow_drains > blocks.size()) {

@@ -59,6 +59,7 @@ void add_block(std::vector<GroupStats>& groups, const AgentBlock& block,
   found->group.blocks.push_back(&block);
   found->group.trimmed += block.trimmed;
   found->group.lost += block.lost;
+  found->group.abandoned += block.abandoned;
 }
 
 // Agents in the header's order, with those that only the records know after them.
@@ -92,22 +93,37 @@ std::vector<AgentStats> sort_into_groups(const RunData& data) {
   return agents;
 }
 
+// A request that was never begun would have been among the slowest: it is missing like a record
+// that was lost.
 void mark_lost_tails(std::string_view agent, Phase phase, std::vector<GroupStats>& groups,
                      std::vector<std::string>& warnings) {
   std::uint64_t read = 0;
   std::uint64_t lost = 0;
+  std::uint64_t abandoned = 0;
   for (const GroupStats& g : groups) {
     for (const AgentBlock* block : g.group.blocks) read += block->latency.size();
     read += g.group.trimmed;
     lost += g.group.lost;
+    abandoned += g.group.abandoned;
   }
-  const double share = static_cast<double>(lost) / static_cast<double>(read + lost);
-  if (!(share > kLostShare)) return;
+  const std::uint64_t all = read + lost + abandoned;
+  const auto percent = [&](std::uint64_t part) {
+    return 100 * static_cast<double>(part) / static_cast<double>(all);
+  };
+  if (abandoned > 0) {
+    warnings.push_back(fmt::format(
+        "{}: {} of {} requests of its {} blocks ({:.3g} %) were never begun: its queue didn't "
+        "drain after the block and was given up",
+        agent, abandoned, all, name(phase), percent(abandoned)));
+  }
+  if (lost > 0 && percent(lost) > 100 * kLostShare) {
+    warnings.push_back(
+        fmt::format("{}: {:.3g} % of its records of {} blocks are lost ({} of {}); above {:.1g} % "
+                    "tails can't be concluded",
+                    agent, percent(lost), name(phase), lost, all, kLostShare * 100));
+  }
+  if (!(percent(lost + abandoned) > 100 * kLostShare)) return;
   for (GroupStats& g : groups) g.group.tails_lost = true;
-  warnings.push_back(
-      fmt::format("{}: {:.2g} % of its records of {} blocks are lost ({} of {}); above {:.1g} % "
-                  "tails can't be concluded",
-                  agent, share * 100, name(phase), lost, read + lost, kLostShare * 100));
 }
 
 void measure_group(GroupStats& stats, Measure measure, const AgentInfo& info,
@@ -317,9 +333,12 @@ std::string interval_text(const Estimate& estimate) {
 }
 
 std::string overload_text(std::string_view agent, Phase phase, const Load& load) {
+  const auto rate = [](double per_s) {
+    return fmt::format("{:.{}f}/s", per_s, per_s < 100 ? 1 : 0);
+  };
   return fmt::format(
-      "{} is overloaded in its {} blocks: {}; offered {:.4g}/s, completed {:.4g}/s; lower its rate",
-      agent, name(phase), load.why, load.offered_per_s, load.completed_per_s);
+      "{} is overloaded in its {} blocks: {}; offered {}, completed {}; lower its rate", agent,
+      name(phase), load.why, rate(load.offered_per_s), rate(load.completed_per_s));
 }
 
 // Why nothing can be said of the agent's latency p99; empty if something can.
@@ -335,7 +354,10 @@ std::string why_inconclusive(const AgentStats& agent, const GroupStats* solo, Su
        {std::pair(Phase::kSolo, solo), std::pair(Phase::kShared, &agent.shared.front())}) {
     const Distribution& samples = (*stats)[Measure::kLatency];
     if (stats->group.tails_lost) {
-      return fmt::format("{} lost too many records of its {} blocks to judge latency p99", who,
+      return fmt::format("{} {} of its {} blocks to judge latency p99", who,
+                         stats->group.abandoned > stats->group.lost
+                             ? "never began too many requests"
+                             : "lost too many records",
                          name(phase));
     }
     const QuantilePoint* p99 = samples.at(0.99);
@@ -431,9 +453,10 @@ Summary summarize(const RunData& data) {
     if (baseline != agents.end() && !agent.solo_load) agent.solo_load = baseline->solo_load;
     const bool overloaded = (agent.solo_load && agent.solo_load->overloaded) ||
                             (agent.shared_load && agent.shared_load->overloaded);
-    if (solo && !agent.shared.empty()) {
+    // A queue that grows has no quantiles to compare.
+    if (solo && !agent.shared.empty() && !overloaded) {
       const GroupStats& shared = agent.shared.front();
-      if (!overloaded) add_degradation(agent, *solo, shared, summary);
+      add_degradation(agent, *solo, shared, summary);
       add_attribution(agent, *solo, shared, summary);
       add_finding(agent, *find_result(summary, agent.info.name, Phase::kSolo, Measure::kLatency),
                   *find_result(summary, agent.info.name, Phase::kShared, Measure::kLatency),

@@ -393,6 +393,37 @@ TEST(LoadRun, EmptyLogIsBadInput) {
   expect_error(run.load_with({"Loading cuFFT\n"}), run.file(kSoloLog), "holds no records");
 }
 
+TEST(LoadRun, AnAgentThatHadNothingToDoIsNoEmptyLog) {
+  const ChangedRun run;
+  const V2Log idle{.block = 2, .phase = "shared", .start_ns = kEpoch + 4000 * kMillisecond};
+  record::BlockEnd end = idle.end();
+  end.iterations = end.emitted = 0;
+  const auto data = run.load_with({record::to_line(idle.meta()), record::to_line(end)}, kSharedLog);
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_TRUE(data->header.inconclusive.empty());
+  EXPECT_EQ(data->header.started, "2025-11-21T01:53:20Z");
+  EXPECT_EQ(block_of(*data, "router", Phase::kShared).latency.size(), 0u);
+  end.iterations = end.emitted = 1;
+  expect_error(run.load_with({record::to_line(idle.meta()), record::to_line(end)}, kSharedLog),
+               run.file(kSharedLog), "holds no records");
+}
+
+TEST(LoadRun, AbandonedRequestsWereDueButNotDone) {
+  const ChangedRun run;
+  const V2Log log;
+  std::vector<std::string> lines = log.lines();
+  record::BlockEnd end = log.end();
+  end.abandoned = 40;
+  lines.back() = record::to_line(end);
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  const AgentBlock& block = block_of(*data, "router", Phase::kSolo);
+  EXPECT_EQ(block.abandoned, 40u);
+  EXPECT_EQ(block.due_in_window, 140u);
+  EXPECT_EQ(block.completed_in_window, 99u);
+  EXPECT_EQ(block.lost, 0u);
+}
+
 TEST(LoadRun, MissingLogIsBadInput) {
   const Folder folder;
   write_run(folder);

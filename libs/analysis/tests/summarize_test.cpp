@@ -265,6 +265,53 @@ TEST(Overload, DrainingLongerThanFivePercentOfTheBlockCounts) {
   EXPECT_THAT(quick.inconclusive, IsEmpty());
 }
 
+void give_up(AgentBlock& block) {
+  block.abandoned = block.end->abandoned = 300;
+  block.due_in_window += 300;
+  block.end->drain_ns = 2'000'000'000;
+}
+
+TEST(Overload, AQueueThatWasGivenUpCountsAndItsRequestsWereOffered) {
+  const Summary summary = summarize(with_blocks_changed(10, give_up));
+  EXPECT_THAT(summary.degradation, IsEmpty());
+  EXPECT_THAT(summary.inconclusive,
+              ElementsAre(HasSubstr("light is overloaded in its shared blocks: its queue had to be "
+                                    "given up in 10 of 10 blocks; offered 800/s, completed "
+                                    "500/s")));
+  EXPECT_THAT(
+      summary.warnings,
+      ElementsAre(HasSubstr("light: 3000 of 8000 requests of its shared blocks (37.5 %) were "
+                            "never begun")));
+  ASSERT_THAT(summary.loads, SizeIs(2));
+  EXPECT_EQ(summary.loads[0].abandoned, 0U);
+  EXPECT_EQ(summary.loads[1].abandoned, 3000U);
+  EXPECT_EQ(exit_code(summary), 5);
+}
+
+TEST(Overload, OneGivenUpQueueIsNoOverloadButItsTailIsNotKnown) {
+  Planned run;
+  run.shared = later_by(2);
+  RunData data = run.data();
+  give_up(data.blocks[3]);
+  const Summary summary = summarize(data);
+  EXPECT_FALSE(summary.loads[1].overloaded);
+  EXPECT_FALSE(find_result(summary, "light", Phase::kShared, Measure::kLatency)->p99.ci_low);
+  EXPECT_THAT(summary.inconclusive, ElementsAre(HasSubstr("light never began too many requests")));
+}
+
+TEST(Overload, OfAnAgentThatDoesNotDecideIsAWarning) {
+  RunData data = Planned{.agent = "first"}.data();
+  Planned{}.add_to(data);
+  for (AgentBlock& block : data.blocks) {
+    if (block.agent == "light") give_up(block);
+  }
+  const Summary summary = summarize(data);
+  EXPECT_THAT(summary.inconclusive, IsEmpty());
+  EXPECT_EQ(exit_code(summary), 0);
+  EXPECT_THAT(summary.warnings, testing::Contains(HasSubstr("light is overloaded in its solo")));
+  EXPECT_EQ(find_degradation(summary, "light", Measure::kLatency, 0.99), nullptr);
+}
+
 TEST(Overload, DrainingTheIterationsInProgressIsNone) {
   Planned run;
   run.shared = later_by(30);

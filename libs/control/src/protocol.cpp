@@ -162,6 +162,9 @@ std::string to_line(const Command& command) {
           [](const Stop&) -> ordered_json {
             return {{"command", "stop"}};
           },
+          [](const GiveUp&) -> ordered_json {
+            return {{"command", "give_up"}};
+          },
           [](const Finish&) -> ordered_json {
             return {{"command", "finish"}};
           },
@@ -223,6 +226,7 @@ Result<Command> parse_command(std::string_view line) {
     return c;
   }
   if (name == "stop") return Stop{};
+  if (name == "give_up") return GiveUp{};
   if (name == "finish") return Finish{};
   if (name == "exit") return Exit{};
   return bad_input(fmt::format("an unknown command '{}'", name));

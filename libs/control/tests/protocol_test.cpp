@@ -41,6 +41,7 @@ TEST(Protocol, CommandsAreReadBack) {
   EXPECT_EQ(start.start_ns, 0);
   EXPECT_EQ(start.stop_ns, 4'000'000'000'000'000'000);
   round_trip(Stop{});
+  round_trip(GiveUp{});
   round_trip(Finish{});
   round_trip(Exit{});
 }

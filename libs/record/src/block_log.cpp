@@ -50,6 +50,7 @@ void visit_end(End& end, Visit&& visit) {
   visit("block", end.block, Need::kRequired);
   visit("iterations", end.iterations, Need::kRequired);
   visit("emitted", end.emitted, Need::kRequired);
+  visit("abandoned", end.abandoned, Need::kOptional);
   visit("first_due_ns", end.first_due_ns, Need::kOptional);
   visit("last_done_ns", end.last_done_ns, Need::kOptional);
   visit("generation_start_ns", end.generation_start_ns, Need::kOptional);

@@ -118,6 +118,7 @@ TEST(End, RoundTrips) {
   end.block = 7;
   end.iterations = 400;
   end.emitted = 399;
+  end.abandoned = 12;
   end.first_due_ns = 1763690000000000001;
   end.last_done_ns = 1763690002000000001;
   end.generation_start_ns = 1763690000000000000;
@@ -137,6 +138,7 @@ TEST(End, RoundTrips) {
   EXPECT_EQ(to_line(*back), line);
   EXPECT_EQ(back->clock_error_ns, -300);
   EXPECT_EQ(back->pacing_late_p99_ns, std::nullopt);
+  EXPECT_EQ(back->abandoned, 12U);
   EXPECT_FALSE(back->finite);
   EXPECT_TRUE(back->interrupted);
 }

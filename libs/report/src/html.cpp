@@ -141,8 +141,8 @@ std::string agent_card(const AgentView& view) {
       "<article class=\"agent\">\n<header><h3>{}</h3>{}</header>\n<p class=\"what\">{}</p>\n"
       "<p class=\"big\">{}</p>\n",
       escape_html(view.info->name), badge(verdict_words(view)), what, big);
-  for (const auto& sentence :
-       {averages_sentence(view), event_time_sentence(view), cannot_conclude_sentence(view)}) {
+  for (const auto& sentence : {overload_sentence(view), averages_sentence(view),
+                               event_time_sentence(view), cannot_conclude_sentence(view)}) {
     if (!sentence.empty()) out += "<p>" + escape_html(sentence) + "</p>\n";
   }
   return out + "</article>\n";
@@ -293,13 +293,15 @@ std::string loads(const Summary& summary) {
   for (const auto& load : summary.loads) {
     rows += "<tr>" + row_head(escape_html(load.agent)) + word(std::string(name(load.phase))) +
             cell(number(load.offered_per_s, 4)) + cell(number(load.completed_per_s, 4)) +
-            "<td class=\"note\">" +
+            cell(count(load.abandoned)) + "<td class=\"note\">" +
             (load.overloaded ? "overloaded: " + escape_html(load.why) : "kept up") + "</td></tr>\n";
   }
   if (rows.empty()) return rows;
-  return section("Load", table("Requests per second of agents with open arrivals.",
-                               head_cells({"agent", "phase"}, {"offered", "completed", ""}) +
-                                   "<tbody>\n" + rows + "</tbody>\n"));
+  return section(
+      "Load",
+      table("Requests per second of agents with open arrivals, and how many were never begun.",
+            head_cells({"agent", "phase"}, {"offered", "completed", "never begun", ""}) +
+                "<tbody>\n" + rows + "</tbody>\n"));
 }
 
 std::string samples(const Summary& summary) {

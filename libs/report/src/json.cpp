@@ -115,6 +115,7 @@ Json load(const analysis::Load& l) {
           {"phase", name(l.phase)},
           {"offered_per_s", l.offered_per_s},
           {"completed_per_s", l.completed_per_s},
+          {"abandoned", l.abandoned},
           {"overloaded", l.overloaded},
           {"why", text(l.why)}};
 }

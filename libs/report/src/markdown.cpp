@@ -117,11 +117,13 @@ std::string growth(const Summary& summary) {
 std::string load_table(const Summary& summary) {
   if (summary.loads.empty()) return {};
   std::string out = "## Load\n\n";
-  out += table_head({"agent", "phase", "offered /s", "completed /s", "overloaded"}, "llrrl");
+  out += table_head({"agent", "phase", "offered /s", "completed /s", "never begun", "overloaded"},
+                    "llrrrl");
   for (const auto& load : summary.loads) {
-    out += row({escape_markdown(load.agent), std::string(name(load.phase)),
-                number(load.offered_per_s, 4), number(load.completed_per_s, 4),
-                load.overloaded ? "yes: " + escape_markdown(load.why) : "no"});
+    out +=
+        row({escape_markdown(load.agent), std::string(name(load.phase)),
+             number(load.offered_per_s, 4), number(load.completed_per_s, 4), count(load.abandoned),
+             load.overloaded ? "yes: " + escape_markdown(load.why) : "no"});
   }
   return out + "\n";
 }

@@ -161,7 +161,7 @@ Plot panels(const Summary& summary) {
   const Grid grid = grid_for(2 * all.size(), roomy ? 2 : 4, roomy ? 480 : 310, 250);
   const std::size_t name_width = roomy ? 36 : 20;
   Plot plot;
-  plot.name = "panels";
+  plot.name = kPlotNames[0];
   plot.title = "Latency and throughput, solo beside shared";
   plot.script = prologue(grid, "whiskers: 95 % interval of a quantile, where the samples give one");
   int index = 0;
@@ -292,7 +292,7 @@ Plot ccdf(const Summary& summary) {
   const int columns = count == 1 ? 1 : count <= 4 ? 2 : 3;
   const Grid grid = grid_for(count, columns, columns == 1 ? 720 : columns == 2 ? 480 : 400, 310);
   Plot plot;
-  plot.name = "ccdf";
+  plot.name = kPlotNames[1];
   plot.title = "Share of requests slower than a given latency";
   plot.description =
       "Complementary cumulative distribution of latency on logarithmic axes, one panel an agent; "

@@ -69,6 +69,22 @@ std::string degradation(const analysis::Degradation* df) {
   return pad_right(pad_left(times(*df->ratio.value), 7) + " " + interval(df->ratio), 22);
 }
 
+// Of an overloaded agent they say more than its latency, which grows for as long as one measures.
+std::string rates(const Summary& summary, const AgentView& view, const Painter& paint) {
+  std::string out;
+  for (const auto& load : summary.loads) {
+    if (view.overload == nullptr || load.agent != view.info->name) continue;
+    const std::string line =
+        fmt::format("{}: {}/s offered, {}/s completed", name(load.phase),
+                    number(load.offered_per_s, 4), number(load.completed_per_s, 4));
+    out += "  " + pad_right(line, 80) +
+           paint(load.overloaded ? Ink::kRed : Ink::kGreen,
+                 load.overloaded ? "overloaded" : "kept up") +
+           "\n";
+  }
+  return out;
+}
+
 std::string wrapped(std::string_view text, std::string_view indent) {
   std::string out;
   std::string line;
@@ -124,7 +140,8 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
   for (const auto& view : all) {
     const std::string& agent = view.info->name;
     out += agent_line(*view.info, paint);
-    if (!has_values(view.solo, view.shared)) out += "  no samples\n";
+    out += rates(summary, view, paint);
+    if (!has_values(view.solo, view.shared) && view.overload == nullptr) out += "  no samples\n";
     for (const Measure measure : {Measure::kLatency, Measure::kGpuTime}) {
       const auto* solo = find_result(summary, agent, Phase::kSolo, measure);
       const auto* shared = find_result(summary, agent, Phase::kShared, measure);

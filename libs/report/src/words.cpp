@@ -65,14 +65,6 @@ std::string hurt_sentence(const Summary& summary, const AgentView& view) {
   return sentence + ".";
 }
 
-std::string overload_sentence(const AgentView& view) {
-  return fmt::format(
-      "{} was overloaded in its {} blocks ({}/s completed of {}/s offered), so its latency grows "
-      "for as long as one measures and no degradation factor is given.",
-      view.info->name, name(view.overload->phase), number(view.overload->completed_per_s, 4),
-      number(view.overload->offered_per_s, 4));
-}
-
 std::string finding_about(const Summary& summary, const AgentView& view) {
   if (view.overload != nullptr) return overload_sentence(view);
   if (view.df == nullptr || !view.df->ratio.value || !both_phases(view)) {
@@ -212,8 +204,19 @@ std::string finding(const Summary& summary) {
   return printable(sentence);
 }
 
+std::string overload_sentence(const AgentView& view) {
+  if (view.overload == nullptr) return {};
+  return fmt::format(
+      "{} was overloaded in its {} blocks ({}/s completed of {}/s offered), so its latency grows "
+      "for as long as one measures and no degradation factor is given.",
+      view.info->name, name(view.overload->phase), number(view.overload->completed_per_s, 4),
+      number(view.overload->offered_per_s, 4));
+}
+
 std::string averages_sentence(const AgentView& view) {
-  if (!both_phases(view) || !view.solo->p99.value || !view.shared->p99.value) return {};
+  if (!both_phases(view) || view.overload != nullptr || !view.solo->p99.value ||
+      !view.shared->p99.value)
+    return {};
   std::string p99 = fmt::format("p99 latency: {}", p99_change(view));
   if (view.df != nullptr && view.df->ratio.value) {
     p99 += fmt::format(" ({})", with_interval(view.df->ratio));

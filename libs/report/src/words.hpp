@@ -41,6 +41,7 @@ bool has_values(const analysis::Attribution& attribution);
 std::string verdict_words(const AgentView& view);
 
 // Plain sentences; names in them are as the Summary has them, not escaped.
+std::string overload_sentence(const AgentView& view);  // empty unless it is
 std::string averages_sentence(const AgentView& view);
 std::string event_time_sentence(const AgentView& view);  // empty where there is nothing to say
 std::string growth_sentence(const analysis::Attribution& attribution);

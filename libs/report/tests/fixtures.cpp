@@ -161,8 +161,8 @@ Summary two_agents() {
                      {Measure::kGpuTime, 20.9, 29.5, 8.6},
                      {Measure::kNotify, 0.012, 0.014, 0.002}},
                     0.003}};
-  s.loads = {{"router", Phase::kSolo, 199.9, 199.8, false, ""},
-             {"router", Phase::kShared, 199.7, 199.4, false, ""}};
+  s.loads = {{"router", Phase::kSolo, 199.9, 199.8, 0, false, ""},
+             {"router", Phase::kShared, 199.7, 199.4, 0, false, ""}};
   s.slos = {{"router", 0.99, 5, {7.61, 7.08, 8.14}, true, false}};
   s.ccdfs = {ccdf("router", Phase::kSolo, 0.403, 0.443), ccdf("router", Phase::kShared, 1.66, 7.61),
              ccdf("thinker", Phase::kSolo, 20.677, 20.985),
@@ -289,9 +289,13 @@ Summary overloaded() {
   s.scenario = "too-much";
   std::erase_if(s.degradation, [](const Degradation& d) { return d.agent == "router"; });
   s.slos.clear();
-  s.loads[1] = {"router", Phase::kShared,
-                199.7,    151.3,
-                true,     "the backlog's median grew from 12.1 to 310 ms within the blocks"};
+  s.loads[1] = {"router",
+                Phase::kShared,
+                199.7,
+                151.3,
+                968,
+                true,
+                "its queue had to be given up in 10 of 10 blocks"};
   s.findings.erase(s.findings.begin());
   std::erase_if(s.attribution, [](const Attribution& a) { return a.agent == "router"; });
   s.inconclusive = {"router was overloaded in its shared blocks"};

@@ -75,6 +75,35 @@ TEST_F(Write, WithoutGnuplotEverythingElseIsThere) {
   EXPECT_THAT(files.at("report.html"), HasSubstr("gnuplot-that-is-not-there"));
 }
 
+TEST_F(Write, PlotsOfAnEarlierReportDoNotOutliveIt) {
+  const auto program = script(folder_.path() / "gnuplot", "cat >/dev/null\necho '<svg></svg>'\n");
+  const auto run = folder_.path() / "run";
+  ASSERT_TRUE(write_all(fixtures::two_agents(), run, {.gnuplot = program}));
+  ASSERT_THAT(contents(run), SizeIs(6));
+  ASSERT_TRUE(write_file(run / "plots" / "mine.svg", "x"));
+  const auto warnings = write_all(fixtures::two_agents(), run, {.gnuplot = "not-there"});
+  ASSERT_TRUE(warnings);
+  ASSERT_THAT(*warnings, SizeIs(1));
+  EXPECT_THAT(warnings->front(), HasSubstr("; the plots of an earlier report were removed"));
+  const auto files = contents(run);
+  EXPECT_FALSE(files.contains("plots/panels.svg") || files.contains("plots/ccdf.svg"));
+  EXPECT_TRUE(files.contains("plots/mine.svg"));
+}
+
+TEST_F(Write, PlotsThatHaveNoDataAnyMoreAreRemoved) {
+  const auto program = script(folder_.path() / "gnuplot", "cat >/dev/null\necho '<svg></svg>'\n");
+  const auto run = folder_.path() / "run";
+  ASSERT_TRUE(write_all(fixtures::two_agents(), run, {.gnuplot = program}));
+  Summary less = fixtures::two_agents();
+  less.ccdfs.clear();
+  const auto warnings = write_all(less, run, {.gnuplot = program});
+  ASSERT_TRUE(warnings);
+  EXPECT_THAT(*warnings, IsEmpty());
+  const auto files = contents(run);
+  EXPECT_TRUE(files.contains("plots/panels.svg"));
+  EXPECT_FALSE(files.contains("plots/ccdf.svg"));
+}
+
 TEST_F(Write, AGnuplotThatFailsIsAWarningWithItsWords) {
   const auto program =
       script(folder_.path() / "gnuplot", "cat >/dev/null\necho oh no >&2\nexit 1\n");

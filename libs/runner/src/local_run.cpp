@@ -25,6 +25,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kIterationsPerBlock = 30;
+// A queue that outlives its block by the block's length, and by more than a hiccup, won't end.
+constexpr auto kLeastDrain = std::chrono::seconds(2);
 
 // Keeps this thread, and those that it starts, on some cores while it lives.
 class Affinity {
@@ -139,7 +141,7 @@ class Execution {
     for (const std::size_t place : alive_) {
       const scenario::AgentSpec& agent = scenario_.agents[place];
       launches.push_back({agent.name, worker_command(run_, place, cores_, offset_),
-                          is_open(agent.arrival.process), &worker_logs_[place]});
+                          is_open(agent.arrival.process), agent.in_flight, &worker_logs_[place]});
     }
     Session session(std::move(launches), run_.timeouts, offset_, run_.signals);
     KTS_CHECK_OK(session.start());
@@ -196,6 +198,28 @@ class Execution {
     return length;
   }
 
+  // Once a queue was given up, its like is judged sooner: beyond 5 % of the block it is an overload
+  // however long it is watched.
+  Nanoseconds drain_limit(const Block& block, Nanoseconds length) const {
+    return gave_up_.contains(block.active) ? length / 2
+                                           : std::max<Nanoseconds>(length, kLeastDrain);
+  }
+
+  void note_given_up(const Block& block, const BlockTask& task,
+                     const std::vector<record::BlockEnd>& ends) {
+    const bool first = !gave_up_.contains(block.active);
+    for (const record::BlockEnd& end : ends) {
+      if (end.abandoned == 0) continue;
+      gave_up_.insert(block.active);
+      if (!first) continue;
+      progress_.note(fmt::format(
+          "warning: {} can't keep up: {} after {}, {} of its {} requests were not begun; they "
+          "were given up",
+          end.agent, format_duration(task.drain), task.title, end.abandoned,
+          end.iterations + end.abandoned));
+    }
+  }
+
   Status run_block(Session& session, const Block& block) {
     BlockTask task;
     task.index = block.index;
@@ -208,6 +232,7 @@ class Execution {
     }
     task.folder = run_.folder / "blocks" / folder_name(block, scenario_, plan_.size());
     task.length = length_of(block);
+    task.drain = drain_limit(block, task.length);
     KTS_CHECK_OK(make_directories(task.folder));
 
     std::vector<device::GpuProcess> foreign;
@@ -219,9 +244,11 @@ class Execution {
       state = progress_state(block, completed, since_start, task.length);
       progress_.update(state);
     };
-    KTS_TRY(const BlockWindow window, session.run(task));
-    overhead_ = MonotonicTimeline::now() - began - task.length;
+    KTS_TRY(const std::vector<record::BlockEnd> ends, session.run(task));
+    const BlockWindow window = intersection(ends);
+    overhead_ = overheads_[block.active] = MonotonicTimeline::now() - began - task.length;
 
+    note_given_up(block, task, ends);
     if (!foreign.empty()) note_foreign(block, task.title, foreign);
     windows_.push_back({block.phase == Phase::kShared, window.start_ns, window.stop_ns});
     KTS_CHECK_OK(write_block(block, task.folder, window, foreign));
@@ -264,7 +291,9 @@ class Execution {
     }
     state.remaining = std::max(Nanoseconds(0), length - since_start);
     for (std::size_t i = static_cast<std::size_t>(block.index); i < plan_.size(); ++i) {
-      state.remaining += length_of(plan_[i]) + overhead_;
+      const auto known = overheads_.find(plan_[i].active);
+      state.remaining +=
+          length_of(plan_[i]) + (known == overheads_.end() ? overhead_ : known->second);
     }
     return state;
   }
@@ -318,7 +347,10 @@ class Execution {
   std::vector<telemetry::Window> windows_;
   std::map<std::size_t, Nanoseconds> medians_;  // by place in the scenario, once known
   std::set<std::size_t> lengthened_;
-  Nanoseconds overhead_{0};  // of the last block, beside its length
+  std::set<std::vector<std::size_t>> gave_up_;  // who was active when a queue was given up
+  // Of a block beside its length: the last one, and the last one with these agents active.
+  Nanoseconds overhead_{0};
+  std::map<std::vector<std::size_t>, Nanoseconds> overheads_;
 
   // Of the session in progress.
   std::vector<std::size_t> alive_;

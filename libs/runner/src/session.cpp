@@ -39,7 +39,6 @@ struct Session::Agent {
   std::optional<OutputFile> block_log;
   std::string unwritten;
   std::uint64_t completed = 0;
-  MonotonicTime last_record;
   std::optional<record::BlockEnd> end;
 };
 
@@ -93,33 +92,29 @@ Error Session::lateness(Nanoseconds timeout) const {
   const auto late = std::ranges::find_if(
       agents_, [](const auto& agent) { return agent->awaited != Awaited::kNothing; });
   const Agent& agent = **late;
-  const std::string where = fmt::format("agent {}", agent.launch.name);
-  if (agent.awaited == Awaited::kDrained && agent.launch.open &&
-      agent.last_record > MonotonicTimeline::now() - timeouts_.drain / 2) {
-    return {ErrorCode::kInconclusive,
-            fmt::format("overloaded: {} after the end of {} it has completed {} requests and still "
-                        "works off its queue",
-                        format_duration(timeouts_.drain), title_, agent.completed),
-            "lower its arrival rate", where};
-  }
   const std::string words = fleet_.last_words(static_cast<std::size_t>(late - agents_.begin()));
   return {ErrorCode::kInternal,
           fmt::format("no answer for {}{}, so it was ended{}",
                       format_duration(std::chrono::round<std::chrono::milliseconds>(timeout)),
                       place(), words.empty() ? "" : fmt::format("; last words: {}", words)),
           {},
-          where};
+          fmt::format("agent {}", agent.launch.name)};
 }
 
 Status Session::await(const std::function<bool()>& done, Nanoseconds timeout,
                       const std::function<void()>& tick) {
-  const MonotonicTime deadline = MonotonicTimeline::now() + timeout;
+  KTS_TRY(const bool in_time, wait(done, MonotonicTimeline::now() + timeout, tick));
+  return in_time ? Status{} : tl::unexpected(lateness(timeout));
+}
+
+Result<bool> Session::wait(const std::function<bool()>& done, MonotonicTime deadline,
+                           const std::function<void()>& tick) {
   MonotonicTime next_tick = MonotonicTimeline::now() + kTick;
   for (;;) {
     if (failure_) return tl::unexpected(*failure_);
-    if (done()) return {};
+    if (done()) return true;
     const MonotonicTime now = MonotonicTimeline::now();
-    if (now >= deadline) return tl::unexpected(lateness(timeout));
+    if (now >= deadline) return false;
     if (now >= next_tick) {
       KTS_CHECK_OK(flush_logs());
       if (tick) tick();
@@ -142,6 +137,17 @@ Status Session::await_all(Nanoseconds timeout, const std::function<void()>& tick
       timeout, tick);
 }
 
+// For an answer once nothing new is begun: each agent's iterations in progress take their turns,
+// and may take twice as long as in the warm-up, when all agents were at work as well.
+Nanoseconds Session::patience(const BlockTask& task) const {
+  Nanoseconds in_progress{0};
+  for (const std::size_t i : task.active) {
+    in_progress +=
+        Nanoseconds(agents_[i]->ready.median_iteration_ns) * agents_[i]->launch.in_flight;
+  }
+  return timeouts_.drain + 2 * in_progress;
+}
+
 Status Session::generate(const BlockTask& task) {
   const auto is_open = [this](std::size_t i) { return agents_[i]->launch.open; };
   const bool any_open = std::ranges::any_of(task.active, is_open);
@@ -152,8 +158,9 @@ Status Session::generate(const BlockTask& task) {
     return offset_.to_epoch(t).time_since_epoch().count();
   };
   // While an open agent works off what was due before the end, its neighbours keep running: they
-  // get a later stop, and a STOP once it is done.
-  const MonotonicTime late_stop = any_open ? stop + timeouts_.drain : stop;
+  // get a later stop, and a STOP once it is done or has given up.
+  const Nanoseconds timeout = patience(task);
+  const MonotonicTime late_stop = any_open ? stop + task.drain + timeout : stop;
   for (const std::size_t i : task.active) {
     KTS_CHECK_OK(send(i, control::Start{epoch_ns(start), epoch_ns(is_open(i) ? stop : late_stop)},
                       Awaited::kDrained));
@@ -162,7 +169,7 @@ Status Session::generate(const BlockTask& task) {
   const auto tick = [&] {
     std::vector<std::uint64_t> completed;
     for (const std::size_t i : task.active) completed.push_back(agents_[i]->completed);
-    task.tick(completed, std::min(MonotonicTimeline::now(), stop) - start);
+    task.tick(completed, MonotonicTimeline::now() - start);
   };
   if (any_open) {
     const auto open_ones_drained = [&] {
@@ -170,18 +177,23 @@ Status Session::generate(const BlockTask& task) {
         return !is_open(i) || agents_[i]->awaited == Awaited::kNothing;
       });
     };
-    KTS_CHECK_OK(await(open_ones_drained, stop - MonotonicTimeline::now() + timeouts_.drain, tick));
+    KTS_TRY(const bool in_time, wait(open_ones_drained, stop + task.drain, tick));
+    for (const std::size_t i : task.active) {
+      if (in_time || !is_open(i) || agents_[i]->awaited == Awaited::kNothing) continue;
+      KTS_CHECK_OK(send(i, control::GiveUp{}, Awaited::kDrained));
+    }
+    KTS_CHECK_OK(await(open_ones_drained, timeout, tick));
     for (const std::size_t i : task.active) {
       if (!is_open(i)) KTS_CHECK_OK(send(i, control::Stop{}, Awaited::kDrained));
     }
   }
   KTS_CHECK_OK(
-      await_all(std::max(stop - MonotonicTimeline::now(), Nanoseconds(0)) + timeouts_.drain, tick));
+      await_all(std::max(stop - MonotonicTimeline::now(), Nanoseconds(0)) + timeout, tick));
   tick();
   return {};
 }
 
-Result<BlockWindow> Session::run(const BlockTask& task) {
+Result<std::vector<record::BlockEnd>> Session::run(const BlockTask& task) {
   title_ = task.title;
   block_ = task.index;
   for (const std::size_t i : task.active) {
@@ -219,7 +231,7 @@ Result<BlockWindow> Session::run(const BlockTask& task) {
     ends.push_back(*agent.end);
   }
   title_ = fmt::format("the pause after {}", task.title);
-  return intersection(ends);
+  return ends;
 }
 
 Status Session::finish() {
@@ -268,7 +280,6 @@ void Session::take_block_line(std::size_t child, std::string_view line) {
   }
   if (line.starts_with("KTS_APP,")) {
     ++agent.completed;
-    agent.last_record = MonotonicTimeline::now();
   } else if (line.starts_with("KTS_END,")) {
     const record::Line parsed = record::parse_line(without_newline(line));
     const auto* end_line = std::get_if<record::EndLine>(&parsed);

@@ -2,7 +2,7 @@
 // Speaks the control channel as kts-worker does, with made-up records, and misbehaves on request:
 //   fake_worker [--fake MODE [--fake-agent NAME]] <kts-worker's arguments>
 // MODE crash-start | refuse | hang-start | crash-block | hang-drain | hang-finish | hang-exit |
-//      garbage | wrong-step | flood | chatty | no-end | slow | overload
+//      garbage | wrong-step | flood | chatty | no-end | slow | overload | deaf
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -148,10 +148,7 @@ class FakeWorker {
     }
     while (mode_ == "flood") say("noise noise noise noise noise noise noise noise noise noise\n");
     if (mode_ == "hang-drain") hang();
-    for (std::uint64_t seq = 0; mode_ == "overload"; ++seq) {
-      emit(seq, start.start_ns + static_cast<std::int64_t>(seq));
-      input_.line(MonotonicTimeline::now() + std::chrono::milliseconds(1));
-    }
+    if (mode_ == "overload" || mode_ == "deaf") return drain_without_end(start);
     const auto monotonic = [this](std::int64_t ns) {
       return offset_.to_monotonic(EpochTime(Nanoseconds(ns)));
     };
@@ -174,6 +171,28 @@ class FakeWorker {
     }
     end_.emitted = end_.iterations;
     end_.device_cpu_ns = 1000;
+    acknowledge(control::Step::kDrained);
+  }
+
+  // One request a millisecond until it may give up a queue of a thousand; deaf, it never does.
+  void drain_without_end(const control::Start& start) {
+    end_ = {};
+    end_.agent = agent_;
+    end_.block = prepare_.block;
+    end_.first_due_ns = end_.generation_start_ns = start.start_ns;
+    end_.generation_stop_ns = start.stop_ns;
+    for (;;) {
+      emit(end_.iterations, start.start_ns + static_cast<std::int64_t>(end_.iterations));
+      ++end_.iterations;
+      const auto line = input_.line(MonotonicTimeline::now() + std::chrono::milliseconds(1));
+      if (!line || mode_ == "deaf") continue;
+      const auto command = control::parse_command(*line);
+      if (!command || !std::holds_alternative<control::GiveUp>(*command)) std::exit(2);
+      break;
+    }
+    end_.emitted = end_.iterations;
+    end_.abandoned = 1000;
+    end_.drain_ns = end_.last_done_ns - start.stop_ns;
     acknowledge(control::Step::kDrained);
   }
 

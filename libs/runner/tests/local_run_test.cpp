@@ -207,14 +207,34 @@ TEST_F(FakeRun, AgentsThatHangAreEndedAndNamed) {
   }
 }
 
-TEST_F(FakeRun, AQueueThatNeverEndsIsAnOverloadNotAHang) {
+TEST_F(FakeRun, AQueueThatNeverEndsIsGivenUpAndTheRunGoesOn) {
   misbehave("overload", "light");
-  run_.timeouts.drain = 2s;
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_THAT(text("blocks/01-solo-light/light.log"), HasSubstr("\"abandoned\":1000,"));
+  EXPECT_THAT(text("blocks/06-solo-light/light.log"), HasSubstr("\"abandoned\":1000,"));
+  EXPECT_TRUE(exists("blocks/06-solo-light/block.json"));
+  // Told once for each set of active agents, not for each block.
+  const auto told = [this](const char* block) {
+    return std::count_if(progress_.notes.begin(), progress_.notes.end(), [&](const auto& note) {
+      return note.starts_with("warning: light can't keep up: 2s after " + std::string(block)) &&
+             note.ends_with("requests were not begun; they were given up");
+    });
+  };
+  EXPECT_EQ(told("block 1 (solo light), 1000 of its "), 1);
+  EXPECT_EQ(told("block 3 (shared), 1000 of its "), 1);
+  EXPECT_EQ(told("block "), 2);
+  EXPECT_TRUE(no_child_left());
+}
+
+TEST_F(FakeRun, AnAgentThatDoesNotGiveUpItsQueueIsEndedAndNamed) {
+  misbehave("deaf", "light");
+  run_.timeouts.drain = 1s;
   const Status status = execute();
   ASSERT_FALSE(status);
-  EXPECT_EQ(status.error().code, ErrorCode::kInconclusive);
-  EXPECT_THAT(to_line(status.error()),
-              StartsWith("agent light: overloaded: 2s after the end of block 1 (solo light)"));
+  EXPECT_EQ(status.error().code, ErrorCode::kInternal);
+  EXPECT_THAT(to_line(status.error()), AllOf(StartsWith("agent light: no answer for 1s"),
+                                             HasSubstr("block 1 (solo light)")));
   EXPECT_TRUE(no_child_left());
 }
 

@@ -105,6 +105,7 @@ Result<std::int64_t> Agent::finish() {
   end.block = name_.block;
   end.iterations = outcome_.iterations;
   end.emitted = outcome_.iterations - outcome_.lost;
+  end.abandoned = outcome_.abandoned;
   if (outcome_.iterations > 0) {
     end.first_due_ns = epoch_ns(outcome_.first_due_ns);
     end.last_done_ns = epoch_ns(outcome_.last_done_ns);

@@ -163,6 +163,10 @@ bool Attention::take_line(std::string_view line) {
     stop_.raise(StopRequest::kStop);
     return true;
   }
+  if (std::holds_alternative<control::GiveUp>(*command)) {
+    stop_.raise(StopRequest::kGiveUp);
+    return true;
+  }
   if (std::holds_alternative<control::Exit>(*command)) {
     end_channel({});
     return false;

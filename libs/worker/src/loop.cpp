@@ -47,7 +47,12 @@ void Loop::run_open() {
   while (outcome_.iterations < plan_.iterations) {
     due += schedule.next_gap();
     pacing_.wait_until(std::min(due, plan_.stop));
+    const bool gives_up = pacing_.stop_request() == StopRequest::kGiveUp;
     if (!generates(due)) return;
+    if (gives_up) {
+      for (; due < plan_.stop; due += schedule.next_gap()) ++outcome_.abandoned;
+      return;
+    }
     request.due = due;
     request.submit = pacing_.now();
     engine_.submit(0);
@@ -82,6 +87,7 @@ bool Loop::generates(MonotonicTime due) {
     case StopRequest::kNone:
       break;
     case StopRequest::kStop:
+    case StopRequest::kGiveUp:
       plan_.stop = std::min(plan_.stop, pacing_.now());
       break;
     case StopRequest::kInterrupt:

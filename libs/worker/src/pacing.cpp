@@ -20,8 +20,10 @@ void StopFlag::raise(StopRequest request) noexcept {
 }
 
 void StopFlag::clear_stop() noexcept {
-  auto stop = static_cast<std::uint32_t>(StopRequest::kStop);
-  word_.compare_exchange_strong(stop, static_cast<std::uint32_t>(StopRequest::kNone));
+  for (const StopRequest request : {StopRequest::kStop, StopRequest::kGiveUp}) {
+    auto found = static_cast<std::uint32_t>(request);
+    word_.compare_exchange_strong(found, static_cast<std::uint32_t>(StopRequest::kNone));
+  }
 }
 
 void StopFlag::sleep_until(MonotonicTime deadline) const noexcept {

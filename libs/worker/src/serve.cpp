@@ -31,7 +31,7 @@ class Service {
  private:
   Status obey(const control::Prepare& command) {
     KTS_CHECK_OK(expect(Stage::kParked, "PREPARE"));
-    // A STOP that crossed the last block's end in the channel is not meant for this one.
+    // What crossed the last block's end in the channel is not meant for this one.
     stop_.clear_stop();
     block_ = command.block;
     KTS_TRY(const std::int64_t bound,
@@ -60,6 +60,7 @@ class Service {
 
   // Attention keeps these to itself.
   static Status obey(const control::Stop&) { return {}; }
+  static Status obey(const control::GiveUp&) { return {}; }
   static Status obey(const control::Exit&) { return {}; }
 
   // END for a block that nobody will finish.

@@ -51,6 +51,16 @@ TEST_F(AttentionTest, StopReachesTheFlagAndNotTheQueue) {
   EXPECT_TRUE(std::holds_alternative<control::Finish>(attention_->next().value()));
 }
 
+TEST_F(AttentionTest, GivingUpIsMoreThanStoppingAndLessThanAnInterrupt) {
+  start();
+  commands_.put(to_line(Command(control::GiveUp{})) + to_line(Command(control::Stop{})) +
+                to_line(Command(control::Finish{})));
+  EXPECT_TRUE(std::holds_alternative<control::Finish>(attention_->next().value()));
+  EXPECT_EQ(stop_.get(), StopRequest::kGiveUp);
+  commands_.close_writer();
+  await(StopRequest::kInterrupt);
+}
+
 TEST_F(AttentionTest, EndOfInputIsExitAndEndsABlock) {
   start();
   commands_.close_writer();

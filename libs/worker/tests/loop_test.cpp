@@ -130,6 +130,42 @@ TEST_F(LoopTest, StopRequestEndsGenerationAndDrainsWhatIsDue) {
   EXPECT_FALSE(outcome.interrupted);
 }
 
+TEST_F(LoopTest, GivingUpDropsAndCountsWhatIsDueButNotBegun) {
+  engine_.times = {0us, 15ms, 0us};  // requests every 10 ms
+  pacing_.stop_at = at(2200ms);
+  pacing_.request = StopRequest::kGiveUp;
+  const LoopSpec spec{{ArrivalProcess::kUniform, 100, 0ns}, 1, 5};
+  const auto outcome = run(spec, plan(1s, 2s));
+  EXPECT_GE(outcome.last_done_ns, 2'200'000'000);
+  EXPECT_LE(outcome.last_done_ns, 2'215'000'000);
+  EXPECT_EQ(outcome.iterations, sink_.records.size());
+  EXPECT_GT(outcome.abandoned, 0U);
+  EXPECT_EQ(outcome.iterations + outcome.abandoned, schedule(spec, plan(1s, 2s)).size());
+  EXPECT_EQ(outcome.generation_stop, at(2s));
+  EXPECT_FALSE(outcome.interrupted);
+}
+
+TEST_F(LoopTest, GivingUpBeforeTheStopCountsNothingThatIsNotDueYet) {
+  engine_.times = {0us, 15ms, 0us};
+  pacing_.stop_at = at(1500ms);
+  pacing_.request = StopRequest::kGiveUp;
+  const LoopSpec spec{{ArrivalProcess::kUniform, 100, 0ns}, 1, 5};
+  const auto outcome = run(spec, plan(1s, 3s));
+  auto shortened = plan(1s, 3s);
+  shortened.stop = outcome.generation_stop;
+  EXPECT_LE(outcome.generation_stop, at(1515ms));
+  EXPECT_EQ(outcome.iterations + outcome.abandoned, schedule(spec, shortened).size());
+}
+
+TEST_F(LoopTest, GivingUpEndsAClosedLoopLikeAStop) {
+  pacing_.stop_at = at(1500ms);
+  pacing_.request = StopRequest::kGiveUp;
+  const auto outcome = run({{ArrivalProcess::kClosed, 0, 10s}, 1, 5}, plan(1s, 100s));
+  EXPECT_EQ(outcome.iterations, 1U);
+  EXPECT_EQ(outcome.abandoned, 0U);
+  EXPECT_EQ(outcome.generation_stop, at(1500ms));
+}
+
 TEST_F(LoopTest, StopRequestWakesAnIdleAgent) {
   pacing_.stop_at = at(1500ms);
   pacing_.request = StopRequest::kStop;

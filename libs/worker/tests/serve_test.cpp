@@ -207,6 +207,31 @@ TEST_F(ServeTest, DrainIsTheTimeFromTheStopToTheLastDone) {
   EXPECT_TRUE(join());
 }
 
+TEST_F(ServeTest, EndCountsWhatWasGivenUpAndANextBlockIsNotConcerned) {
+  engine_.times = {0us, 1500us, 0us};  // requests every millisecond
+  start();
+  answer<control::Ready>();
+  pacing_.stop_at = at(1120ms);
+  pacing_.request = StopRequest::kGiveUp;
+  one_block(0, 1'000'000'000, 1'100'000'000);
+  EXPECT_TRUE(records().starts_with("KTS_ACK,v1,{\"step\":\"drained\""));
+  send(control::Finish{});
+  const auto tail = end(output_.line());
+  EXPECT_EQ(tail.iterations, records_);
+  EXPECT_GT(tail.abandoned, 0U);
+  EXPECT_EQ(tail.iterations + tail.abandoned, 100U);
+  EXPECT_FALSE(tail.interrupted);
+  answer<control::Ack>();
+  send(control::GiveUp{});
+  while (stop_.get() != StopRequest::kGiveUp) std::this_thread::yield();
+  send(control::Prepare{1, "solo", "parked"});
+  meta();
+  answer<control::Ack>();
+  EXPECT_EQ(stop_.get(), StopRequest::kNone);
+  send(control::Exit{});
+  EXPECT_TRUE(join());
+}
+
 TEST_F(ServeTest, StopEndsABlockAndANextOneIsNotConcerned) {
   spec_.arrival = {workload::ArrivalProcess::kSaturate, 0, 0ns};
   start();

@@ -86,6 +86,7 @@ struct Load {
   Phase phase = Phase::kSolo;
   double offered_per_s = 0;
   double completed_per_s = 0;
+  std::uint64_t abandoned = 0;  // never begun: the queue was given up after the block
   bool overloaded = false;
   std::string why;  // of overloaded
 };

@@ -17,13 +17,13 @@ namespace kts::control {
 // as "KTS_CMD,v1,<json>"; answers leave on its stdout as "KTS_READY,v1,<json>" and
 // "KTS_ACK,v1,<json>", in order with the records.
 //
-//   worker: READY                      warmed up, verified, parked
-//   driver: PREPARE  worker: ACK       calibrates its clock while all others are parked; META
-//   printed driver: START                      absolute instants; the worker generates, drains
-//                    worker: ACK drained
-//   driver: FINISH   worker: ACK       calibrates again; END printed before the ACK
-//   driver: STOP                       ends generation early, then as after START's stop
-//   driver: EXIT, or end of input      the worker leaves with status 0
+//   worker: READY                    warmed up, verified, parked
+//   driver: PREPARE   worker: ACK    calibrates its clock while all others are parked, prints META
+//   driver: START     worker: ACK    absolute instants; it generates, drains, and answers then
+//   driver: FINISH    worker: ACK    calibrates again; END is printed before the ACK
+//   driver: STOP                     ends generation early, then as after START's stop
+//   driver: GIVE_UP                  as STOP, and what is due but not begun is dropped and counted
+//   driver: EXIT, or end of input    the worker leaves with status 0
 inline constexpr std::size_t kMaxFrame = 65536;
 
 struct Prepare {
@@ -36,9 +36,10 @@ struct Start {
   std::int64_t stop_ns = 0;
 };
 struct Stop {};
+struct GiveUp {};
 struct Finish {};
 struct Exit {};
-using Command = std::variant<Prepare, Start, Stop, Finish, Exit>;
+using Command = std::variant<Prepare, Start, Stop, GiveUp, Finish, Exit>;
 
 struct Ready {
   std::string agent;

@@ -45,11 +45,12 @@ struct BlockEnd {
   int block = 0;
   std::uint64_t iterations = 0;  // done in the block, measured or not
   std::uint64_t emitted = 0;     // record lines written; iterations - emitted were lost in the ring
+  std::uint64_t abandoned = 0;   // due before generation_stop, never begun: the queue was given up
   std::int64_t first_due_ns = 0;
   std::int64_t last_done_ns = 0;
   std::int64_t generation_start_ns = 0;
   std::int64_t generation_stop_ns = 0;
-  std::int64_t drain_ns = 0;  // from generation_stop to the last due request's completion
+  std::int64_t drain_ns = 0;  // from generation_stop to the last iteration's completion
   std::optional<std::int64_t> pacing_late_p50_ns;
   std::optional<std::int64_t> pacing_late_p99_ns;
   std::optional<std::int64_t> pacing_late_max_ns;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@ struct Plot {
   std::string script;       // gnuplot's input
   std::string svg;          // gnuplot's output, empty until drawn
 };
+
+// Names of all plots that there can be.
+inline constexpr std::array<std::string_view, 2> kPlotNames{"panels", "ccdf"};
 
 // The plots that a summary has data for, not drawn yet.
 [[nodiscard]] std::vector<Plot> plan_plots(const analysis::Summary& summary);

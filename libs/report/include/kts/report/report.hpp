@@ -42,7 +42,8 @@ struct WriteOptions {
   std::string gnuplot = "gnuplot";  // program, looked up in PATH
 };
 // Writes summary.json, summary.csv, results.md, plots/*.svg and report.html into `folder`, which it
-// makes. Returns warnings, such as that no plots could be drawn; errors are those of write_file.
+// makes; plots of an earlier report that can't be drawn again are removed. Returns warnings, such
+// as that no plots could be drawn; errors are those of write_file.
 [[nodiscard]] Result<std::vector<std::string>> write_all(const Summary& summary,
                                                          const std::filesystem::path& folder,
                                                          const WriteOptions& options = {});

@@ -24,7 +24,7 @@ namespace kts::runner {
 struct Timeouts {
   Nanoseconds ready = std::chrono::seconds(120);
   Nanoseconds answer = std::chrono::seconds(30);  // to PREPARE and FINISH
-  Nanoseconds drain = std::chrono::seconds(30);   // after a block's generation ends
+  Nanoseconds drain = std::chrono::seconds(30);   // to STOP and GIVE_UP, beside what is in progress
   Nanoseconds leave = std::chrono::seconds(10);   // after EXIT
   Nanoseconds grace = std::chrono::seconds(2);    // between ever less polite ways to end a worker
 };
@@ -34,6 +34,7 @@ struct AgentLaunch {
   std::string name;
   process::Command command;
   bool open = false;  // its arrivals don't wait for completions
+  int in_flight = 1;
   OutputFile* log = nullptr;
 };
 
@@ -46,6 +47,8 @@ struct BlockTask {
   std::vector<std::size_t> active;
   std::filesystem::path folder;  // exists; gets <agent>.log
   Nanoseconds length{0};
+  // How long after the block open agents may work off what was due in it; then they give it up.
+  Nanoseconds drain{0};
   // Called between preparation and start, at each tick while the block runs, and after draining.
   std::function<void()> before_start = [] {};
   std::function<void(const std::vector<std::uint64_t>& completed, Nanoseconds since_start)> tick =
@@ -75,8 +78,9 @@ class Session final : process::Fleet::Listener {
   // Starts all and returns when all are warmed up and parked.
   [[nodiscard]] Status start();
   [[nodiscard]] const control::Ready& ready(std::size_t agent) const;
-  // Runs one block; the logs are on disk when it returns. A block that fails keeps what it has.
-  [[nodiscard]] Result<BlockWindow> run(const BlockTask& task);
+  // Runs one block: the END of each active agent. The logs are on disk when it returns. A block
+  // that fails keeps what it has.
+  [[nodiscard]] Result<std::vector<record::BlockEnd>> run(const BlockTask& task);
   // Asks all to leave; an error if one didn't do so cleanly.
   [[nodiscard]] Status finish();
 
@@ -99,6 +103,10 @@ class Session final : process::Fleet::Listener {
   [[nodiscard]] Status await_all(Nanoseconds timeout, const std::function<void()>& tick = {});
   [[nodiscard]] Status await(const std::function<bool()>& done, Nanoseconds timeout,
                              const std::function<void()>& tick);
+  // Whether it was done at the deadline.
+  [[nodiscard]] Result<bool> wait(const std::function<bool()>& done, MonotonicTime deadline,
+                                  const std::function<void()>& tick);
+  [[nodiscard]] Nanoseconds patience(const BlockTask& task) const;
   [[nodiscard]] Error lateness(Nanoseconds timeout) const;
   [[nodiscard]] Status generate(const BlockTask& task);
   [[nodiscard]] Status flush_logs();

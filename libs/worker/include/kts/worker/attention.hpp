@@ -18,7 +18,8 @@ namespace kts::worker {
 
 // A thread that is blocked until a signal or a line of the control channel arrives, so that the one
 // which drives the engine needs to look at the stop flag only. SIGINT and SIGTERM raise kInterrupt,
-// and a second one ends the process at once; STOP raises kStop; what ends the channel interrupts.
+// and a second one ends the process at once; STOP and GIVE_UP raise their own; what ends the
+// channel interrupts.
 class Attention {
  public:
   // `commands` is the control channel's descriptor, or -1. Blocks both signals in the calling
@@ -28,7 +29,8 @@ class Attention {
   Attention(const Attention&) = delete;
   Attention& operator=(const Attention&) = delete;
 
-  // The next command but STOP, waiting for it; Exit at the end of input. Errors as below.
+  // The next command but STOP and GIVE_UP, waiting for it; Exit at the end of input. Errors as
+  // below.
   [[nodiscard]] Result<control::Command> next();
   // kInterrupted after a signal, kBadInput after a line that is no command.
   [[nodiscard]] Status interruption() const;

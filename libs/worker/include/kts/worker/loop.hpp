@@ -39,6 +39,7 @@ struct BlockPlan {
 struct BlockOutcome {
   std::uint64_t iterations = 0;
   std::uint64_t lost = 0;            // no room in the sink
+  std::uint64_t abandoned = 0;       // due before the stop, never begun: the queue was given up
   std::uint64_t out_of_bracket = 0;  // device instants outside submit..done by more than the bound
   std::int64_t first_due_ns = record::kUnavailable;
   std::int64_t last_done_ns = record::kUnavailable;
@@ -56,7 +57,7 @@ class Loop {
   Loop(workload::Engine& engine, Pacing& pacing, RecordSink& sink, const LoopSpec& spec);
 
   // Until the plan's stop, a stop request, its number of iterations or the device's failure; what
-  // was due before the stop gets done.
+  // was due before the stop gets done, unless it is given up.
   [[nodiscard]] BlockOutcome run(const BlockPlan& plan);
   // Of the last block: submit - max(due, previous done), in closed loops due as planned.
   [[nodiscard]] const Histogram& lateness() const { return lateness_; }

@@ -8,16 +8,16 @@
 
 namespace kts::worker {
 
-// kStop: no further requests become due, those that are get done. kInterrupt: leave after the
-// iteration that is under way.
-enum class StopRequest : std::uint32_t { kNone, kStop, kInterrupt };
+// kStop: no further requests become due, those that are get done. kGiveUp: those that are not begun
+// are dropped and counted. kInterrupt: leave after the iteration that is under way.
+enum class StopRequest : std::uint32_t { kNone, kStop, kGiveUp, kInterrupt };
 
 // How other threads reach the one that drives the engine, asleep or not. Thread-safe.
 class StopFlag {
  public:
   // A weaker request doesn't replace a stronger one.
   void raise(StopRequest request) noexcept;
-  // Takes back kStop, never kInterrupt.
+  // Takes back kStop and kGiveUp, never kInterrupt.
   void clear_stop() noexcept;
   [[nodiscard]] StopRequest get() const noexcept {
     return static_cast<StopRequest>(word_.load(std::memory_order_relaxed));

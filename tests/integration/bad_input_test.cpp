@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a user may hand to kts by mistake: one line that says what, where and what to do, and the
+// exit code. What can be left out is left out, counted and named instead.
+#include <gmock/gmock.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "load_fixtures.hpp"
+#include "program.hpp"
+
+namespace kts {
+namespace {
+
+using analysis::testing::block_json;
+using analysis::testing::Folder;
+using analysis::testing::join;
+using analysis::testing::kEpoch;
+using analysis::testing::kMillisecond;
+using analysis::testing::V2Log;
+using analysis::testing::write_run;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+using Lines = std::vector<std::string>;
+
+constexpr auto kLog = "run/blocks/00-solo-router/router.log";
+
+std::string v1_log(const std::string& kind, std::int64_t start_ns, int n = 100) {
+  std::string text;
+  for (int i = 0; i < n; ++i) {
+    const std::int64_t start = start_ns + i * 10 * kMillisecond;
+    text += "KTS_APP,v1," + kind + "," + std::to_string(i) + "," + std::to_string(start) + "," +
+            std::to_string(start + 4 * kMillisecond) + ",3.900000,\n";
+  }
+  return text;
+}
+
+// A run's folder in "run", some of it changed by each test.
+class BadInput : public testing::Test {
+ protected:
+  BadInput() { copy_of_a_run(); }
+
+  void copy_of_a_run(int cycles = 5) {
+    std::filesystem::remove_all(folder_.path() / "run");
+    const Folder whole;
+    write_run(whole, cycles);
+    std::filesystem::copy(whole.path(), folder_.path() / "run",
+                          std::filesystem::copy_options::recursive);
+  }
+  Outcome report(Lines more = {}) {
+    more.insert(more.begin(), {kKts, "report", folder_.file("run")});
+    return Program::run(more);
+  }
+  // Of the first log, with its lines changed.
+  Outcome report_with(const std::function<void(Lines&)>& change) {
+    Lines lines = V2Log{}.lines();
+    change(lines);
+    folder_.write(kLog, join(lines));
+    return report();
+  }
+  static void expect_refusal(const Outcome& outcome, int exit, const std::string& words,
+                             const std::string& command = "report") {
+    EXPECT_EQ(outcome.exit, exit) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_TRUE(one_line(outcome.err)) << outcome.err;
+    EXPECT_THAT(outcome.err, AllOf(StartsWith("kts " + command + ": "), HasSubstr(words)));
+  }
+  // Left out and named; `exit` is what the rest deserves.
+  static void expect_warning(const Outcome& outcome, const std::string& words) {
+    EXPECT_THAT(outcome.exit, testing::AnyOf(0, 5)) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("warning: " + words));
+  }
+  std::string log() const { return folder_.file(kLog); }
+
+  Folder folder_;
+};
+
+TEST_F(BadInput, WholeRunIsReported) {
+  const Outcome outcome = report();
+  EXPECT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(last_line(outcome.out), folder_.file("run"));
+}
+
+TEST_F(BadInput, LinesThatAreCutShortOrHoldNoNumberAreCountedAndNamed) {
+  expect_warning(report_with([](Lines& lines) {
+                   lines[10] = "KTS_APP,v2,router,9,17636\n";
+                   lines[20] = "KTS_APP,v2,router,19,17x,1,1,1,1\n";
+                   lines[30] = "KTS_APP,v2,router,29,nan,1,1,1,1\n";
+                 }),
+                 "3 malformed lines left out: blocks/00-solo-router/router.log:11 (cut short), "
+                 "blocks/00-solo-router/router.log:21 (a field that is not a whole number), "
+                 "blocks/00-solo-router/router.log:31 (a field that is not a whole number)");
+}
+
+TEST_F(BadInput, MissingSeqIsALostRecord) {
+  expect_warning(report_with([](Lines& lines) { lines.erase(lines.begin() + 50); }),
+                 "router: 1 of 1000 records lost");
+}
+
+TEST_F(BadInput, DuplicatesAreDroppedWhenTheyAgreeAndRefusedWhenNot) {
+  expect_warning(report_with([](Lines& lines) { lines.insert(lines.begin() + 60, lines[40]); }),
+                 "1 duplicate record, identical to the first of the same seq, left out");
+  expect_refusal(report_with([](Lines& lines) {
+                   record::Iteration other = V2Log{}.iteration(39);
+                   ++other.done_ns;
+                   lines.insert(lines.begin() + 60, V2Log{}.record_line(other));
+                 }),
+                 2, log() + ":61: seq 39 stands here and in line 41, with different instants; ");
+}
+
+TEST_F(BadInput, ClockRunningBackwardsIsRefused) {
+  expect_refusal(report_with([](Lines& lines) {
+                   record::Iteration back = V2Log{}.iteration(40);
+                   back.done_ns = back.submit_ns - 1;
+                   lines[41] = V2Log{}.record_line(back);
+                 }),
+                 2, log() + ":42: the clock runs backwards: done comes before submit at seq 40; ");
+}
+
+TEST_F(BadInput, EndThatCountsOtherwiseIsRefused) {
+  expect_refusal(report_with([](Lines& lines) {
+                   record::BlockEnd end = V2Log{}.end();
+                   end.iterations = end.emitted = 99;
+                   lines.back() = record::to_line(end);
+                 }),
+                 2, log() + ": END counts 99 iterations");
+}
+
+TEST_F(BadInput, EmptyLogIsRefused) {
+  expect_refusal(report_with([](Lines& lines) { lines.clear(); }), 2,
+                 log() + ": holds no records; ");
+}
+
+TEST_F(BadInput, MixedVersionsAreRefused) {
+  expect_refusal(report_with([](Lines& lines) { lines[10] = "KTS_APP,v1,FFT,9,1,2,3.5,solo\n"; }),
+                 2, log() + ":11: a v1 record among the v2 records of a run; ");
+  folder_.write("run/solo-fft.log", v1_log("FFT", kEpoch) + V2Log{}.record_line(0));
+  std::filesystem::remove_all(folder_.path() / "run/blocks");
+  expect_refusal(report(), 2, "run/solo-fft.log:101: ");
+}
+
+TEST_F(BadInput, FoldersWithNothingToReadAreRefused) {
+  std::filesystem::remove_all(folder_.path() / "run");
+  expect_refusal(report(), 2, folder_.file("run") + ": there is no such folder; ");
+  folder_.write("run/readme", "nothing");
+  expect_refusal(report(), 2, folder_.file("run") + ": ");
+  folder_.write("run/blocks/readme", "nothing");
+  expect_refusal(report(), 2, folder_.file("run/blocks") + ": holds no finished block; ");
+  std::filesystem::remove_all(folder_.path() / "run");
+  folder_.write("run", "a file");
+  expect_refusal(report(), 2, folder_.file("run") + ": is not a folder; ");
+}
+
+TEST_F(BadInput, EmptyOrDamagedV1LogIsRefusedOrNamed) {
+  std::filesystem::remove_all(folder_.path() / "run");
+  folder_.write("run/solo-fft.log", "");
+  expect_refusal(report(), 2, folder_.file("run/solo-fft.log") + ": ");
+  folder_.write("run/solo-fft.log", v1_log("FFT", kEpoch) + "KTS_APP,v1,FFT,7x,1,2,3.5,\n" +
+                                        "KTS_APP,v1,FFT,101,1,2,nan,\n" + "KTS_APP,v1,FF");
+  expect_warning(report(), "3 malformed lines left out: ");
+}
+
+TEST_F(BadInput, PhasesThatNeverOverlappedCannotConclude) {
+  for (const char* block : {"02", "05", "08", "11", "14"}) {
+    const std::int64_t start = kEpoch + std::stoi(block) * 2000 * kMillisecond;
+    folder_.write(std::string("run/blocks/") + block + "-shared/block.json",
+                  block_json("shared", {"router", "thinker"}, start, start - 5));
+  }
+  const Outcome outcome = report();
+  EXPECT_EQ(outcome.exit, 5) << outcome.err;
+  EXPECT_EQ(last_line(outcome.err),
+            "exit 5: the run can't support its conclusion: blocks/02-shared was not shared: its "
+            "agents never ran at the same time");
+}
+
+TEST_F(BadInput, FewerThanFiveBlocksCannotConclude) {
+  copy_of_a_run(4);
+  const Outcome outcome = report();
+  EXPECT_EQ(outcome.exit, 5) << outcome.err;
+  EXPECT_EQ(last_line(outcome.err),
+            "exit 5: the run can't support its conclusion: router has 4 solo blocks with samples, "
+            "and an interval takes 5: more cycles");
+}
+
+TEST_F(BadInput, OutputPathThatIsAFileIsRefused) {
+  folder_.write("file", "precious");
+  expect_refusal(report({"--out", folder_.file("file")}), 2,
+                 folder_.file("file") + ": a file stands where a folder is needed; ");
+  EXPECT_EQ(read_file(folder_.file("file")).value(), "precious");
+}
+
+TEST_F(BadInput, ScenarioThatIsWrongIsRefusedAtItsPlace) {
+  const std::string agent = "  - {name: a, workload: {kind: fft, size: 64}, arrival: {process: ";
+  struct Case {
+    std::string text, expected;
+  };
+  for (const Case& c : {Case{"plann: {}\n", ":3: plann: unknown key; did you mean 'plan'?"},
+                        Case{"plan: {cycles: many}\n", ":3: plan.cycles: 'many' is not a whole"},
+                        Case{"plan: {block: 2}\n", ":3: plan.block: '2' is not a duration"},
+                        Case{"plan: {block: 9ms}\n", ":3: plan.block: 9ms is out of range"},
+                        Case{"agents:\n" + agent + "saturate}}\n" + agent + "saturate}}\n",
+                             ":5: agents[1].name: two agents are called 'a'"},
+                        Case{"agents:\n" + agent + "poisson, rate: .nan}}\n",
+                             ":4: agents[0].arrival.rate: '.nan' is not a number"},
+                        Case{"device: gpu\n", ":3: device: not a device"}}) {
+    folder_.write("s.yaml", "schema: kts.scenario/1\nname: s\n" + c.text);
+    const std::string file = folder_.file("s.yaml");
+    expect_refusal(Program::run({kKts, "run", file, "--out", folder_.file("out")}), 2,
+                   file + c.expected, "run");
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() / "out"));
+  }
+}
+
+TEST_F(BadInput, FullStandardOutputIsAnEnvironmentError) {
+  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full here";
+  for (const char* flags : {"", " --json"}) {
+    const Outcome outcome = Program::run(
+        {"/bin/sh", "-c", kKts + " report " + folder_.file("run") + flags + " >/dev/full"});
+    EXPECT_EQ(outcome.exit, 4) << outcome.err;
+    EXPECT_THAT(last_line(outcome.err),
+                AllOf(StartsWith("kts report: "), HasSubstr("No space left on device")));
+  }
+}
+
+// A file system of its own at "disk".
+class Disk : public BadInput {
+ protected:
+  ~Disk() override { umount2(disk().c_str(), MNT_DETACH); }
+  std::string disk() const { return folder_.file("disk"); }
+  // False: not permitted here.
+  bool mount_it(const char* options) {
+    std::filesystem::create_directory(disk());
+    return mount("none", disk().c_str(), "tmpfs", 0, options) == 0;
+  }
+  bool make_read_only() {
+    return mount("none", disk().c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr) == 0;
+  }
+  static Outcome run(const std::string& out) {
+    return Program::run({kKts, "run", "--device", "cpu", "--quick", "--out", out});
+  }
+};
+
+TEST_F(Disk, ReadOnlyOutputFolderIsAnEnvironmentError) {
+  if (geteuid() != 0) {
+    std::filesystem::create_directory(disk());
+    std::filesystem::permissions(disk(), std::filesystem::perms(0555));
+  } else if (!mount_it("size=1m") || !make_read_only()) {
+    GTEST_SKIP() << "cannot mount a read-only file system here: " << with_errno("mount", errno);
+  }
+  const std::string words = geteuid() == 0 ? "Read-only file system" : "Permission denied";
+  expect_refusal(report({"--out", disk()}), 4, words);
+  expect_refusal(report({"--out", disk() + "/below"}), 4, words);
+  for (const std::string& out : {disk(), disk() + "/below"}) {
+    const Outcome outcome = run(out);
+    EXPECT_EQ(outcome.exit, 4) << outcome.err;
+    EXPECT_THAT(last_line(outcome.err), AllOf(StartsWith("kts run: " + disk()), HasSubstr(words),
+                                              testing::Not(HasSubstr("what was measured"))));
+  }
+}
+
+TEST_F(Disk, FullOutputFolderIsAnEnvironmentError) {
+  if (!mount_it("size=16k")) {
+    GTEST_SKIP() << "cannot mount a small file system here: " << with_errno("mount", errno);
+  }
+  expect_refusal(report({"--out", disk()}), 4, "No space left on device");
+  EXPECT_FALSE(std::filesystem::exists(disk() + "/summary.json.part"));
+  const Outcome outcome = run(disk() + "/run");
+  EXPECT_EQ(outcome.exit, 4) << outcome.err;
+  EXPECT_THAT(last_line(outcome.err),
+              AllOf(StartsWith("kts run: "), HasSubstr("No space left on device")));
+}
+
+}  // namespace
+}  // namespace kts
