@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "cores.hpp"
 #include "kts/base/units.hpp"
 #include "kts/worker/agent.hpp"
 #include "kts/workload/registry.hpp"
 #include "options.hpp"
+#include "pod.hpp"
 
 namespace kts::worker_app {
 namespace {
@@ -24,16 +25,6 @@ void say(fmt::format_string<Args...> format, Args&&... args) {
   const std::string line =
       fmt::format("kts-worker: {}\n", fmt::format(format, std::forward<Args>(args)...));
   std::fwrite(line.data(), 1, line.size(), stderr);
-}
-
-Status stay_on(const std::vector<int>& cores) {
-  if (cores.empty()) return {};
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  for (const int core : cores) CPU_SET(static_cast<unsigned>(core), &set);
-  if (sched_setaffinity(0, sizeof set, &set) == 0) return {};
-  return environment_lacks(with_errno("none of these cores can be used", errno),
-                           "taskset -p $$ shows those that can", "--host-cores");
 }
 
 void announce(const Options& options, const workload::DeviceChoice& choice,
@@ -108,17 +99,22 @@ Status run(const Options& options) {
                             : run_alone(options, agent, writer, *attention);
 }
 
+int leave(const Status& status) {
+  if (status) return 0;
+  say("{}", to_line(status.error()));
+  return exit_code(status.error());
+}
+
 int main(int argc, const char* const* argv) {
-  const auto options = parse_options(argc, argv);
+  if (argc > 1 && std::string_view(argv[1]) == "pod") return leave(run_as_pod(argc - 1, argv + 1));
   Status status;
+  const auto options = parse_options(argc, argv);
   if (!options) {
     status = tl::unexpected(options.error());
   } else if (*options) {
     status = run(**options);
   }
-  if (status) return 0;
-  say("{}", to_line(status.error()));
-  return exit_code(status.error());
+  return leave(status);
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ Examples:
   kts-worker fft --arrival poisson --rate 200 --duration 10s
   kts-worker gemm --arrival saturate --in-flight 4 --duration 10s
   ITERATIONS=100 SLEEP_MS=0 kts-worker gemm --record v1 --phase solo
+  kts-worker pod --help         one agent as a Kubernetes pod, driven by a plan in a file
 
 Exit status: 0 done, 1 internal error or wrong results, 2 bad usage, 4 the device, its libraries or
 memory are missing, 130 interrupted.)";
@@ -73,6 +74,11 @@ std::optional<Given> given(const std::string& flag_text, const char* flag, const
   const char* const text = std::getenv(variable);
   if (text && *text) return Given{text, variable};
   return std::nullopt;
+}
+
+std::string environment(const char* variable) {
+  const char* const text = std::getenv(variable);
+  return text ? text : "";
 }
 
 // "0-2,5".
@@ -233,6 +239,8 @@ Status take_rest(const Texts& texts, Options& options) {
             whole(texts.epoch_offset, 0, kLastInstant, "--epoch-offset-ns"));
     options.agent.epoch.value = Nanoseconds(offset);
   }
+  options.agent.placement = {environment("KTS_POD_UID"), environment("KTS_NODE_NAME"),
+                             environment("NVIDIA_VISIBLE_DEVICES")};
   return {};
 }
 

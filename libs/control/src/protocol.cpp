@@ -93,6 +93,9 @@ class Fields {
     if (!object_.contains(field)) return *this;
     return integer(field, to.emplace());
   }
+  Fields& maybe_text(const char* field, std::string& to) {
+    return object_.contains(field) ? text(field, to) : *this;
+  }
   [[nodiscard]] Status status() const { return problem_.empty() ? Status{} : bad_input(problem_); }
 
  private:
@@ -124,6 +127,8 @@ Result<std::optional<Answer>> parse_ready(std::string_view line) {
                    .text("device_uuid", ready.device_uuid)
                    .integer("median_iteration_ns", ready.median_iteration_ns)
                    .integer("operand_bytes", ready.operand_bytes)
+                   .maybe_text("gpu_uuid", ready.gpu_uuid)
+                   .maybe_text("uuid_source", ready.uuid_source)
                    .status());
   return Answer(std::move(ready));
 }
@@ -151,10 +156,12 @@ std::string to_line(const Command& command) {
   const ordered_json body = std::visit(
       Overloaded{
           [](const Prepare& c) -> ordered_json {
-            return {{"command", "prepare"},
-                    {"block", c.block},
-                    {"phase", c.phase},
-                    {"neighbours", c.neighbours}};
+            ordered_json prepare{{"command", "prepare"},
+                                 {"block", c.block},
+                                 {"phase", c.phase},
+                                 {"neighbours", c.neighbours}};
+            if (c.epoch_offset_ns) prepare["epoch_offset_ns"] = *c.epoch_offset_ns;
+            return prepare;
           },
           [](const Start& c) -> ordered_json {
             return {{"command", "start"}, {"start_ns", c.start_ns}, {"stop_ns", c.stop_ns}};
@@ -178,13 +185,16 @@ std::string to_line(const Command& command) {
 
 std::string to_line(const Answer& answer) {
   if (const auto* ready = std::get_if<Ready>(&answer)) {
-    return line(kReadyTag, {{"agent", ready->agent},
-                            {"pid", ready->pid},
-                            {"device", ready->device},
-                            {"device_name", ready->device_name},
-                            {"device_uuid", ready->device_uuid},
-                            {"median_iteration_ns", ready->median_iteration_ns},
-                            {"operand_bytes", ready->operand_bytes}});
+    ordered_json fields{{"agent", ready->agent},
+                        {"pid", ready->pid},
+                        {"device", ready->device},
+                        {"device_name", ready->device_name},
+                        {"device_uuid", ready->device_uuid},
+                        {"median_iteration_ns", ready->median_iteration_ns},
+                        {"operand_bytes", ready->operand_bytes}};
+    if (!ready->gpu_uuid.empty()) fields["gpu_uuid"] = ready->gpu_uuid;
+    if (!ready->uuid_source.empty()) fields["uuid_source"] = ready->uuid_source;
+    return line(kReadyTag, fields);
   }
   const Ack& ack = std::get<Ack>(answer);
   ordered_json body;
@@ -210,7 +220,11 @@ Result<Command> parse_command(std::string_view line) {
                      .integer("block", c.block)
                      .text("phase", c.phase)
                      .text("neighbours", c.neighbours)
+                     .maybe_integer("epoch_offset_ns", c.epoch_offset_ns)
                      .status());
+    if (c.epoch_offset_ns && (*c.epoch_offset_ns < 0 || *c.epoch_offset_ns > kLastInstant)) {
+      return bad_input("PREPARE has an epoch_offset_ns out of range");
+    }
     return c;
   }
   if (name == "start") {

@@ -37,6 +37,8 @@ TEST(Protocol, CommandsAreReadBack) {
   EXPECT_EQ(prepare.block, 7);
   EXPECT_EQ(prepare.phase, "solo");
   EXPECT_EQ(prepare.neighbours, "absent");
+  EXPECT_EQ(prepare.epoch_offset_ns, std::nullopt);
+  EXPECT_EQ(round_trip(Prepare{7, "solo", "absent", 12}).epoch_offset_ns, 12);
   const auto start = round_trip(Start{0, 4'000'000'000'000'000'000});
   EXPECT_EQ(start.start_ns, 0);
   EXPECT_EQ(start.stop_ns, 4'000'000'000'000'000'000);
@@ -53,7 +55,8 @@ TEST(Protocol, LinesCarryTagAndVersion) {
 }
 
 TEST(Protocol, ReadyIsReadBackWhateverItsNamesHold) {
-  const Ready ready{"router", 4711, "cuda", "A \"card\",\nwith \xff odd name", "GPU-1", 220'000, 1};
+  const Ready ready{"router", 4711,    "cuda",  "A \"card\",\nwith \xff odd name", "GPU-1", 220'000,
+                    1,        "GPU-2", "driver"};
   const auto parsed = parse_answer(without_newline(Answer(ready)));
   ASSERT_TRUE(parsed && *parsed);
   const auto& found = std::get<Ready>(**parsed);
@@ -64,6 +67,8 @@ TEST(Protocol, ReadyIsReadBackWhateverItsNamesHold) {
   EXPECT_EQ(found.device_uuid, "GPU-1");
   EXPECT_EQ(found.median_iteration_ns, 220'000);
   EXPECT_EQ(found.operand_bytes, 1U);
+  EXPECT_EQ(found.gpu_uuid, "GPU-2");
+  EXPECT_EQ(found.uuid_source, "driver");
 }
 
 TEST(Protocol, AcksAreReadBack) {
@@ -123,6 +128,8 @@ TEST(Protocol, NonsenseIsRefused) {
   problem("KTS_CMD,v1,[]");
   problem(R"(KTS_CMD,v1,{"command":"stop")");
   EXPECT_EQ(problem(R"(KTS_CMD,v1,{"command":"jump"})"), "an unknown command 'jump'");
+  problem(
+      R"(KTS_CMD,v1,{"command":"prepare","block":1,"phase":"","neighbours":"","epoch_offset_ns":-1})");
   problem(R"(KTS_CMD,v1,{"command":"start","start_ns":2,"stop_ns":2})");
   problem(R"(KTS_CMD,v1,{"command":"start","start_ns":-1,"stop_ns":2})");
   problem(R"(KTS_CMD,v1,{"command":"start","start_ns":1,"stop_ns":9223372036854775807})");

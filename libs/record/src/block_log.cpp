@@ -33,6 +33,10 @@ void visit_meta(Meta& meta, Visit&& visit) {
   visit("device", meta.device, Need::kOptional);
   visit("device_name", meta.device_name, Need::kOptional);
   visit("device_uuid", meta.device_uuid, Need::kOptional);
+  visit("gpu_uuid", meta.gpu_uuid, Need::kOptional);
+  visit("uuid_source", meta.uuid_source, Need::kOptional);
+  visit("pod_uid", meta.pod_uid, Need::kOptional);
+  visit("node", meta.node, Need::kOptional);
   visit("sharing", meta.sharing, Need::kOptional);
   visit("pid", meta.pid, Need::kOptional);
   visit("epoch_offset_ns", meta.epoch_offset_ns, Need::kOptional);

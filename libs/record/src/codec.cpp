@@ -275,7 +275,8 @@ Line parse_line(std::string_view line) {
     if (take(line, "v2,")) return EndLine{line};
     return MalformedLine{"END of an unknown version"};
   }
-  for (const std::string_view control : {"READY,", "ACK,", "CMD,", "CHUNK,", "BEAT,"}) {
+  for (const std::string_view control :
+       {"READY,", "ACK,", "CMD,", "CHUNK,", "BEAT,", "MISSED,", "FAIL,"}) {
     if (line.starts_with(control)) return ControlLine{};
   }
   return MalformedLine{"an unknown kind of KTS_ line"};

@@ -33,6 +33,10 @@ BlockMeta full_meta() {
   meta.device = "cuda";
   meta.device_name = "NVIDIA H200";
   meta.device_uuid = "GPU-1";
+  meta.gpu_uuid = "GPU-1";
+  meta.uuid_source = "driver";
+  meta.pod_uid = "6f1c";
+  meta.node = "worker-1";
   meta.sharing = "time-slicing";
   meta.pid = 4711;
   meta.epoch_offset_ns = -5;

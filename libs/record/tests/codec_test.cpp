@@ -246,7 +246,8 @@ TEST(ParseLine, MetaAndEndCarryTheirJson) {
 }
 
 TEST(ParseLine, ControlLinesAreKnown) {
-  for (const std::string_view line : {"KTS_READY,v1,{}", "KTS_ACK,v1,{}", "KTS_BEAT,v1,{}"}) {
+  for (const std::string_view line : {"KTS_READY,v1,{}", "KTS_ACK,v1,{}", "KTS_BEAT,v1,{}",
+                                      "KTS_MISSED,v1,{}", "KTS_FAIL,v1,{}"}) {
     EXPECT_TRUE(std::holds_alternative<ControlLine>(parse_line(line))) << line;
   }
 }

@@ -24,7 +24,16 @@ Agent::Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWri
       writer_(writer),
       pacing_(pacing),
       loop_(engine, pacing, writer, {spec_.arrival, spec_.engine.in_flight, spec_.engine.seed}),
-      device_(engine.device()) {}
+      device_(engine.device()) {
+  const std::string& visible = spec_.placement.visible_devices;
+  if (device_.kind == "cuda") {
+    gpu_uuid_ = device_.uuid;
+    uuid_source_ = "driver";
+  } else if (!visible.empty() && visible != "void" && visible != "none") {
+    gpu_uuid_ = visible;
+    uuid_source_ = "visible-devices";
+  }
+}
 
 Status Agent::warm_up(int iterations) {
   KTS_CHECK_OK(engine_.warm_up(iterations));
@@ -48,7 +57,14 @@ control::Ready Agent::ready() const {
           device_.name,
           device_.uuid,
           median_iteration_ns_,
-          engine_.operand_bytes()};
+          engine_.operand_bytes(),
+          gpu_uuid_,
+          uuid_source_};
+}
+
+void Agent::set_epoch(const EpochOffset& epoch) {
+  spec_.epoch = epoch;
+  writer_.set_epoch(epoch);
 }
 
 Result<std::int64_t> Agent::prepare(const BlockName& name) {
@@ -75,6 +91,10 @@ Result<std::int64_t> Agent::prepare(const BlockName& name) {
   meta.device = device_.kind;
   meta.device_name = device_.name;
   meta.device_uuid = device_.uuid;
+  meta.gpu_uuid = gpu_uuid_;
+  meta.uuid_source = uuid_source_;
+  meta.pod_uid = spec_.placement.pod_uid;
+  meta.node = spec_.placement.node;
   meta.sharing = spec_.sharing;
   meta.pid = getpid();
   meta.epoch_offset_ns = spec_.epoch.value.count();

@@ -34,6 +34,10 @@ class Service {
     // What crossed the last block's end in the channel is not meant for this one.
     stop_.clear_stop();
     block_ = command.block;
+    if (command.epoch_offset_ns) {
+      epoch_.value = Nanoseconds(*command.epoch_offset_ns);
+      agent_.set_epoch(epoch_);
+    }
     KTS_TRY(const std::int64_t bound,
             agent_.prepare({command.block, command.phase, command.neighbours}));
     stage_ = Stage::kPrepared;
@@ -82,7 +86,7 @@ class Service {
   }
 
   Agent& agent_;
-  const EpochOffset epoch_;
+  EpochOffset epoch_;
   Attention& attention_;
   StopFlag& stop_;
   RecordWriter& writer_;

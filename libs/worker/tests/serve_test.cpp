@@ -123,6 +123,43 @@ TEST_F(ServeTest, ReadySaysWhoItIsAndHowLongAnIterationTakes) {
   EXPECT_TRUE(join());
 }
 
+TEST_F(ServeTest, PodsPlaceStandsInReadyAndMeta) {
+  spec_.placement = {"6f1c", "worker-1", "GPU-7"};
+  start();
+  const auto ready = answer<control::Ready>();
+  EXPECT_EQ(ready.gpu_uuid, "GPU-7");
+  EXPECT_EQ(ready.uuid_source, "visible-devices");
+  send(control::Prepare{1, "solo", "parked"});
+  const auto head = meta();
+  EXPECT_EQ(head.pod_uid, "6f1c");
+  EXPECT_EQ(head.node, "worker-1");
+  EXPECT_EQ(head.gpu_uuid, "GPU-7");
+  EXPECT_EQ(head.uuid_source, "visible-devices");
+  send(control::Exit{});
+  EXPECT_TRUE(join());
+}
+
+TEST_F(ServeTest, PrepareMayBringTheRunsTimeLine) {
+  constexpr std::int64_t kOther = 2'000'000'000'000;
+  start();
+  answer<control::Ready>();
+  send(control::Prepare{1, "solo", "parked", kOther});
+  EXPECT_EQ(meta().epoch_offset_ns, kOther);
+  EXPECT_EQ(answer<control::Ack>().step, Step::kPrepared);
+  records_ = 0;
+  const std::int64_t now = clock_.now().time_since_epoch().count();
+  send(control::Start{kOther + now + 1'000'000, kOther + now + 11'000'000});
+  records();
+  EXPECT_GT(records_, 0U);
+  EXPECT_GE(last_.due_ns, kOther + now + 1'000'000);
+  EXPECT_LT(last_.due_ns, kOther + now + 11'000'000);
+  send(control::Finish{});
+  EXPECT_GE(end(output_.line()).generation_start_ns, kOther + now + 1'000'000);
+  EXPECT_EQ(answer<control::Ack>().step, Step::kFinished);
+  send(control::Exit{});
+  EXPECT_TRUE(join());
+}
+
 TEST_F(ServeTest, BlockIsPreparedRunDrainedAndFinished) {
   engine_.calibration = {1'500, -200, 0.5};
   start();

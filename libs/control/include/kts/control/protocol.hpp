@@ -30,6 +30,9 @@ struct Prepare {
   int block = 0;
   std::string phase;       // "solo" | "shared"
   std::string neighbours;  // "parked" | "absent" | ""
+  // From here on the worker's time line, in place of what it was started with: a worker that is
+  // started before its run is planned can't know the run's.
+  std::optional<std::int64_t> epoch_offset_ns = std::nullopt;
 };
 struct Start {
   std::int64_t start_ns = 0;  // epoch ns on the run's time line
@@ -49,6 +52,10 @@ struct Ready {
   std::string device_uuid;
   std::int64_t median_iteration_ns = 0;  // of the warm-up, submit to done
   std::uint64_t operand_bytes = 0;
+  // The GPU as its driver names it ("driver"), or as the device plugin gave it to the container of
+  // an agent that doesn't use it ("visible-devices"); empty when unknown.
+  std::string gpu_uuid = {};
+  std::string uuid_source = {};
 };
 enum class Step { kPrepared, kDrained, kFinished };
 struct Ack {

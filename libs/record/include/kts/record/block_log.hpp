@@ -28,6 +28,10 @@ struct BlockMeta {
   std::string device;       // "cpu" | "cuda"
   std::string device_name;  // "NVIDIA H200", or the CPU's model name
   std::string device_uuid;  // GPU UUID, or "cpu:<core>" for the shared core
+  std::string gpu_uuid;     // the card that this agent takes turns on, where it is known
+  std::string uuid_source;  // "driver" | "visible-devices", the device plugin's word
+  std::string pod_uid;      // on Kubernetes
+  std::string node;
   std::string sharing;
   std::int64_t pid = 0;
   std::int64_t epoch_offset_ns = 0;

@@ -14,6 +14,13 @@
 
 namespace kts::worker {
 
+// Where it runs, as its surroundings say; empty where they don't.
+struct Placement {
+  std::string pod_uid;
+  std::string node;
+  std::string visible_devices;  // NVIDIA_VISIBLE_DEVICES
+};
+
 // Who the agent is; together with its engine's spec all that META says.
 struct AgentSpec {
   std::string name;
@@ -22,6 +29,7 @@ struct AgentSpec {
   workload::ArrivalSpec arrival;
   EpochOffset epoch;
   RecordVersion record = RecordVersion::kV2;
+  Placement placement;
 };
 
 struct BlockName {
@@ -38,6 +46,8 @@ class Agent {
   // Throw-away iterations, the check of the result, and the usual time of an iteration.
   [[nodiscard]] Status warm_up(int iterations);
   [[nodiscard]] control::Ready ready() const;
+  // Between blocks: the time line of those to come.
+  void set_epoch(const EpochOffset& epoch);
 
   // Calibrates the device's clock, prints META. The bound of the clock's mapping.
   [[nodiscard]] Result<std::int64_t> prepare(const BlockName& name);
@@ -54,12 +64,14 @@ class Agent {
   [[nodiscard]] std::int64_t epoch_ns(std::int64_t monotonic_ns) const;
   [[nodiscard]] Status print(std::string_view line);
 
-  const AgentSpec spec_;
+  AgentSpec spec_;
   workload::Engine& engine_;
   RecordWriter& writer_;
   Pacing& pacing_;
   Loop loop_;
   workload::DeviceIdentity device_;
+  std::string gpu_uuid_;
+  std::string uuid_source_;
   workload::Verification verification_;
   std::int64_t median_iteration_ns_ = 0;
   BlockName name_;

@@ -52,6 +52,9 @@ class RecordWriter final : public RecordSink {
   // One line, newline included, after all that was pushed.
   [[nodiscard]] Status write_line(std::string_view line);
 
+  // After drain: for what will be pushed.
+  void set_epoch(const EpochOffset& epoch) { format_.epoch = epoch; }
+
   // Valid after drain: of all records since the start.
   [[nodiscard]] const Histogram& latency() const { return latency_; }
   [[nodiscard]] const Histogram& gpu_time() const { return gpu_time_; }
@@ -63,7 +66,7 @@ class RecordWriter final : public RecordSink {
   char* format(char* out, const record::Iteration& iteration) const;
 
   const int fd_;
-  const RecordFormat format_;
+  RecordFormat format_;
   StopFlag& stop_;
   Ring<record::Iteration> ring_;
   std::string buffer_;
