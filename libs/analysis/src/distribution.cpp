@@ -62,6 +62,27 @@ std::vector<std::vector<stats::BlockCount>> count_at_or_below(
   return counts;
 }
 
+// Places where samples exceed the threshold, a new one after 1 / (1 - p) samples that don't: as
+// many as lie between two of independent samples. Requests that queue are late together and count
+// once (the runs estimate of Smith & Weissman 1994).
+std::uint64_t count_clusters(const Group& group, Measure measure, std::int64_t threshold,
+                             double p) {
+  const auto apart = static_cast<std::uint64_t>(std::ceil(1 / (1 - p)));
+  std::uint64_t clusters = 0;
+  for (const AgentBlock* block : group.blocks) {
+    std::uint64_t since = apart;
+    for_each_length(*block, measure, [&](std::int64_t ns) {
+      if (ns <= threshold) {
+        ++since;
+        return;
+      }
+      clusters += since >= apart;
+      since = 0;
+    });
+  }
+  return clusters;
+}
+
 template <typename T>
 Ccdf thin_out(stats::QuantileSelector<T>& selector) {
   Ccdf ccdf;
@@ -84,7 +105,7 @@ Ccdf thin_out(stats::QuantileSelector<T>& selector) {
 // The spread of `from` samples as it would be for `to`.
 stats::ShareError scaled(const stats::ShareError& error, std::uint64_t from, std::uint64_t to) {
   const double ratio = static_cast<double>(from) / static_cast<double>(to);
-  return {error.standard_error * std::sqrt(ratio), error.degrees, false};
+  return {error.standard_error * std::sqrt(ratio), error.degrees};
 }
 
 template <typename T>
@@ -119,7 +140,11 @@ Distribution describe(const Group& group, Measure measure, const std::vector<dou
     if (resolves(result.n, point.p)) {
       point.ms.value = to_ms(selector.quantile(point.p));
       if (point.error && !(group.tails_lost && point.p >= kTailFrom)) {
-        const auto bounds = stats::quantile_interval(point.p, result.n, *point.error);
+        auto bounds = stats::quantile_interval(point.p, result.n, *point.error);
+        if (!bounds.high && result.n >= stats::upper_bound_floor(point.p) &&
+            stats::maximum_bounds(count_clusters(group, measure, thresholds[k], point.p))) {
+          bounds.high = 1;
+        }
         if (bounds.low) point.ms.ci_low = to_ms(selector.quantile(*bounds.low));
         if (bounds.high) point.ms.ci_high = to_ms(selector.quantile(*bounds.high));
       }

@@ -26,6 +26,30 @@ TEST(Recording, AnswersWhatWasRecorded) {
   EXPECT_EQ((*source)->compute_processes(1).value().at(0).name, "trainer");
 }
 
+// What an H200 answered while two agents shared it.
+TEST(Recording, OfASharedH200) {
+  const std::string path = KTS_SOURCE_DIR "/libs/device/tests/data/h200_shared.json";
+  const auto source = open_recording(path);
+  ASSERT_TRUE(source) << to_line(source.error());
+  EXPECT_EQ((*source)->driver().value().driver, "580.159.04");
+  const Gpu gpu = (*source)->gpus().value().at(0);
+  EXPECT_EQ(gpu.name, "NVIDIA H200");
+  EXPECT_EQ(gpu.memory_bytes, 150754820096U);
+  EXPECT_EQ(gpu.compute_mode, "default");
+  EXPECT_EQ(gpu.mig_enabled, false);
+  const GpuSample sample = (*source)->sample(0).value();
+  EXPECT_EQ(sample.sm_clock_mhz, gpu.max_sm_clock_mhz);
+  EXPECT_THAT(throttle_names(sample.clock_event_reasons.value()), IsEmpty());
+  EXPECT_GT(sample.power_watts.value(), 500);
+  const std::vector<GpuProcess> processes = (*source)->compute_processes(0).value();
+  ASSERT_EQ(processes.size(), 2U);
+  for (const GpuProcess& process : processes) {
+    EXPECT_EQ(process.name, "kts-worker");
+    EXPECT_GT(process.memory_bytes.value(), 800'000'000U);
+  }
+  EXPECT_EQ(to_recording(*open_recording(path).value(), 5).value(), read_file(path).value());
+}
+
 TEST(Recording, SamplesComeInTurnAndTheLastOneStays) {
   const auto source = open_recording(kRecording).value();
   EXPECT_EQ(source->sample(0).value().sm_clock_mhz, 1980U);

@@ -32,21 +32,6 @@ double student_t_central(double t, int degrees) {
   return sum;
 }
 
-// Whether the largest sample of all blocks bounds the quantile that `above` of `blocks` blocks have
-// samples above. It doesn't if none has one above the true quantile, of which the chance is kTail
-// when the share of such blocks is `share`; so this many must be too many for that share (Clopper &
-// Pearson 1934).
-bool maximum_bounds(int above, int blocks) {
-  const double share = 1 - std::pow(kTail, 1.0 / blocks);
-  double fewer = 0;
-  double term = kTail;  // probability of exactly i of them
-  for (int i = 0; i < above; ++i) {
-    fewer += term;
-    term *= share / (1 - share) * (blocks - i) / (i + 1);
-  }
-  return 1 - fewer <= kTail;
-}
-
 // Distance on logarithms between an estimate and its bound; empty where there is no bound.
 std::optional<double> log_distance(double value, const std::optional<double>& bound) {
   if (!bound || !(*bound > 0) || !(value > 0)) return std::nullopt;
@@ -72,12 +57,10 @@ std::optional<ShareError> share_error(std::span<const BlockCount> blocks) {
   double n = 0;
   double at_or_below = 0;
   int filled = 0;
-  int above = 0;
   for (const BlockCount& block : blocks) {
     n += static_cast<double>(block.n);
     at_or_below += static_cast<double>(block.at_or_below);
     filled += block.n > 0;
-    above += block.n > block.at_or_below;
   }
   if (filled < kMinBlocks) return std::nullopt;
   double squares = 0;
@@ -98,8 +81,7 @@ std::optional<ShareError> share_error(std::span<const BlockCount> blocks) {
     degrees = 2 / (std::max(excess, 0.0) / b + 2 / (b - 1));
   }
   return ShareError{std::sqrt(squares * b / (b - 1)) / n,
-                    std::max(1, static_cast<int>(std::lround(degrees))),
-                    maximum_bounds(above, filled)};
+                    std::max(1, static_cast<int>(std::lround(degrees)))};
 }
 
 Interval quantile_interval(double p, std::uint64_t n, const ShareError& error) {
@@ -108,14 +90,21 @@ Interval quantile_interval(double p, std::uint64_t n, const ShareError& error) {
                kNormalQuantile * std::sqrt(p * (1 - p) / static_cast<double>(n)));
   Interval interval;
   if (p - half_width >= 0) interval.low = p - half_width;
-  if (n >= upper_bound_floor(p)) {
-    if (p + half_width <= 1) {
-      interval.high = p + half_width;
-    } else if (error.maximum_bounds) {
-      interval.high = 1;
-    }
-  }
+  if (p + half_width <= 1 && n >= upper_bound_floor(p)) interval.high = p + half_width;
   return interval;
+}
+
+bool maximum_bounds(std::uint64_t clusters) {
+  // The largest sample fails as a bound if no cluster lies above the true quantile, of which the
+  // chance is kTail when ln(1 / kTail) are expected: there must be too many for that expectation.
+  const double expected = -std::log(kTail);
+  double fewer = 0;
+  double term = kTail;  // Poisson probability of exactly i clusters
+  for (std::uint64_t i = 0; i < clusters && 1 - fewer > kTail; ++i) {
+    fewer += term;
+    term *= expected / static_cast<double>(i + 1);
+  }
+  return 1 - fewer <= kTail;
 }
 
 std::uint64_t upper_bound_floor(double p) {

@@ -30,9 +30,6 @@ struct BlockCount {
 struct ShareError {
   double standard_error = 0;  // of the share over all blocks
   int degrees = 0;            // of freedom that the standard error itself rests on
-  // So many blocks have samples above that at least one would also have one above the true
-  // quantile: the largest sample is an upper bound.
-  bool maximum_bounds = false;
 };
 
 // Ratio estimator, since blocks differ in size (Cochran 1977, 6.3); degrees of freedom lowered by
@@ -43,6 +40,10 @@ struct ShareError {
 // The probabilities at which the sample's quantiles bound the p-quantile of `n` samples
 // (Woodruff 1952; docs/statistics.md).
 [[nodiscard]] Interval quantile_interval(double p, std::uint64_t n, const ShareError& error);
+
+// Whether the largest sample is an upper bound of a quantile above which samples stand in
+// `clusters` places that are far enough apart to be independent.
+[[nodiscard]] bool maximum_bounds(std::uint64_t clusters);
 
 // Samples below which the largest one is no upper bound of the p-quantile: ln 0.025 / ln p.
 [[nodiscard]] std::uint64_t upper_bound_floor(double p);
