@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
 #include <set>
@@ -144,7 +146,7 @@ class Looker {
     for (const auto& [space, name] : wanted) {
       auto map = client_.get(kube::object(kube::kConfigMaps, space, name));
       if (!map && map.error().http_status == 0) return tl::unexpected<Error>(map.error());
-      out_.config_maps.emplace(space + "/" + name, std::move(map));
+      out_.config_maps.emplace(fmt::format("{}/{}", space, name), std::move(map));
     }
     return {};
   }

@@ -117,7 +117,7 @@ std::string pod_state(const kube::Value& pod) {
   if (pod["metadata"]["deletionTimestamp"].exists()) return "Terminating";
   for (const char* kind : {"initContainerStatuses", "containerStatuses"}) {
     for (const kube::Value& container : status[kind].items()) {
-      const std::string reason = container["state"]["waiting"]["reason"].text();
+      std::string reason = container["state"]["waiting"]["reason"].text();
       if (!reason.empty()) return reason;
       // Between two lives, or after the last one.
       const kube::Value ended = container["state"]["terminated"];
