@@ -557,7 +557,7 @@ class PodAgent final : process::Fleet::Listener {
       next_beat_ = std::max(next_beat_ + kBeatEvery, now_);
     }
     wake_at(next_beat_);
-    if (failure_ || !schedule_.known()) wake_at(next_repeat_);
+    if (room && (failure_ || !schedule_.known())) wake_at(next_repeat_);
   }
 
   void print() {

@@ -79,7 +79,7 @@ TEST(Meta, BytesThatAreNotUtf8DoNotBreakTheLine) {
 }
 
 TEST(Meta, UnknownFieldsAreLeftAlone) {
-  EXPECT_TRUE(parse_meta(R"({"agent":"a","block":0,"pod_uid":"x","node":null})"));
+  EXPECT_TRUE(parse_meta(R"({"agent":"a","block":0,"of_a_later_version":"x","too":null})"));
 }
 
 TEST(Meta, MissingFieldIsNamed) {
