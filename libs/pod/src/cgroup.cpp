@@ -65,7 +65,7 @@ fs::path find(const fs::path& root, std::string_view controller,
 
 }  // namespace
 
-Cgroup::Cgroup(fs::path root) {
+Cgroup::Cgroup(const fs::path& root) {
   cpu_stat_ = find(root, "cpu", {"cpu", "cpu,cpuacct"}, "cpu.stat");
   if (cpu_stat_.empty()) cpu_stat_ = find(root, "", {"", "unified"}, "cpu.stat");
   memory_events_ = find(root, "memory", {"memory"}, "memory.oom_control");

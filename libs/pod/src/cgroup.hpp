@@ -11,7 +11,7 @@ namespace kts::pod {
 // read (the root cgroup has neither).
 class Cgroup {
  public:
-  explicit Cgroup(std::filesystem::path root = "/");
+  explicit Cgroup(const std::filesystem::path& root = "/");
 
   // Microseconds in which the CPU limit held its processes back.
   [[nodiscard]] std::optional<std::int64_t> throttled_usec() const;

@@ -554,10 +554,10 @@ class PodAgent final : process::Fleet::Listener {
     if (repeats && failure_) output_.put(to_line(*failure_));
     if (now_ >= next_beat_) {
       if (room) output_.put(to_line(beat_frame()));
-      next_beat_ = std::max(next_beat_ + kBeatEvery, now_);
+      next_beat_ = now_ + kBeatEvery;
     }
     wake_at(next_beat_);
-    if (failure_ || !schedule_.known()) wake_at(next_repeat_);
+    if (room && (failure_ || !schedule_.known())) wake_at(next_repeat_);
   }
 
   void print() {
