@@ -31,7 +31,7 @@ bool is_plugin(const kube::Value& container) {
     if (runs == other || contains(name, other)) return false;
   }
   return runs == "nvidia-device-plugin" || name.starts_with("nvidia-device-plugin") ||
-         contains(last_part(container["image"].text()), "k8s-device-plugin");
+         (runs.empty() && contains(last_part(container["image"].text()), "k8s-device-plugin"));
 }
 
 }  // namespace

@@ -132,8 +132,7 @@ void warn_about_node(const GpuNode& node, const kube::Value& labels, const Plugi
     if (*node.budget_bytes > there) {
       warnings.push_back(
           {fmt::format("the agents on {} are budgeted {} of GPU memory together, and there are {}: "
-                       "time-slicing fences nobody in, so the one that asks last gets an "
-                       "out-of-memory error",
+                       "whoever asks last gets an out-of-memory error",
                        node.name, bytes(*node.budget_bytes), bytes(there)),
            "lower the budgets, or move an agent"});
     }
@@ -176,7 +175,13 @@ void warn_about_unseen(const Snapshot& snapshot, std::vector<Warning>& warnings)
     if (!listing) warn(listing.error(), consequence);
   };
   look_at(snapshot.nodes, "nodes and their cards are not shown");
-  look_at(snapshot.pods, "who uses the cards is not shown");
+  if (!snapshot.pods && snapshot.name_space.empty()) {
+    kube::ApiError error = snapshot.pods.error();
+    error.hint += "; or look at one namespace with --namespace";
+    warn(error, "who uses the cards is not shown");
+  } else {
+    look_at(snapshot.pods, "who uses the cards is not shown");
+  }
   look_at(snapshot.daemon_sets, "how the device plugin was installed is not shown");
   look_at(snapshot.cluster_policies, "what the GPU Operator is told is not shown");
   look_at(snapshot.gpu_clusters, "what the GPU Operator is told of DRA is not shown");

@@ -65,6 +65,8 @@ TEST(PluginPod, TheImageAloneDoesntMakeAPlugin) {
   EXPECT_TRUE(
       is_plugin("containers: [{name: x, image: 'mirror/x', command: [nvidia-device-plugin]}]"));
   EXPECT_TRUE(is_plugin("containers: [{name: p, image: 'my/k8s-device-plugin'}]"));
+  EXPECT_FALSE(is_plugin(
+      "containers: [{name: gpu-operator, image: r/k8s-device-plugin, command: [gpu-operator]}]"));
   EXPECT_FALSE(
       is_plugin("containers: [{name: gpu-feature-discovery-ctr, image: r/k8s-device-plugin}]"));
   EXPECT_FALSE(

@@ -17,6 +17,7 @@ namespace kts::kube {
 namespace {
 
 using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
 
 constexpr std::size_t kLongestSocketPath = 90;
 constexpr std::string_view kServing = "Starting to serve on";
@@ -38,9 +39,16 @@ class ProxyListener final : public process::Fleet::Listener {
   void on_stdout(std::size_t /*child*/, std::string_view line) override {
     serving |= line.starts_with(kServing);
   }
-  void on_stderr(std::size_t /*child*/, std::string_view /*line*/) override {}
+  void on_stderr(std::size_t /*child*/, std::string_view line) override {
+    // Without klog's header.
+    if (const auto header = line.find("] "); header != std::string_view::npos) {
+      line.remove_prefix(header + 2);
+    }
+    newest = line.substr(0, line.find('\n'));
+  }
   void on_exit(std::size_t /*child*/, const process::ExitStatus& status) override { exit = status; }
   bool serving = false;
+  std::string newest;  // line of its stderr
   std::optional<process::ExitStatus> exit;
 };
 
@@ -56,6 +64,7 @@ struct Connection::State {
   std::unique_ptr<CurlTransport> http;
   std::string server_version;
   int interrupt_fd = -1;
+  MonotonicTime waited_for_its_end{};
 
   // Takes what the proxy said meanwhile, so that it never blocks on a full pipe.
   void listen() { (void)fleet.wait(MonotonicTimeline::now()); }
@@ -63,14 +72,18 @@ struct Connection::State {
     return explain_kubectl(process::describe(*proxy.exit), fleet.last_words(child));
   }
   void explain(Error& error) {
-    // It may be ending just now.
-    for (int rounds = 0; rounds < 5 && !proxy.exit; ++rounds) {
-      (void)fleet.wait(MonotonicTimeline::now() + 50ms);
+    // It may be ending just now; of many streams that were cut at once only the first waits.
+    const MonotonicTime begin = MonotonicTimeline::now();
+    if (begin - waited_for_its_end > 2s) {
+      while (!proxy.exit && MonotonicTimeline::now() < begin + 250ms) {
+        (void)fleet.wait(begin + 250ms);
+      }
+      waited_for_its_end = MonotonicTimeline::now();
     }
     if (proxy.exit) {
       error = ended();
-    } else if (const std::string words = fleet.last_words(child); !words.empty()) {
-      error.message += fmt::format(" (kubectl proxy: {})", words);
+    } else if (!proxy.newest.empty()) {
+      error.message += fmt::format(" (kubectl proxy: {})", proxy.newest);
     }
   }
 };

@@ -77,8 +77,10 @@ std::string sharing(const GpuNode& node) {
 }
 
 std::string in_use(const cluster::ResourceCount& count) {
-  return fmt::format("{} of {}", count.requested ? std::to_string(*count.requested) : "?",
-                     count.allocatable);
+  std::string text = fmt::format(
+      "{} of {}", count.requested ? std::to_string(*count.requested) : "?", count.capacity);
+  if (count.allocatable < count.capacity) text += fmt::format(", {} usable", count.allocatable);
+  return text;
 }
 
 // "label gpu.product": whose labels they are is plain.
