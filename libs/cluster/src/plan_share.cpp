@@ -83,9 +83,10 @@ class Planner {
     }
     KTS_CHECK_OK(check_nodes(nodes, snapshot_, status_, installation_, request_));
     targets_ = std::move(others);
-    plan_.title =
-        fmt::format("{} ×{} of nvidia.com/gpu on {}", name(request_.mode), request_.replicas,
-                    targets_.empty() ? "no further node" : names_of(targets_));
+    plan_.title = targets_.empty()
+                      ? "nothing to do"
+                      : fmt::format("{} ×{} of nvidia.com/gpu on {}", name(request_.mode),
+                                    request_.replicas, names_of(targets_));
     plan_.name_space = installation_.name_space;
     plan_.plugin = installation_.daemon_set;
     if (targets_.empty()) return std::move(plan_);

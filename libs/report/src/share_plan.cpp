@@ -16,7 +16,8 @@ std::string plan_text(const cluster::Plan& plan) {
     std::string_view rest = step.detail;
     while (!rest.empty()) {
       const auto end = std::min(rest.find('\n'), rest.size());
-      out += "      " + printable(std::string(rest.substr(0, end))) + "\n";
+      if (end > 0) out += "      " + printable(std::string(rest.substr(0, end)));
+      out += '\n';
       rest.remove_prefix(std::min(end + 1, rest.size()));
     }
   }
