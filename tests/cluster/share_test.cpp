@@ -146,10 +146,8 @@ TEST_F(Share, RunningPodsAndMissingVerbsRefuse) {
 
   const std::string config = "/tmp/kts-share-test.kubeconfig";
   ASSERT_EQ(
-      sh("kubectl config view --raw --flatten >" + config + " && kubectl --kubeconfig " + config +
-         " config set \"users.$(kubectl config view -o "
-         "jsonpath='{.users[0].name}').as\" viewer && "
-         "kubectl create clusterrole viewer --verb=get,list "
+      sh("kubectl config view --raw --flatten | sed 's/^  user:$/&\\n    as: viewer/' >" + config +
+         " && kubectl create clusterrole viewer --verb=get,list "
          "--resource=nodes,pods,pods/log,configmaps,daemonsets.apps && "
          "kubectl create clusterrolebinding viewer --clusterrole=viewer --user=viewer")
           .code,
