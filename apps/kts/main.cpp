@@ -24,6 +24,8 @@ constexpr const char* kFooter =
     "  kts run my.yaml --out r         a scenario of your own, its results in r\n"
     "  kts report r                    the report again, from what was recorded\n"
     "  kts cluster status              how a Kubernetes cluster shares its GPUs\n"
+    "  kts cluster share --replicas 4  ... by time-slicing; kts cluster unshare puts back what "
+    "was\n"
     "\n"
     "Exit codes: 0 done, 1 internal error, 2 bad usage or input, 3 a gate failed, 4 the\n"
     "environment lacks something, 5 the run can't support its conclusion, 130 interrupted.";
