@@ -49,6 +49,7 @@ ordered_json body_of(const Beat& b) {
   put(body, "block", b.block);
   body["iterations"] = b.iterations;
   body["printed"] = b.printed;
+  body["prints"] = b.prints;
   body["acknowledged"] = b.acknowledged;
   if (b.dropped > 0) body["dropped"] = b.dropped;
   body["planned"] = b.planned;
@@ -64,6 +65,7 @@ ordered_json body_of(const ChunkHeader& c) {
                     {"bytes", c.bytes},
                     {"lines", c.lines},
                     {"crc32", fmt::format("{:08x}", c.crc32)},
+                    {"print", c.print},
                     {"last", c.last},
                     {"complete", c.complete}};
   put(body, "late_ns", c.late_ns);
@@ -126,6 +128,7 @@ Result<Beat> parse_beat(const json& body) {
                    .maybe("block", b.block)
                    .must("iterations", b.iterations)
                    .must("printed", b.printed)
+                   .must("prints", b.prints)
                    .must("acknowledged", b.acknowledged)
                    .maybe("dropped", b.dropped)
                    .must("planned", b.planned)
@@ -149,6 +152,7 @@ Result<ChunkHeader> parse_chunk(const json& body) {
                    .must("bytes", c.bytes)
                    .must("lines", c.lines)
                    .must("crc32", crc)
+                   .must("print", c.print)
                    .must("last", c.last)
                    .must("complete", c.complete)
                    .maybe("late_ns", c.late_ns)

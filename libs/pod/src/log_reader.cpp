@@ -67,7 +67,10 @@ std::optional<LogReader::Event> LogReader::take(std::string_view line) {
 }
 
 void LogReader::cut() {
-  if (std::exchange(in_progress_, std::nullopt)) ++damaged_;
+  if (!in_progress_) return;
+  prints_ = std::max(prints_, in_progress_->header.print + 1);
+  in_progress_.reset();
+  ++damaged_;
 }
 
 std::optional<LogReader::Event> LogReader::take_record(std::string_view line) {
@@ -87,6 +90,7 @@ std::optional<LogReader::Event> LogReader::take_record(std::string_view line) {
   Chunk whole = std::move(chunk);
   in_progress_.reset();
   const std::uint64_t number = whole.header.chunk;
+  prints_ = std::max(prints_, whole.header.print + 1);
   if (has(number)) return std::nullopt;
   above_.insert(number);
   while (!above_.empty() && *above_.begin() == below_) {
@@ -99,11 +103,11 @@ std::optional<LogReader::Event> LogReader::take_record(std::string_view line) {
 std::optional<LogReader::Event> LogReader::take_frame(Frame&& frame) {
   cut();  // a frame never stands inside a chunk
   if (auto* header = std::get_if<ChunkHeader>(&frame)) {
-    if (header->chunk >= seen_ + kMaxJump) {
+    if (header->chunk >= seen_ + kMaxJump || header->print >= prints_ + kMaxJump) {
       ++damaged_;
       return std::nullopt;
     }
-    see(header->chunk + 1);
+    see(header->chunk + 1, header->print);
     if (header->lines == 0 || has(header->chunk)) return std::nullopt;
     lines_left_ = header->lines;
     in_progress_ = Chunk{*header, {}};
@@ -111,11 +115,11 @@ std::optional<LogReader::Event> LogReader::take_frame(Frame&& frame) {
     return std::nullopt;
   }
   if (auto* beat = std::get_if<Beat>(&frame)) {
-    if (beat->printed >= seen_ + kMaxJump) {
+    if (beat->printed >= seen_ + kMaxJump || beat->prints >= prints_ + kMaxJump) {
       ++damaged_;
       return std::nullopt;
     }
-    see(beat->printed);
+    see(beat->printed, beat->prints);
     for (const Missed& missed : beat->missed) missed_.emplace(missed.block, missed.reason);
   } else if (auto* missed = std::get_if<Missed>(&frame)) {
     missed_.emplace(missed->block, missed->reason);
@@ -131,11 +135,15 @@ std::optional<LogReader::Event> LogReader::take_frame(Frame&& frame) {
       frame);
 }
 
-void LogReader::see(std::uint64_t chunks) { seen_ = std::max(seen_, chunks); }
+void LogReader::see(std::uint64_t chunks, std::uint64_t prints) {
+  seen_ = std::max(seen_, chunks);
+  prints_ = std::max(prints_, prints);
+}
 
 Ack LogReader::ack() const {
   Ack ack;
   ack.next = seen_;
+  ack.prints = prints_;
   // What is just arriving is neither there nor missing.
   if (in_progress_ && in_progress_->header.chunk + 1 == ack.next) --ack.next;
   for (std::uint64_t chunk = below_; chunk < ack.next; ++chunk) {

@@ -64,15 +64,15 @@ Status Outbox::acknowledge(const Ack& ack, MonotonicTime now) {
   }
   std::uint64_t number = first_;
   for (Chunk& chunk : chunks_) {
-    const bool wanted = std::ranges::binary_search(ack.again, number);
-    // Still wanted: the last printing may be under way; patience will tell.
-    if (wanted && !chunk.named && !chunk.acknowledged) chunk.again = true;
-    chunk.named = wanted;
-    if (number < ack.next && !wanted && !chunk.acknowledged) {
+    if (number >= ack.next) break;
+    const bool wanted = std::ranges::binary_search(ack.again, number++);
+    if (chunk.acknowledged) continue;
+    if (!wanted) {
       drop(chunk);
       last_progress_ = now;
+    } else if (chunk.header.print < ack.prints) {
+      chunk.again = true;  // or else its last printing is under way
     }
-    ++number;
   }
   while (!chunks_.empty() && chunks_.front().acknowledged) {
     chunks_.pop_front();
@@ -91,9 +91,7 @@ void Outbox::drop(Chunk& chunk) {
 }
 
 MonotonicTime Outbox::patience_ends(const Chunk& chunk) const {
-  // An answer that names it is an answer; others may still be on their way.
-  return (chunk.named ? chunk.printed_at : std::max(chunk.printed_at, last_progress_)) +
-         limits_.patience;
+  return std::max(chunk.printed_at, last_progress_) + limits_.patience;
 }
 
 std::optional<std::uint64_t> Outbox::next(MonotonicTime now, bool ignore_window) const {
@@ -112,18 +110,16 @@ std::optional<std::uint64_t> Outbox::next(MonotonicTime now, bool ignore_window)
   return fits || ignore_window ? std::optional(printed_) : std::nullopt;
 }
 
-std::string Outbox::text(std::uint64_t number) const {
-  const Chunk& chunk = at(number);
-  return to_line(chunk.header) + chunk.bytes;
-}
-
-void Outbox::printed(std::uint64_t number, MonotonicTime now) {
+std::string Outbox::print(std::uint64_t number, MonotonicTime now) {
   Chunk& chunk = chunks_[number - first_];
   chunk.again = false;
   chunk.printed_at = now;
-  if (number != printed_) return;
-  ++printed_;
-  outstanding_bytes_ += chunk.bytes.size();
+  chunk.header.print = prints_++;
+  if (number == printed_) {
+    ++printed_;
+    outstanding_bytes_ += chunk.bytes.size();
+  }
+  return to_line(chunk.header) + chunk.bytes;
 }
 
 std::optional<MonotonicTime> Outbox::next_patience() const {

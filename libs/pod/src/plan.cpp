@@ -2,6 +2,7 @@
 #include "kts/pod/plan.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "fields.hpp"
@@ -149,10 +150,12 @@ std::string to_json(const Plan& plan) {
 Result<Ack> parse_ack(std::string_view text) {
   KTS_TRY(const json object, parse_object(text, "the acknowledgement"));
   Ack ack;
+  ack.prints = std::numeric_limits<std::uint64_t>::max();
   KTS_CHECK_OK(Fields(object, "the acknowledgement")
                    .must("next", ack.next)
                    .must("again", ack.again)
-                   .nothing_but({"next", "again"})
+                   .maybe("prints", ack.prints)
+                   .nothing_but({"next", "again", "prints"})
                    .status());
   const auto& again = ack.again;
   if (std::ranges::adjacent_find(again, std::greater_equal<>()) != again.end() ||
@@ -162,7 +165,9 @@ Result<Ack> parse_ack(std::string_view text) {
   return ack;
 }
 
-std::string to_json(const Ack& ack) { return text_of({{"next", ack.next}, {"again", ack.again}}); }
+std::string to_json(const Ack& ack) {
+  return text_of({{"next", ack.next}, {"again", ack.again}, {"prints", ack.prints}});
+}
 
 Status Schedule::update(Plan plan) {
   if (plan_ && plan.epoch_offset_ns != plan_->epoch_offset_ns) {

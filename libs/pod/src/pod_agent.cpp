@@ -573,8 +573,7 @@ class PodAgent final : process::Fleet::Listener {
       if (auto status = output_.pump(); !status || !output_.idle()) return;  // run() tells
       const auto chunk = next_chunk();
       if (!chunk) break;
-      output_.put(outbox_.text(*chunk));
-      outbox_.printed(*chunk, now_);
+      output_.put(outbox_.print(*chunk, now_));
       now_ = MonotonicTimeline::now();
     }
     if (const auto patience = outbox_.next_patience(); patience && free) {
@@ -667,6 +666,7 @@ class PodAgent final : process::Fleet::Listener {
       b.iterations = iterations_;
     }
     b.printed = outbox_.printed_chunks();
+    b.prints = outbox_.prints();
     b.acknowledged = outbox_.acknowledged_chunks();
     b.dropped = outbox_.dropped();
     b.planned = schedule_.blocks();

@@ -30,9 +30,9 @@ TEST(Frames, AreReadBack) {
                           "6f1c", "kts-router-x7", "worker-1", 123, 1'700'000'000'000'000'000,
                           "0.1.0", "abc"});
   expect_round_trip(Ready{.agent = "router", .device = "cpu"});
-  expect_round_trip(Beat{5, "running", 3, 17, 4, 2, 9, 12, {{1, "late"}, {2, "still_there"}}});
+  expect_round_trip(Beat{5, "running", 3, 17, 4, 6, 2, 9, 12, {{1, "late"}, {2, "still_there"}}});
   expect_round_trip(Beat{.state = "absent"});
-  expect_round_trip(ChunkHeader{17, 4, 262'000, 2100, 0xcbf43926, true, true, 120, 7, 0, 3});
+  expect_round_trip(ChunkHeader{17, 4, 262'000, 2100, 0xcbf43926, 21, true, true, 120, 7, 0, 3});
   expect_round_trip(ChunkHeader{.crc32 = 1});
   expect_round_trip(Missed{4, "warming_up"});
   expect_round_trip(Fail{3, "it ended; \"so\"", "killed by signal 9 (SIGKILL)", true, "a\nb", 4});
@@ -42,7 +42,7 @@ TEST(Frames, AreReadBack) {
 TEST(Frames, WhatIsUnavailableIsLeftOut) {
   EXPECT_EQ(to_line(ChunkHeader{.chunk = 1, .block = 2, .bytes = 9, .lines = 1, .crc32 = 255}),
             "KTS_CHUNK,v1,{\"chunk\":1,\"block\":2,\"bytes\":9,\"lines\":1,\"crc32\":\"000000ff\","
-            "\"last\":false,\"complete\":false}\n");
+            "\"print\":0,\"last\":false,\"complete\":false}\n");
 }
 
 TEST(Frames, OtherLinesAreNone) {
@@ -62,7 +62,7 @@ TEST(Frames, EachFaultIsNamed) {
             "MISSED has a 'block' of the wrong type or range");
   const auto chunk = [](std::string_view bytes, std::string_view lines, std::string_view crc) {
     return problem(
-        std::string(R"(KTS_CHUNK,v1,{"chunk":0,"block":0,"last":true,"complete":true,)") +
+        std::string(R"(KTS_CHUNK,v1,{"chunk":0,"block":0,"print":0,"last":true,"complete":true,)") +
         "\"bytes\":" + std::string(bytes) + ",\"lines\":" + std::string(lines) + ",\"crc32\":\"" +
         std::string(crc) + "\"}");
   };

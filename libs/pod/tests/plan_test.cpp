@@ -131,10 +131,11 @@ TEST(Plan, BlocksMayNeitherOverlapNorShareAnIndex) {
 }
 
 TEST(Ack, IsReadBack) {
-  for (const Ack& ack : {Ack{}, Ack{17, {12, 15}}, Ack{1, {0}}}) {
+  for (const Ack& ack : {Ack{}, Ack{17, {12, 15}, 19}, Ack{1, {0}, 1}}) {
     EXPECT_EQ(parse_ack(to_json(ack)).value(), ack);
   }
-  EXPECT_EQ(to_json(Ack{17, {12, 15}}), R"({"next":17,"again":[12,15]})");
+  EXPECT_EQ(to_json(Ack{17, {12, 15}, 19}), R"({"next":17,"again":[12,15],"prints":19})");
+  EXPECT_GT(parse_ack(R"({"next":1,"again":[0]})").value().prints, 1'000'000'000'000U);
 }
 
 TEST(Ack, NonsenseIsRefused) {

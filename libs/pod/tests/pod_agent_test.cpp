@@ -231,6 +231,28 @@ TEST(PodAgent, WhatTheWorkerSaysCannotPassForAFrame) {
   EXPECT_EQ(driver.exit_of(pod), 0);
 }
 
+TEST(PodAgent, LogWithoutAReaderEndsIt) {
+  PodProcess pod(command("router", "open"));
+  FakeDriver driver({&pod});
+  ASSERT_TRUE(driver.until_ready());
+  pod.close_log();
+  EXPECT_EQ(driver.exit_of(pod), 4);
+  EXPECT_THAT(pod.error_output(), HasSubstr("the log can't be written (Broken pipe)"));
+}
+
+TEST(PodAgent, OrphansAreReaped) {
+  Words words = command("router", "open");
+  const auto worker = std::ranges::find(words, std::string(KTS_FAKE_WORKER));
+  words.insert(worker, {"/bin/sh", "-c", "(sleep 3 >/dev/null 2>&1 &); exec \"$0\" \"$@\""});
+  PodProcess pod(words);
+  FakeDriver driver({&pod});
+  ASSERT_TRUE(driver.until_ready());
+  EXPECT_TRUE(driver.until([&] { return pod.children().size() == 2; }));
+  EXPECT_TRUE(driver.until([&] { return pod.children().size() == 1; }));
+  driver.end();
+  EXPECT_EQ(driver.exit_of(pod), 0);
+}
+
 TEST(PodAgent, SignalBetweenBlocksEndsItWithWhatItHas) {
   for (const int number : {SIGTERM, SIGINT}) {
     PodProcess pod(command("router", "open"));

@@ -9,7 +9,9 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -65,7 +67,7 @@ class PodProcess {
       ::kill(pid_, SIGKILL);
       waitpid(pid_, nullptr, 0);
     }
-    close(out_);
+    if (out_ >= 0) close(out_);
     close(err_);
   }
   PodProcess(const PodProcess&) = delete;
@@ -75,6 +77,12 @@ class PodProcess {
     if (!write_file(plan_file(), text)) std::abort();
   }
   void kill(int number) const { ::kill(pid_, number); }
+  void close_log() { close(std::exchange(out_, -1)); }
+  [[nodiscard]] std::vector<pid_t> children() const {
+    const std::string id = std::to_string(pid_);
+    std::ifstream file("/proc/" + id + "/task/" + id + "/children");
+    return {std::istream_iterator<pid_t>(file), {}};
+  }
   [[nodiscard]] pid_t pid() const { return pid_; }
 
   // Takes what the log has, and acknowledges.
@@ -112,6 +120,12 @@ class PodProcess {
   [[nodiscard]] std::string ack_file() const { return folder_.path() / "ack"; }
   [[nodiscard]] const LogReader& reader() const { return reader_; }
   [[nodiscard]] std::size_t lines() const { return lines_; }
+  // For a failed test.
+  [[nodiscard]] std::string describe() const {
+    return (beat ? to_line(*beat) : "no heartbeat\n") + to_json(reader_.ack()) + "\n" +
+           std::to_string(reader_.arrived()) + " chunks, " + std::to_string(lines_) +
+           " lines; stderr: " + error_output_;
+  }
   [[nodiscard]] const std::string& error_output() const { return error_output_; }
 
   bool acknowledges = true;
@@ -122,17 +136,6 @@ class PodProcess {
   struct BlockLog {
     std::string records;
     std::vector<ChunkHeader> headers;
-    [[nodiscard]] bool whole() const {
-      for (const ChunkHeader& header : headers) {
-        if (!header.last) continue;
-        const auto first = header.chunk + 1 - headers.size();
-        for (const ChunkHeader& other : headers) {
-          if (other.chunk < first || other.chunk > header.chunk) return false;
-        }
-        return true;
-      }
-      return false;
-    }
   };
   // In the order of chunks.
   std::map<int, BlockLog> blocks() const {
@@ -143,10 +146,20 @@ class PodProcess {
     }
     return result;
   }
+  // Whether all of its chunks have arrived: a block's are numbered without a gap.
   [[nodiscard]] bool has_block(int index) const {
-    const auto all = blocks();
-    const auto found = all.find(index);
-    return found != all.end() && found->second.whole();
+    std::optional<std::uint64_t> expected;
+    for (const auto& [number, chunk] : chunks_) {
+      if (chunk.header.block != index) continue;
+      if (!expected && number > 0) {
+        const auto before = chunks_.find(number - 1);
+        if (before == chunks_.end() || !before->second.header.last) return false;
+      }
+      if (expected && number != *expected) return false;
+      if (chunk.header.last) return true;
+      expected = number + 1;
+    }
+    return false;
   }
 
  private:

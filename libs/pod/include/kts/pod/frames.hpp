@@ -61,7 +61,8 @@ struct Beat {
   std::optional<int> block = {};    // in progress, whoever is active in it
   std::uint64_t iterations = 0;     // completed so far in that block, by this agent
   std::uint64_t printed = 0;        // chunks below this number have been printed at least once
-  std::uint64_t acknowledged = 0;   // how many of them
+  std::uint64_t prints = 0;         // printings until now, the repeated ones included
+  std::uint64_t acknowledged = 0;   // how many chunks
   std::uint64_t dropped = 0;        // records for which there was no memory, in all blocks
   std::uint64_t planned = 0;        // blocks of the plan as last read
   std::vector<Missed> missed = {};  // all until now
@@ -77,6 +78,7 @@ struct ChunkHeader {
   std::uint64_t bytes = 0;
   std::uint64_t lines = 0;
   std::uint32_t crc32 = 0;  // zlib's, of these bytes; eight hexadecimal digits on the wire
+  std::uint64_t print = 0;  // counts the printings of chunks in the pod's life, from 0
   bool last = false;        // of its block
   // Of the block, in each of its chunks:
   bool complete = false;                        // END is there; false after a failure

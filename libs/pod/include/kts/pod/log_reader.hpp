@@ -55,13 +55,14 @@ class LogReader {
   }
   std::optional<Event> take_record(std::string_view line);
   std::optional<Event> take_frame(Frame&& frame);
-  void see(std::uint64_t chunks);
+  void see(std::uint64_t chunks, std::uint64_t prints);
 
   std::optional<Chunk> in_progress_;
   std::uint64_t lines_left_ = 0;
   std::uint64_t below_ = 0;        // every chunk below has arrived
   std::set<std::uint64_t> above_;  // arrived, beyond a hole
   std::uint64_t seen_ = 0;         // chunks below are known to have been printed
+  std::uint64_t prints_ = 0;       // printings below are known to be over
   std::map<int, std::string> missed_;
   std::uint64_t damaged_ = 0;
   std::string last_time_;

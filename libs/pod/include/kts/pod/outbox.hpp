@@ -43,18 +43,19 @@ class Outbox {
   // kBadInput, and nothing else happens, when more is acknowledged than was ever printed.
   [[nodiscard]] Status acknowledge(const Ack& ack, MonotonicTime now);
 
-  // The chunk to print now: one that was newly asked for again, one that is overdue (`patience` has
-  // passed since it was printed and, unless it is still asked for, since anything was
-  // acknowledged), or the next new one if the window has room for it or `ignore_window`.
+  // The chunk to print now: one that was asked for again after its last printing, one that is
+  // overdue
+  // (`patience` has passed since it was printed and since anything was acknowledged), or the next
+  // new one if the window has room for it or `ignore_window`.
   [[nodiscard]] std::optional<std::uint64_t> next(MonotonicTime now, bool ignore_window) const;
-  // Header and records of a chunk that is kept; to be followed by printed().
-  [[nodiscard]] std::string text(std::uint64_t chunk) const;
-  void printed(std::uint64_t chunk, MonotonicTime now);
+  // Prints a chunk that next() named: its header and records.
+  [[nodiscard]] std::string print(std::uint64_t chunk, MonotonicTime now);
   // When next() may answer for want of an acknowledgement.
   [[nodiscard]] std::optional<MonotonicTime> next_patience() const;
 
   [[nodiscard]] std::uint64_t chunks() const { return first_ + chunks_.size(); }
   [[nodiscard]] std::uint64_t printed_chunks() const { return printed_; }
+  [[nodiscard]] std::uint64_t prints() const { return prints_; }
   [[nodiscard]] std::uint64_t acknowledged_chunks() const { return acknowledged_; }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
   // Closed blocks alone.
@@ -68,7 +69,6 @@ class Outbox {
     std::string bytes;
     bool acknowledged = false;
     bool again = false;  // asked for, not yet printed since
-    bool named = false;  // in the last acknowledgement's `again`
     MonotonicTime printed_at;
   };
   [[nodiscard]] const Chunk& at(std::uint64_t number) const { return chunks_[number - first_]; }
@@ -79,6 +79,7 @@ class Outbox {
   std::deque<Chunk> chunks_;  // numbers first_, first_ + 1, …
   std::uint64_t first_ = 0;
   std::uint64_t printed_ = 0;
+  std::uint64_t prints_ = 0;
   std::uint64_t acknowledged_ = 0;
   std::size_t kept_bytes_ = 0;
   std::size_t outstanding_bytes_ = 0;  // printed, not acknowledged

@@ -59,14 +59,16 @@ inline constexpr std::size_t kMaxPlanBytes = 1 << 20;
 [[nodiscard]] std::string to_json(const Plan& plan);
 
 // What a run's driver has received: every chunk below `next` but those of `again`, which it wants
-// to have once more.
+// to have once more. `prints` tells a printing that was lost from one that is under way: of all
+// printings below that number it has seen what there was to see.
 struct Ack {
   std::uint64_t next = 0;
-  std::vector<std::uint64_t> again;  // rising
+  std::vector<std::uint64_t> again = {};  // rising
+  std::uint64_t prints = 0;
 
   friend bool operator==(const Ack&, const Ack&) = default;
 };
-// {"next":17,"again":[12,15]}
+// {"next":17,"again":[12,15],"prints":19}; without `prints`, whatever is asked for is printed.
 [[nodiscard]] Result<Ack> parse_ack(std::string_view json);
 [[nodiscard]] std::string to_json(const Ack& ack);
 
