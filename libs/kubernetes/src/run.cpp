@@ -31,8 +31,8 @@ using Json = nlohmann::ordered_json;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
-// From a patch to the pods: 0.1 to 0.2 s where the API server is near.
-constexpr Nanoseconds kLead = 1s;
+// From a patch to the pods: 0.1 to 0.2 s where nobody is busy; a block that is late costs as much.
+constexpr Nanoseconds kLead = 1500ms;
 constexpr Nanoseconds kTick = 100ms;
 constexpr Nanoseconds kPatchPause = 200ms;
 constexpr Nanoseconds kPatchRetry = 1s;

@@ -37,7 +37,9 @@ TEST(Manifest, IsTheGoldenOne) {
   thinker.runtime_class.clear();
   const std::string yaml = to_yaml({router(), thinker});
   const std::string path = KTS_SOURCE_DIR "/libs/kubernetes/tests/data/manifest.yaml";
-  if (std::getenv("KTS_UPDATE_GOLDEN") != nullptr) ASSERT_TRUE(write_file(path, yaml));
+  if (std::getenv("KTS_UPDATE_GOLDEN") != nullptr) {
+    ASSERT_TRUE(write_file(path, yaml));
+  }
   EXPECT_EQ(read_file(path).value_or("missing"), yaml);
 }
 
