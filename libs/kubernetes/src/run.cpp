@@ -196,6 +196,7 @@ class Execution {
     KTS_CHECK_OK(follow_plan());
     const double after = static_cast<double>(node_now() - pod::end_ns(planned_.back().times));
     environment_.times.until_records = std::max(0.0, after * 1e-9);
+    records_at_ = now();
     return dismiss();
   }
 
@@ -695,7 +696,6 @@ class Execution {
       }
       if (!removed) break;
     }
-    if (removed && began_ == false && slots_.empty()) return {};
     const MonotonicTime deadline = now() + kGoneWithin;
     while (removed && pods_.count() > 0 && now() < deadline) {
       removed = transport_.wait(std::min(deadline, now() + kTick),
@@ -704,7 +704,7 @@ class Execution {
         removed = fail(ErrorCode::kInterrupted, "interrupted while removing the pods");
       }
     }
-    environment_.times.until_removed = since(began);
+    environment_.times.until_removed = since(records_at_.value_or(began));
     if (!removed) {
       Error error = std::move(removed).error();
       error.hint = fmt::format("what is left: kubectl -n {} delete jobs -l {}", run_.name_space,
@@ -1051,6 +1051,7 @@ class Execution {
   std::int64_t epoch_offset_ns_ = 0;
   std::optional<std::int64_t> lag_;  // from the node's clock to ours
   std::int64_t first_start_ns_ = 0;
+  std::optional<MonotonicTime> records_at_;
   bool began_ = false, ended_ = false, cleaning_ = false;
   MonotonicTime created_at_{}, last_progress_{}, next_shown_{}, next_look_{};
   bool silence_noted_ = false;
