@@ -22,7 +22,8 @@ using std::chrono_literals::operator""s;
 constexpr const char* kGroup = "On Kubernetes";
 constexpr Nanoseconds kRequestTimeout = 10s;
 
-// `auto` is a GPU: pods that share a card are what this is about, and a machine without one says so.
+// `auto` is a GPU: pods that share a card are what this is about, and a machine without one says
+// so.
 Result<scenario::Scenario> load_scenario(const RunChoice& choice, runner::Progress& progress) {
   const bool built_in = scenario::is_built_in(choice.scenario);
   scenario::Scenario scenario;
@@ -67,12 +68,12 @@ Result<std::map<std::string, std::string>> parse_selector(const std::vector<std:
 
 Status fill_in(const KubernetesOptions& options, kubernetes::ClusterRun& run) {
   run.name_space = options.name_space;
-  run.image = options.image.empty() ? fmt::format("localhost/kts-worker:{}", version())
-                                    : options.image;
+  run.image =
+      options.image.empty() ? fmt::format("localhost/kts-worker:{}", version()) : options.image;
   // No registry has what is called localhost/….
-  run.pull_policy = !options.pull_policy.empty()           ? options.pull_policy
+  run.pull_policy = !options.pull_policy.empty()          ? options.pull_policy
                     : run.image.starts_with("localhost/") ? "Never"
-                                                           : "IfNotPresent";
+                                                          : "IfNotPresent";
   // GPU nodes are often tainted so, to keep others away.
   run.tolerations.push_back({"nvidia.com/gpu", {}, {}});
   for (const std::string& text : options.tolerations) {

@@ -27,11 +27,11 @@ Outcome shell(const std::string& line) { return Program::run({"/bin/sh", "-c", l
 class RunOnKubernetes : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    const auto image = shell(std::string(KTS_LAB_SCRIPT) + " image " + kImage + " " KTS_BIN_DIR
-                             "/kts-worker");
+    const auto image =
+        shell(std::string(KTS_LAB_SCRIPT) + " image " + kImage + " " KTS_BIN_DIR "/kts-worker");
     ASSERT_EQ(image.exit, 0) << image.err;
-    ASSERT_EQ(shell("kubectl label --overwrite node node1 nvidia.com/device-plugin.config=any").exit,
-              0);
+    ASSERT_EQ(
+        shell("kubectl label --overwrite node node1 nvidia.com/device-plugin.config=any").exit, 0);
     const auto shared = shell(
         "for i in $(seq 120); do [ \"$(kubectl get node node1 -o "
         "'jsonpath={.status.allocatable.nvidia\\.com/gpu}')\" = 4 ] && exit 0; sleep 0.5; done; "
@@ -40,7 +40,7 @@ class RunOnKubernetes : public testing::Test {
   }
 
   Outcome run(Words more, Program::OnLine on_line = {}) {
-    Words words{kKts,     "run",   "--on",     "kubernetes", "--device", "cpu",
+    Words words{kKts,      "run",  "--on",    "kubernetes", "--device", "cpu",
                 "--image", kImage, "--quick", "--out",      folder()};
     words.insert(words.end(), more.begin(), more.end());
     return Program::run(words, std::move(on_line));

@@ -59,8 +59,11 @@ std::string to_json(const Environment& e) {
                            {"until_records", in_ms(e.times.until_records)},
                            {"until_removed", in_ms(e.times.until_removed)}};
 
-  Json out{{"schema", "kts.environment/1"}, {"started", e.started}, {"device", std::move(device)},
-           {"sharing", e.sharing},          {"sync", e.sync}};
+  Json out{{"schema", "kts.environment/1"},
+           {"started", e.started},
+           {"device", std::move(device)},
+           {"sharing", e.sharing},
+           {"sync", e.sync}};
   put(out, "kernel", e.place.kernel.empty() ? "" : "Linux " + e.place.kernel);
   out["kubernetes"] = std::move(kubernetes);
   out["versions"] = {{"kts", version()}};

@@ -13,8 +13,8 @@ using Json = nlohmann::ordered_json;
 // What a worker may need beside the card; requests alone, since a limit on CPU time halts it.
 constexpr const char* kCpuRequest = "250m";
 constexpr const char* kMemoryRequest = "256Mi";
-constexpr int kGraceSeconds = 15;       // the pod's own is 10
-constexpr int kKeptForSeconds = 3600;   // of what kts itself could not remove
+constexpr int kGraceSeconds = 15;      // the pod's own is 10
+constexpr int kKeptForSeconds = 3600;  // of what kts itself could not remove
 constexpr std::size_t kNameOfAgent = 24;
 
 Json field(const char* variable, const char* path) {
@@ -46,8 +46,10 @@ Json container_of(const JobSpec& job) {
           {"imagePullPolicy", job.pull_policy},
           {"command", std::move(command)},
           {"env",
-           {field("KTS_POD_NAME", "metadata.name"), field("KTS_POD_UID", "metadata.uid"),
-            field("KTS_NODE_NAME", "spec.nodeName"), {{"name", "HOME"}, {"value", "/cache"}},
+           {field("KTS_POD_NAME", "metadata.name"),
+            field("KTS_POD_UID", "metadata.uid"),
+            field("KTS_NODE_NAME", "spec.nodeName"),
+            {{"name", "HOME"}, {"value", "/cache"}},
             {{"name", "CUDA_CACHE_PATH"}, {"value", "/cache/cuda"}}}},
           {"resources", std::move(resources)},
           {"securityContext",
@@ -92,17 +94,17 @@ Json pod_spec(const JobSpec& job) {
 }
 
 Json job_of(const JobSpec& job) {
-  return {{"apiVersion", "batch/v1"},
-          {"kind", "Job"},
-          {"metadata",
-           {{"name", job.name}, {"namespace", job.name_space}, {"labels", labels_of(job)}}},
-          {"spec",
-           {{"parallelism", 1},
-            {"completions", 1},
-            {"backoffLimit", 0},
-            {"activeDeadlineSeconds", job.deadline.count()},
-            {"ttlSecondsAfterFinished", kKeptForSeconds},
-            {"template", {{"metadata", {{"labels", labels_of(job)}}}, {"spec", pod_spec(job)}}}}}};
+  return {
+      {"apiVersion", "batch/v1"},
+      {"kind", "Job"},
+      {"metadata", {{"name", job.name}, {"namespace", job.name_space}, {"labels", labels_of(job)}}},
+      {"spec",
+       {{"parallelism", 1},
+        {"completions", 1},
+        {"backoffLimit", 0},
+        {"activeDeadlineSeconds", job.deadline.count()},
+        {"ttlSecondsAfterFinished", kKeptForSeconds},
+        {"template", {{"metadata", {{"labels", labels_of(job)}}}, {"spec", pod_spec(job)}}}}}};
 }
 
 // Block style; every string as JSON writes it, which YAML reads alike.

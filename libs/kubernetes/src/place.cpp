@@ -57,10 +57,9 @@ Status check_sharing(const GpuNode& node, const Wishes& wishes, Place& place) {
   if (wishes.agents < 2 && wishes.sharing != "mig") return {};
   if (!node.sharing.mode) {
     if (node.sharing.shared == false && wishes.sharing != "exclusive") {
-      return environment_lacks(
-          fmt::format("node {} doesn't share its GPUs, the scenario says {}", node.name,
-                      wishes.sharing),
-          share_command(wishes, node.name));
+      return environment_lacks(fmt::format("node {} doesn't share its GPUs, the scenario says {}",
+                                           node.name, wishes.sharing),
+                               share_command(wishes, node.name));
     }
     place.warnings.push_back(
         fmt::format("how node {} shares its GPUs is not known, so that it is {} rests on the "
@@ -93,7 +92,8 @@ Status check_neighbours(const cluster::ClusterStatus& status, const Wishes& wish
   place.sees_neighbours = status.pods_seen;
   if (!status.pods_seen) {
     place.warnings.emplace_back(
-        "other namespaces' pods can't be seen, so somebody else may be on the card: the ClusterRole "
+        "other namespaces' pods can't be seen, so somebody else may be on the card: the "
+        "ClusterRole "
         "of docs/kubernetes.md permits to look");
     return {};
   }
@@ -149,10 +149,10 @@ Result<Place> choose_place(const cluster::ClusterStatus& status, const cluster::
   }
   const std::string wanted = wishes.resource.empty() ? "GPUs" : wishes.resource;
   if (fitting.empty()) {
-    return environment_lacks(
-        wishes.node.empty() ? fmt::format("no node that fits offers {}", wanted)
-                            : fmt::format("node {} offers no {}", wishes.node, wanted),
-        "kts cluster status shows the nodes and what they offer");
+    return environment_lacks(wishes.node.empty()
+                                 ? fmt::format("no node that fits offers {}", wanted)
+                                 : fmt::format("node {} offers no {}", wishes.node, wanted),
+                             "kts cluster status shows the nodes and what they offer");
   }
   std::erase_if(fitting, [](const GpuNode* node) { return !node->ready || !node->schedulable; });
   if (fitting.empty()) {

@@ -115,9 +115,9 @@ PodState read_pod(const kube::Value& pod) {
 std::optional<Trouble> read_event(const kube::Value& event) {
   // The others stand in the pod's status as well, and better.
   constexpr std::array<std::string_view, 9> kTold{
-      "FailedCreatePodSandBox", "FailedCreate", "FailedMount",
-      "FailedAttachVolume",     "NetworkNotReady", "NodeNotReady",
-      "Preempted",              "Evicted",      "TaintManagerEviction"};
+      "FailedCreatePodSandBox", "FailedCreate", "FailedMount", "FailedAttachVolume",
+      "NetworkNotReady",        "NodeNotReady", "Preempted",   "Evicted",
+      "TaintManagerEviction"};
   Trouble trouble;
   trouble.reason = event["reason"].text();
   if (std::ranges::find(kTold, trouble.reason) == kTold.end()) return std::nullopt;

@@ -95,8 +95,8 @@ JobSpec job_spec(const ClusterRun& run, std::size_t agent, std::size_t slot) {
       runner::plan_blocks(scenario, runner::device_kind(scenario.device) == "cuda").size());
   const double block = std::chrono::duration<double>(scenario.plan.block).count();
   const double start = std::chrono::duration<double>(run.start_timeout).count();
-  job.deadline = std::chrono::seconds(
-      static_cast<std::int64_t>(1800 + 3 * start + blocks * (4 * block + 10)));
+  job.deadline =
+      std::chrono::seconds(static_cast<std::int64_t>(1800 + 3 * start + blocks * (4 * block + 10)));
   return job;
 }
 
@@ -171,8 +171,9 @@ class Execution {
     environment_.allow_neighbours = run_.allow_neighbours;
     for (const std::string& warning : run_.place.warnings) warn(warning);
     if (!permissions_.events) {
-      warn("events can't be seen, so some reasons for which a pod doesn't start come late; the Role "
-           "of docs/kubernetes.md permits to look");
+      warn(
+          "events can't be seen, so some reasons for which a pod doesn't start come late; the Role "
+          "of docs/kubernetes.md permits to look");
     }
     if (!run_.place.neighbours.empty()) {
       warn(fmt::format("measured beside others: {} held GPUs of node {}",
@@ -241,9 +242,8 @@ class Execution {
   }
 
   [[nodiscard]] bool all_ready() const {
-    return std::ranges::all_of(slots_, [](const auto& slot) {
-      return slot->dropped || slot->ready.has_value();
-    });
+    return std::ranges::all_of(
+        slots_, [](const auto& slot) { return slot->dropped || slot->ready.has_value(); });
   }
 
   // All agents' pods ready, and on one card.
@@ -282,9 +282,10 @@ class Execution {
   tl::unexpected<Error> not_one_card(std::size_t cards) const {
     return fail(
         ErrorCode::kInconclusive,
-        fmt::format("the device plugin puts the {} agents' pods on {} cards of node {}, and too few "
-                    "slots are free to bring them onto one",
-                    scenario_.agents.size(), cards, run_.place.node),
+        fmt::format(
+            "the device plugin puts the {} agents' pods on {} cards of node {}, and too few "
+            "slots are free to bring them onto one",
+            scenario_.agents.size(), cards, run_.place.node),
         "set the plugin's flag sharedDevicesAllocationPolicy to packed (v0.20), choose a node of "
         "one card with --node, or run fewer agents");
   }
@@ -308,7 +309,9 @@ class Execution {
               slots_, [](const auto& slot) { return slot->dropped && !slot->uid.empty(); });
         },
         now() + kGoneWithin,
-        [] { return Error{ErrorCode::kEnvironment, "pods on other cards don't end", {}, {}}; });
+        [] {
+          return Error{ErrorCode::kEnvironment, "pods on other cards don't end", {}, {}};
+        });
   }
 
   Error not_ready() const {
@@ -350,8 +353,8 @@ class Execution {
       if (!ready.node.empty()) nodes.insert(ready.node);
       tempo_.medians.emplace_back(ready.median_iteration_ns);
       if (slot->first_beat_ns) {
-        tempo_.start_up = std::max(tempo_.start_up,
-                                   Nanoseconds(ready.monotonic_ns - *slot->first_beat_ns));
+        tempo_.start_up =
+            std::max(tempo_.start_up, Nanoseconds(ready.monotonic_ns - *slot->first_beat_ns));
       }
       if (ready.device != environment_.device_kind) {
         return environment_lacks(fmt::format("the worker uses device {}, not {}", ready.device,
@@ -370,10 +373,10 @@ class Execution {
     if (on_gpu_) environment_.device_uuid = first.uuid;
     epoch_offset_ns_ = first.epoch_ns - first.monotonic_ns;
     timetable_.emplace(scenario_, on_gpu_, tempo_);
-    progress_.note(fmt::format(
-        "{} pod{} ready on node {}{}", slots_.size(), slots_.size() == 1 ? " is" : "s are",
-        first.node.empty() ? "?" : first.node,
-        first.uuid.empty() ? "" : fmt::format(", card {}", first.uuid)));
+    progress_.note(fmt::format("{} pod{} ready on node {}{}", slots_.size(),
+                               slots_.size() == 1 ? " is" : "s are",
+                               first.node.empty() ? "?" : first.node,
+                               first.uuid.empty() ? "" : fmt::format(", card {}", first.uuid)));
     return {};
   }
 
@@ -395,9 +398,9 @@ class Execution {
     const auto deadline = Nanoseconds(slots_.front()->job.deadline) / 2;
     if (length > deadline.count()) {
       return environment_lacks(
-          fmt::format("30 of the slowest agent's iterations a block make a run of {}",
-                      format_duration(std::chrono::ceil<std::chrono::minutes>(
-                          Nanoseconds(length)))),
+          fmt::format(
+              "30 of the slowest agent's iterations a block make a run of {}",
+              format_duration(std::chrono::ceil<std::chrono::minutes>(Nanoseconds(length)))),
           "shorten the scenario's plan, or make its work smaller");
     }
     KTS_CHECK_OK(write_plan());
@@ -415,10 +418,10 @@ class Execution {
     const std::int64_t earliest = node_now() + kLead.count();
     const std::int64_t not_before =
         first ? earliest : std::max(earliest, pod::end_ns(planned_.back().times));
-    planned_.push_back({block, attempt,
-                        timetable_->place(block, static_cast<int>(planned_.size()) + 1,
-                                          first ? nullptr : &planned_.back().block, not_before,
-                                          attempt)});
+    planned_.push_back(
+        {block, attempt,
+         timetable_->place(block, static_cast<int>(planned_.size()) + 1,
+                           first ? nullptr : &planned_.back().block, not_before, attempt)});
   }
 
   Status write_plan() {
@@ -639,8 +642,8 @@ class Execution {
         const double seconds =
             static_cast<double>(beat->monotonic_ns - planned.times.start_ns) * 1e-9;
         if (seconds <= 0) continue;
-        state.rates.push_back({scenario_.agents[agent].name,
-                               static_cast<double>(beat->iterations) / seconds});
+        state.rates.push_back(
+            {scenario_.agents[agent].name, static_cast<double>(beat->iterations) / seconds});
       }
       if (!state.rates.empty()) progress_.update(state);
       return;
@@ -683,8 +686,8 @@ class Execution {
     const MonotonicTime began = now();
     const std::string selector = fmt::format("{}={}", kRunLabel, run_.run);
     if (run_.keep) {
-      progress_.note(fmt::format("kept: kubectl -n {} get jobs,pods -l {}", run_.name_space,
-                                 selector));
+      progress_.note(
+          fmt::format("kept: kubectl -n {} get jobs,pods -l {}", run_.name_space, selector));
       return {};
     }
     Status removed;
@@ -707,8 +710,8 @@ class Execution {
     environment_.times.until_removed = since(records_at_.value_or(began));
     if (!removed) {
       Error error = std::move(removed).error();
-      error.hint = fmt::format("what is left: kubectl -n {} delete jobs -l {}", run_.name_space,
-                               selector);
+      error.hint =
+          fmt::format("what is left: kubectl -n {} delete jobs -l {}", run_.name_space, selector);
       progress_.note(fmt::format("warning: {}", to_line(error)));
       return tl::unexpected(std::move(error));
     }
@@ -739,9 +742,10 @@ class Execution {
         facts.damaged = slot->log->reader().damaged();
       }
       if (facts.throttled_usec > 0) {
-        warn(fmt::format("{} was halted for {:.1f} ms of the blocks by its container's CPU limit; "
-                         "lift the limit for a measurement",
-                         facts.agent, static_cast<double>(facts.throttled_usec) * 1e-3));
+        warn(
+            fmt::format("{} was halted for {:.1f} ms of the blocks by its container's CPU limit; "
+                        "lift the limit for a measurement",
+                        facts.agent, static_cast<double>(facts.throttled_usec) * 1e-3));
       }
       environment_.pods.push_back(std::move(facts));
     }
@@ -828,8 +832,9 @@ class Execution {
       message = slot.trouble->message;
     }
     give_up(slot, reason,
-            reason.empty() ? fmt::format("somebody deleted pod {}", slot.pod)
-                           : fmt::format("pod {} was taken away: {}: {}", slot.pod, reason, message),
+            reason.empty()
+                ? fmt::format("somebody deleted pod {}", slot.pod)
+                : fmt::format("pod {} was taken away: {}: {}", slot.pod, reason, message),
             reason.empty() ? "run again" : hint_for(reason, message));
   }
 
@@ -855,15 +860,15 @@ class Execution {
     const auto trouble = read_event(event);
     if (!trouble) return;
     const auto found = std::ranges::find_if(slots_, [&](const auto& slot) {
-      return slot->job.name == trouble->object || (!slot->pod.empty() && slot->pod == trouble->object);
+      return slot->job.name == trouble->object ||
+             (!slot->pod.empty() && slot->pod == trouble->object);
     });
     if (found == slots_.end()) return;
     Slot& slot = **found;
     slot.trouble = *trouble;
     if (slot.ready || slot.dropped) return;
     if (std::exchange(slot.noted, trouble->reason) != trouble->reason) {
-      progress_.note(
-          fmt::format("{}: {}: {}", name_of(slot), trouble->reason, trouble->message));
+      progress_.note(fmt::format("{}: {}: {}", name_of(slot), trouble->reason, trouble->message));
     }
     if (trouble->hopeless) {
       give_up(slot, trouble->reason, fmt::format("{}: {}", trouble->reason, trouble->message),
@@ -878,11 +883,11 @@ class Execution {
         state.stage == PodState::Stage::kSucceeded || state.stage == PodState::Stage::kFailed;
     if (over) return on_other_gone(pod);
     if (!asks_for_gpu(pod) || strangers_.contains(uid)) return;
-    const std::string who = fmt::format("{}/{}", pod["metadata"]["namespace"].text(),
-                                        pod["metadata"]["name"].text());
+    const std::string who =
+        fmt::format("{}/{}", pod["metadata"]["namespace"].text(), pod["metadata"]["name"].text());
     strangers_[uid] = {who, now() - 1s};
-    progress_.note(fmt::format("warning: pod {} has come to the GPUs of node {}", who,
-                               run_.place.node));
+    progress_.note(
+        fmt::format("warning: pod {} has come to the GPUs of node {}", who, run_.place.node));
   }
   void on_other_gone(const kube::Value& pod) {
     const auto found = strangers_.find(pod["metadata"]["uid"].text());
@@ -1016,7 +1021,8 @@ class Execution {
       if (silent >= kLostForGood) {
         return environment_lacks(
             fmt::format("pod {} has said nothing for {}", slot->pod, format_duration(kLostForGood)),
-            "see whether the node and its kubelet are well", fmt::format("agent {}", name_of(*slot)));
+            "see whether the node and its kubelet are well",
+            fmt::format("agent {}", name_of(*slot)));
       }
       if (std::exchange(silence_noted_, true)) continue;
       progress_.note(fmt::format("warning: nothing has come from pod {} for {} s{}", slot->pod,

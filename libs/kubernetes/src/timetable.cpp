@@ -39,14 +39,14 @@ Nanoseconds Timetable::gap_before(const runner::Block& block, const runner::Bloc
   for (const std::size_t place : previous->active) {
     const scenario::AgentSpec& agent = scenario_.agents[place];
     const double median = std::chrono::duration<double>(tempo_.medians[place]).count();
-    const double rate = is_open(agent.arrival.process) ? agent.arrival.rate_per_s
-                                                       : 1.0 / std::max(median, 1e-6);
+    const double rate =
+        is_open(agent.arrival.process) ? agent.arrival.rate_per_s : 1.0 / std::max(median, 1e-6);
     most = std::max(most, rate * seconds * kRecordBytes);
   }
-  Nanoseconds gap = kBreath + std::min<Nanoseconds>(
-                                  kLongestPrint, std::chrono::duration_cast<Nanoseconds>(
-                                                     std::chrono::duration<double>(
-                                                         most / kLogBytesPerSecond)));
+  Nanoseconds gap =
+      kBreath + std::min<Nanoseconds>(
+                    kLongestPrint, std::chrono::duration_cast<Nanoseconds>(
+                                       std::chrono::duration<double>(most / kLogBytesPerSecond)));
   const auto before = previous->alive();
   const auto now = block.alive();
   const bool starts = !std::ranges::includes(before, now);

@@ -8,8 +8,8 @@
 
 namespace kts::kubernetes {
 
-// What stands after `kts-worker pod --` for the agent in that place. `cores` are the node's, for the
-// CPU device; empty: not known, the agents share core 0.
+// What stands after `kts-worker pod --` for the agent in that place. `cores` are the node's, for
+// the CPU device; empty: not known, the agents share core 0.
 [[nodiscard]] std::vector<std::string> worker_arguments(const scenario::Scenario& scenario,
                                                         std::size_t place,
                                                         const std::vector<int>& cores);

@@ -80,11 +80,11 @@ TEST(PodState, ARunningPodHasALog) {
 }
 
 TEST(Event, QuotaAndSandboxAreTold) {
-  const auto quota = read_event(
-      kube::Value::parse(
-          R"({"type":"Warning","reason":"FailedCreate","involvedObject":{"name":"kts-a"},
+  const auto quota =
+      read_event(kube::Value::parse(
+                     R"({"type":"Warning","reason":"FailedCreate","involvedObject":{"name":"kts-a"},
               "message":"Error creating: pods \"kts-a-x\" is forbidden: exceeded quota: few"})")
-          .value());
+                     .value());
   ASSERT_TRUE(quota);
   EXPECT_TRUE(quota->hopeless);
   EXPECT_THAT(hint_for(quota->reason, quota->message), HasSubstr("quota"));
