@@ -39,9 +39,9 @@ class RunOnKubernetes : public testing::Test {
     ASSERT_EQ(shared.exit, 0) << "the card isn't shared among four";
   }
 
-  Outcome run(Words more, Program::OnLine on_line = {}) {
-    Words words{kKts,      "run",  "--on",    "kubernetes", "--device", "cpu",
-                "--image", kImage, "--quick", "--out",      folder()};
+  Outcome run(Words more, Program::OnLine on_line = {}, const std::string& image = kImage) {
+    Words words{kKts,      "run", "--on",    "kubernetes", "--device", "cpu",
+                "--image", image, "--quick", "--out",      folder()};
     words.insert(words.end(), more.begin(), more.end());
     return Program::run(words, std::move(on_line));
   }
@@ -76,7 +76,7 @@ TEST_F(RunOnKubernetes, LeavesAFolderThatReportReadsAndNothingElse) {
 }
 
 TEST_F(RunOnKubernetes, AnUnknownImageEndsItAtOnceWithKubernetesReason) {
-  const Outcome outcome = run({"study", "--image", "localhost/none:1"});
+  const Outcome outcome = run({"study"}, {}, "localhost/none:1");
   EXPECT_EQ(outcome.exit, 4);
   EXPECT_THAT(outcome.err, HasSubstr("ErrImageNeverPull"));
   EXPECT_EQ(left(), "");
