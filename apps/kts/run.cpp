@@ -14,6 +14,7 @@
 #include "kts/process/signals.hpp"
 #include "kts/runner/local_run.hpp"
 #include "kts/scenario/built_in.hpp"
+#include "run_on_kubernetes.hpp"
 
 namespace kts::app {
 namespace {
@@ -24,7 +25,9 @@ struct Options {
   std::string sharing;
   std::string out;
   std::string worker;
+  std::string on = "local";
   bool quick = false;
+  KubernetesOptions kubernetes;
 };
 
 bool is_terminal(std::FILE* stream) {
@@ -67,6 +70,11 @@ Result<std::filesystem::path> measure(const Options& options) {
   KTS_TRY(process::SignalWatch signals, process::SignalWatch::create({SIGINT, SIGTERM, SIGHUP}));
   const std::unique_ptr<runner::Progress> progress =
       runner::make_progress(stderr, is_terminal(stderr));
+  if (options.on == "kubernetes") {
+    const RunChoice choice{options.scenario, options.device, options.sharing, options.out,
+                           options.quick};
+    return measure_on_kubernetes(choice, options.kubernetes, signals, *progress);
+  }
 
   runner::LocalRun local;
   local.signals = &signals;
@@ -96,8 +104,10 @@ Result<std::filesystem::path> measure(const Options& options) {
   return local.folder;
 }
 
-Result<int> run(const Options& options) {
+Result<int> run(const Options& options, const CLI::App& parser) {
+  if (options.on == "local") KTS_CHECK_OK(check_unused(parser));
   KTS_TRY(const std::filesystem::path folder, measure(options));
+  if (folder.empty()) return 0;
   return report_on(folder, {});
 }
 
@@ -118,7 +128,11 @@ Command add_run(CLI::App& root) {
                      "The run's folder; default runs/<UTC stamp>-<scenario>");
   parser->add_option("--worker", options->worker, "kts-worker; default: the one beside kts")
       ->envname("KTS_WORKER");
-  return {parser, [options] { return run(*options); }};
+  parser->add_option("--on", options->on, "local, or kubernetes: each agent a pod of one node")
+      ->check(CLI::IsMember({"local", "kubernetes"}))
+      ->capture_default_str();
+  add_kubernetes_options(*parser, options->kubernetes);
+  return {parser, [options, parser] { return run(*options, *parser); }};
 }
 
 }  // namespace kts::app

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kts/base/error.hpp"
+#include "kts/cluster/snapshot.hpp"
+#include "kts/cluster/status.hpp"
+
+namespace kts::kubernetes {
+
+// Where the user wants a run to be.
+struct Wishes {
+  std::size_t agents = 1;
+  std::string sharing;  // the scenario's: what must be in force
+  std::string node;     // empty: any
+  std::map<std::string, std::string> node_selector;
+  std::string resource;  // empty: the one that the node shares
+  std::optional<std::string> runtime_class;
+  bool allow_neighbours = false;
+};
+
+// Where it will be. What isn't known is empty, and warned of.
+struct Place {
+  std::string node;
+  std::map<std::string, std::string> node_selector;
+  std::string resource;
+  std::string runtime_class;
+  std::optional<std::int64_t> cards;
+  std::optional<std::int64_t> slots;  // of the resource, on the node
+  std::optional<std::int64_t> free_slots;
+  std::vector<int> cores;  // of the node; empty: not known
+  std::string product, driver, kernel, os_image, container_runtime, kubelet;
+  std::string sharing_source;           // "plugin log"
+  std::vector<std::string> neighbours;  // "namespace/pod" of others that hold its GPUs
+  bool sees_neighbours = false;         // whether others' pods can be seen
+  std::vector<std::string> warnings;
+};
+
+// The node with most free slots among those that fit. kEnvironment when none does: no such node,
+// another sharing mode in force (with the command that changes it), or others' pods on its GPUs
+// that weren't allowed for. kBadInput for what pods can't do at all. A pure function.
+[[nodiscard]] Result<Place> choose_place(const cluster::ClusterStatus& status,
+                                         const cluster::Snapshot& snapshot, const Wishes& wishes);
+
+}  // namespace kts::kubernetes

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker_arguments.hpp"
+
+#include <fmt/format.h>
+
+#include "kts/base/units.hpp"
+#include "kts/device/cpu.hpp"
+#include "kts/runner/cores.hpp"
+#include "kts/runner/local_run.hpp"
+
+namespace kts::kubernetes {
+
+std::string sync_of(const scenario::Scenario& scenario) {
+  return scenario.sync == "auto" ? "block" : scenario.sync;
+}
+
+std::vector<std::string> worker_arguments(const scenario::Scenario& scenario, std::size_t place,
+                                          const std::vector<int>& cores) {
+  const scenario::AgentSpec& agent = scenario.agents[place];
+  std::vector<std::string> words{agent.workload.kind};
+  const auto flag = [&words](const char* name, const auto& value) {
+    words.emplace_back(name);
+    words.push_back(fmt::format("{}", value));
+  };
+  flag("--agent", agent.name);
+  flag("--size", agent.workload.size);
+  flag("--arrival", workload::name(agent.arrival.process));
+  if (is_open(agent.arrival.process)) flag("--rate", agent.arrival.rate_per_s);
+  if (agent.arrival.process == workload::ArrivalProcess::kClosed) {
+    flag("--think", format_duration(agent.arrival.think));
+  }
+  flag("--in-flight", agent.in_flight);
+  flag("--seed", agent.seed);
+  flag("--sync", sync_of(scenario));
+  flag("--device", scenario.device);
+  flag("--threads", agent.workload.threads);
+  if (runner::device_kind(scenario.device) == "cpu") {
+    if (cores.empty()) {
+      flag("--device-core", 0);
+    } else {
+      const auto plan =
+          runner::assign_cores(cores, /*cpu_device=*/true, scenario.agents.size(), "block");
+      flag("--device-core", *plan.device_core);
+      flag("--host-cores", device::format_cores(plan.host_cores[place]));
+    }
+  }
+  flag("--sharing", scenario.sharing);
+  return words;
+}
+
+}  // namespace kts::kubernetes
