@@ -49,7 +49,9 @@ std::string bytes(const std::optional<std::int64_t>& value) {
   return value ? format_bytes(static_cast<std::uint64_t>(*value)) : std::string(kAbsent);
 }
 
-std::string or_absent(std::string text) { return text.empty() ? std::string(kAbsent) : text; }
+std::string or_absent(const std::string& text) {
+  return text.empty() ? std::string(kAbsent) : text;
+}
 
 std::string node_name(const GpuNode& node) {
   std::string text = printable(node.name);
@@ -207,7 +209,7 @@ void add_configuration(const ClusterStatus& s, const Installation& i, Facts& fac
     const auto same = std::find_if(choices.begin(), choices.end(),
                                    [&](const auto& c) { return c.first == choice; });
     if (same == choices.end()) {
-      choices.push_back({std::move(choice), {printable(node.name)}});
+      choices.emplace_back(std::move(choice), std::vector{printable(node.name)});
     } else {
       same->second.push_back(printable(node.name));
     }
