@@ -266,7 +266,11 @@ class Execution {
       // Where the node can't be seen there may be one more than we know.
       const auto cards = static_cast<std::size_t>(
           run_.place.cards.value_or(static_cast<std::int64_t>(on_card.size()) + 1));
-      const std::size_t most = (agents - 1) * cards + 1;
+      // A plugin that keeps pods apart gives the cards one pod each in turn, and a pod is one
+      // agent's for good, so this many bring them all onto one.
+      const auto slots = static_cast<std::size_t>(std::max<std::int64_t>(
+          0, run_.place.free_slots.value_or(static_cast<std::int64_t>(agents * cards))));
+      const std::size_t most = std::min(agents * cards, slots);
       if (slots_.size() >= most) return not_one_card(on_card.size());
       progress_.note(fmt::format(
           "{} of {} agents are on one of the node's cards; {} more pod{} will find out where the "
