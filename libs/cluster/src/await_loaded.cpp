@@ -178,7 +178,7 @@ class Watcher {
             return fmt::format("{}: {}", options.container, line);
           }
         }
-        const std::string message = container["state"]["waiting"]["message"].text();
+        std::string message = container["state"]["waiting"]["message"].text();
         if (!message.empty()) return message;
       }
     }

@@ -258,7 +258,7 @@ Status check_permissions(kube::Client& client, const Plan& plan) {
 Status execute(kube::Client& client, const Plan& plan, const ExecuteOptions& options) {
   bool disturbed = false;
   Executor forward(client, plan, options);
-  const Status done = forward.run(plan.steps, disturbed);
+  Status done = forward.run(plan.steps, disturbed);
   if (done || forward.begun() == 0) return done;
   Error error = done.error();
   if (error.code == ErrorCode::kInterrupted || plan.undo.empty()) {

@@ -668,7 +668,7 @@ class Execution {
         return slot->state.stage == PodState::Stage::kSucceeded || slot->fail;
       });
     };
-    const Status done = until(left, now() + kLeaveWithin, [] {
+    Status done = until(left, now() + kLeaveWithin, [] {
       return Error{ErrorCode::kEnvironment, "the pods don't leave by themselves", {}, {}};
     });
     if (!done) {

@@ -94,9 +94,9 @@ std::string short_source(std::string source) {
 void add_rows(const GpuNode& node, std::vector<Row>& rows) {
   Row row{node_name(node), cards(node)};
   const auto add = [&](std::string resource, std::string use, std::string mode,
-                       std::string source) {
-    row.insert(row.end(), {std::move(resource), std::move(use), std::move(mode),
-                           or_absent(std::move(source))});
+                       const std::string& source) {
+    row.insert(row.end(),
+               {std::move(resource), std::move(use), std::move(mode), or_absent(source)});
     rows.push_back(std::move(row));
     row = {"", ""};
   };
