@@ -83,7 +83,7 @@ Json pod_spec(const JobSpec& job) {
     tolerations.push_back(std::move(one));
   }
   if (!tolerations.empty()) spec["tolerations"] = std::move(tolerations);
-  spec["containers"] = {container_of(job)};
+  spec["containers"] = Json::array({container_of(job)});
   spec["volumes"] = {
       {{"name", "kts"},
        {"downwardAPI",
