@@ -50,11 +50,11 @@ void LogFollower::open(Nanoseconds delay) {
 }
 
 void LogFollower::on_line(kube::StreamId /*stream*/, std::string_view line) {
-  last_line_ = transport_.now();
   const std::string_view stamp = line.substr(0, line.find(' '));
+  const bool again = !resumed_from_.empty() && stamp <= resumed_from_;
+  if (!again) last_line_ = transport_.now();
   auto event = reader_.take(line);
   if (!event) return;
-  const bool again = !resumed_from_.empty() && stamp <= resumed_from_;
   if (again && std::holds_alternative<std::string_view>(*event)) return;
   sink_(std::move(*event));
 }

@@ -27,6 +27,7 @@ class LogFollower final : private kube::StreamListener {
   [[nodiscard]] bool done() const { return done_; }
   [[nodiscard]] bool started() const { return started_; }
   [[nodiscard]] const pod::LogReader& reader() const { return reader_; }
+  // When it last said something new.
   [[nodiscard]] MonotonicTime last_line() const { return last_line_; }
   [[nodiscard]] int reattached() const { return reattached_; }
 

@@ -36,6 +36,7 @@ struct Slot {
   std::string noted;               // what the user was told last
   std::unique_ptr<LogFollower> log;
   MonotonicTime failed_at = MonotonicTime::max();
+  MonotonicTime taken_away_at = MonotonicTime::max();  // deleted, and not by us
 
   std::optional<pod::Ready> ready;
   std::optional<pod::Beat> beat;

@@ -13,6 +13,9 @@
 
 namespace kts::kubernetes {
 
+// How long a watch may fail until it is given up.
+inline constexpr Nanoseconds kWatchPatience = std::chrono::seconds(60);
+
 // A watch's state and changes as what is there now and what has gone.
 class WatchSink final : public kube::Watch::Listener {
  public:
