@@ -50,6 +50,11 @@ std::string to_json(const Environment& e) {
   put(kubernetes, "sharing_source", e.place.sharing_source);
   kubernetes["node"] = std::move(node);
   kubernetes["pods"] = std::move(pods);
+  if (!e.dcgm.exporter.empty()) {
+    Json& dcgm =
+        kubernetes["dcgm"] = {{"exporter", e.dcgm.exporter}, {"readings", e.dcgm.readings}};
+    if (e.dcgm.renewal_s) dcgm["renewal_s"] = in_ms(*e.dcgm.renewal_s);
+  }
   kubernetes["allow_neighbours"] = e.allow_neighbours;
   kubernetes["neighbours"] = e.place.neighbours;
   kubernetes["repeated"] = e.repeated;

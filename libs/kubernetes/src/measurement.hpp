@@ -34,6 +34,7 @@ class Measurement {
   // Whether a patch disturbs nothing that is measured, nor waits in vain.
   [[nodiscard]] bool between_blocks() const;
 
+  [[nodiscard]] std::int64_t epoch_offset_ns() const { return epoch_offset_ns_; }
   [[nodiscard]] std::int64_t first_start_ns() const { return planned_.front().times.start_ns; }
   [[nodiscard]] std::int64_t last_end_ns() const { return end_ns(planned_.back().times); }
   // "block 7 (shared): fft: late"

@@ -184,6 +184,7 @@ Result<Place> choose_place(const cluster::ClusterStatus& status, const cluster::
   place.product = node.product;
   place.driver = node.driver;
   place.sharing_source = node.sharing.source;
+  place.dcgm_exporter = cluster::dcgm_exporter_on(snapshot, node.name);
   take_node_facts(object, place);
   KTS_CHECK_OK(check_sharing(node, wishes, place));
   KTS_CHECK_OK(check_neighbours(status, wishes, place));

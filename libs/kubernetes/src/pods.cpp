@@ -357,7 +357,15 @@ void Pods::on_gone(const kube::Value& pod) {
 
 // Of a pod that was deleted, and not by us.
 void Pods::explain_loss(const Slot& slot) {
-  std::string reason = slot.state.reason;
+  const kube::Answer<kube::Value> space =
+      client_.get(kube::object(kube::kNamespaces, {}, run_.name_space));
+  if (space && (*space)["status"]["phase"].text() == "Terminating") {
+    return give_up(slot, {}, fmt::format("namespace {} is being deleted", run_.name_space),
+                   "choose another with --namespace");
+  }
+  // How its container ended is what the loss did.
+  const bool cause = slot.state.reason != "Error" && slot.state.reason != "Completed";
+  std::string reason = cause ? slot.state.reason : std::string();
   std::string message = slot.state.message;
   auto job = client_.get(kube::object(kube::kJobs, run_.name_space, slot.job.name));
   if (job) {

@@ -8,6 +8,7 @@
 #include <random>
 #include <set>
 
+#include "dcgm_watch.hpp"
 #include "job_spec.hpp"
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
@@ -44,7 +45,8 @@ class Execution {
         pods_(client, run, journal_, clock_),
         strangers_(client, run, journal_),
         measurement_(run, runner::plan_blocks(run.scenario, on_gpu_), on_gpu_, pods_, strangers_,
-                     clock_, journal_) {}
+                     clock_, journal_),
+        dcgm_(transport_, clock_, journal_) {}
 
   Status execute() {
     KTS_TRY(permissions_, check_access(client_, run_.name_space));
@@ -53,6 +55,7 @@ class Execution {
     describe();
     const Status measured = measure();
     if (!measured) measurement_.keep_what_is_whole();
+    environment_.dcgm = dcgm_.stop(scenario_.plan.block);
     const Status removed = clean_up();
     const Status written = write_environment();
     KTS_CHECK_OK(measured);
@@ -95,6 +98,7 @@ class Execution {
     KTS_CHECK_OK(meet());
     KTS_CHECK_OK(measurement_.begin());
     KTS_CHECK_OK(pods_.tell_now(measurement_.plan()));
+    KTS_CHECK_OK(watch_card());
     const std::int64_t lead = measurement_.first_start_ns() - clock_.now();
     environment_.times.until_begun = since(created_at_) + static_cast<double>(lead) * 1e-9;
     KTS_CHECK_OK(until([this] { return measurement_.over(); }, MonotonicTime::max(),
@@ -174,6 +178,13 @@ class Execution {
                               first.node.empty() ? "?" : first.node,
                               first.uuid.empty() ? "" : fmt::format(", card {}", first.uuid)));
     return {};
+  }
+
+  Status watch_card() {
+    if (!run_.place.dcgm_exporter) return {};
+    const pod::Ready& first = *pods_.slots().front()->ready;
+    return dcgm_.start(*run_.place.dcgm_exporter, first.uuid, measurement_.epoch_offset_ns(),
+                       run_.folder / "telemetry" / "dcgm.csv");
   }
 
   // Pods that have delivered everything leave by themselves.
@@ -282,6 +293,7 @@ class Execution {
     KTS_CHECK_OK(pods_.check());
     if (!measurement_.began()) return {};
     KTS_CHECK_OK(measurement_.settle());
+    dcgm_.tick();
     return pods_.tell(measurement_.plan(), measurement_.between_blocks());
   }
 
@@ -300,6 +312,7 @@ class Execution {
   Pods pods_;
   Strangers strangers_;
   Measurement measurement_;
+  DcgmWatch dcgm_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <sstream>
 #include <utility>
 
 #include "kts/kube/paths.hpp"
@@ -88,7 +89,8 @@ kube::Response FakeKubernetes::answer(const kube::Request& request) {
     if (request.method == "DELETE") {
       jobs.erase(job);
       for (const auto& pod : pods) {
-        if (pod->job == target.name && !pod->over) after(1s, [this, p = pod.get()] { remove_pod(*p); });
+        if (pod->job == target.name && !pod->over)
+          after(1s, [this, p = pod.get()] { remove_pod(*p); });
       }
     }
     return {200, object.dump()};
@@ -149,8 +151,9 @@ kube::Response FakeKubernetes::create_job(const std::string& body) {
                      {"conditions", Json::array({{{"type", "PodScheduled"},
                                                   {"status", "False"},
                                                   {"reason", "Unschedulable"},
-                                                  {"message", "0/1 nodes are available: 1 "
-                                                              "Insufficient nvidia.com/gpu."}}})}});
+                                                  {"message",
+                                                   "0/1 nodes are available: 1 "
+                                                   "Insufficient nvidia.com/gpu."}}})}});
   });
   return {201, job.dump()};
 }
@@ -190,8 +193,8 @@ void FakeKubernetes::beat(Pod& pod) {
   for (const auto& [block, reason] : pod.missed) frame.missed.push_back({block, reason});
   say(pod, to_line(pod::Frame(frame)));
   print(pod);
-  const bool left = pod.plan.end && pod.seen.size() == pod.plan.blocks.size() &&
-                    pod.outbox.all_acknowledged();
+  const bool left =
+      pod.plan.end && pod.seen.size() == pod.plan.blocks.size() && pod.outbox.all_acknowledged();
   if (!left) {
     after(1s, [this, &pod] { beat(pod); });
     return;
@@ -302,12 +305,12 @@ void FakeKubernetes::warn_of(const std::string& object, const std::string& reaso
 }
 
 void FakeKubernetes::add_stranger(const std::string& name) {
-  announce(Topic::kOthers, "ADDED",
-           {{"metadata", {{"name", name}, {"namespace", "theirs"}, {"uid", "stranger-" + name}}},
-            {"spec",
-             {{"containers",
-               Json::array({{{"resources", {{"limits", {{"nvidia.com/gpu", "1"}}}}}}})}}},
-            {"status", {{"phase", "Running"}}}});
+  announce(
+      Topic::kOthers, "ADDED",
+      {{"metadata", {{"name", name}, {"namespace", "theirs"}, {"uid", "stranger-" + name}}},
+       {"spec",
+        {{"containers", Json::array({{{"resources", {{"limits", {{"nvidia.com/gpu", "1"}}}}}}})}}},
+       {"status", {{"phase", "Running"}}}});
 }
 
 // --- streams
@@ -354,8 +357,7 @@ void FakeKubernetes::move_watch(kube::StreamId id) {
 
 void FakeKubernetes::move_log(kube::StreamId id) {
   const std::string name = kube::parse_target(streams_[id].path).name;
-  const Pod& pod =
-      **std::ranges::find_if(pods, [&](const auto& one) { return one->name == name; });
+  const Pod& pod = **std::ranges::find_if(pods, [&](const auto& one) { return one->name == name; });
   while (!streams_[id].closed && streams_[id].next < pod.log.size()) {
     streams_[id].last = now();
     const std::string line = pod.log[streams_[id].next++];
@@ -367,6 +369,14 @@ void FakeKubernetes::move_log(kube::StreamId id) {
   }
 }
 
+void FakeKubernetes::move_page(kube::StreamId id) {
+  const kube::Response page = exporter ? exporter() : kube::Response{404, "no such pod"};
+  if (page.status != 200) return end_stream(id, {{}, page});
+  std::istringstream lines(page.body);
+  for (std::string line; std::getline(lines, line);) streams_[id].listener->on_line(id, line);
+  end_stream(id, {{}, {200, {}}});
+}
+
 void FakeKubernetes::move_streams() {
   // By number: listeners open more.
   for (kube::StreamId id = 0; id < streams_.size(); ++id) {
@@ -375,8 +385,12 @@ void FakeKubernetes::move_streams() {
       end_stream(id, {environment_lacks("connection refused"), {}});
       continue;
     }
-    const bool log = kube::parse_target(streams_[id].path).subresource == "log";
-    log ? move_log(id) : move_watch(id);
+    const std::string subresource = kube::parse_target(streams_[id].path).subresource;
+    if (subresource == "proxy") {
+      move_page(id);
+      continue;
+    }
+    subresource == "log" ? move_log(id) : move_watch(id);
     const Nanoseconds limit = streams_[id].options.idle_timeout;
     if (!streams_[id].closed && limit.count() > 0 && now() >= streams_[id].last + limit) {
       end_stream(id, {environment_lacks("nothing came"), {}});
@@ -385,7 +399,8 @@ void FakeKubernetes::move_streams() {
 }
 
 Status FakeKubernetes::wait(MonotonicTime deadline, int /*wake_fd*/) {
-  const MonotonicTime until = agenda_.empty() ? deadline : std::min(deadline, agenda_.begin()->first);
+  const MonotonicTime until =
+      agenda_.empty() ? deadline : std::min(deadline, agenda_.begin()->first);
   clock_.sleep_until(std::max(now(), std::min(until, now() + 100ms)));
   while (!agenda_.empty() && agenda_.begin()->first <= now()) {
     const auto what = agenda_.extract(agenda_.begin());

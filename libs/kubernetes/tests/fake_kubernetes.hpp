@@ -44,7 +44,9 @@ class FakeKubernetes final : public kube::Transport {
   [[nodiscard]] MonotonicTime now() const override { return clock_.now(); }
 
   // To be done at, or that much after now.
-  void at(MonotonicTime when, std::function<void()> what) { agenda_.emplace(when, std::move(what)); }
+  void at(MonotonicTime when, std::function<void()> what) {
+    agenda_.emplace(when, std::move(what));
+  }
   void after(Nanoseconds delay, std::function<void()> what) { at(now() + delay, std::move(what)); }
 
   // What tests do to it.
@@ -66,6 +68,7 @@ class FakeKubernetes final : public kube::Transport {
   std::function<void(Pod&, int block)> on_block;  // when one is over, before it prints
   bool away = false;                              // nothing answers
   bool node_ready = true;
+  std::function<kube::Response()> exporter;  // what a proxied pod answers
 
   std::map<std::string, nlohmann::json> jobs;  // by name
   std::vector<std::unique_ptr<Pod>> pods;      // all that ever were
@@ -91,6 +94,7 @@ class FakeKubernetes final : public kube::Transport {
   enum class Topic { kPods, kOthers, kEvents };
   void announce(Topic topic, const char* type, nlohmann::json object);
   void move_streams();
+  void move_page(kube::StreamId id);
   void move_log(kube::StreamId id);
   void move_watch(kube::StreamId id);
   void end_stream(kube::StreamId id, const kube::StreamEnd& how);

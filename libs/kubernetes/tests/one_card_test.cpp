@@ -38,8 +38,7 @@ TEST(OneCard, AnAgentTwiceOnACardCountsOnce) {
 }
 
 TEST(OneCard, NeverMorePodsThanFreeSlots) {
-  const auto out =
-      gather_on_one_card({{0, "A"}, {1, "B"}, {2, "C"}, {3, "D"}}, 4, place(4, 5));
+  const auto out = gather_on_one_card({{0, "A"}, {1, "B"}, {2, "C"}, {3, "D"}}, 4, place(4, 5));
   EXPECT_EQ(out.next, Next::kMore);
   EXPECT_EQ(out.again.size(), 1U);
   EXPECT_EQ(gather_on_one_card({{0, "A"}, {1, "B"}}, 2, place(2, 2)).next, Next::kImpossible);

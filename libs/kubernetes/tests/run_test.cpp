@@ -83,16 +83,16 @@ class RunAsPods : public testing::Test {
     return all;
   }
   static Json failed(const std::string& reason, int code) {
-    return {{"phase", "Failed"},
-            {"containerStatuses",
-             Json::array({{{"state",
-                            {{"terminated", {{"exitCode", code}, {"reason", reason}}}}}}})}};
+    return {
+        {"phase", "Failed"},
+        {"containerStatuses",
+         Json::array({{{"state", {{"terminated", {{"exitCode", code}, {"reason", reason}}}}}}})}};
   }
   static Json waiting(const std::string& reason, const std::string& message) {
-    return {{"phase", "Pending"},
-            {"containerStatuses",
-             Json::array({{{"state",
-                            {{"waiting", {{"reason", reason}, {"message", message}}}}}}})}};
+    return {
+        {"phase", "Pending"},
+        {"containerStatuses",
+         Json::array({{{"state", {{"waiting", {{"reason", reason}, {"message", message}}}}}}})}};
   }
 
   TemporaryDirectory folder_ = TemporaryDirectory::create("kts-run").value();
@@ -194,6 +194,58 @@ TEST_F(RunAsPods, AnApiServerThatDoesNotComeBackEndsIt) {
   EXPECT_THAT(block_folders(), Contains("01-solo-fft"));
 }
 
+// --- telemetry
+
+TEST_F(RunAsPods, ReadsTheDcgmExporterOfTheNode) {
+  run_.place.dcgm_exporter = cluster::DcgmExporter{"gpu-operator", "dcgm-x", "9400"};
+  int asked = 0;
+  cluster_.exporter = [&asked] {
+    ++asked;
+    return kube::Response{200,
+                          "# TYPE DCGM_FI_DEV_POWER_USAGE gauge\n"
+                          "DCGM_FI_DEV_POWER_USAGE{UUID=\"GPU-1\",pod=\"a\"} " +
+                              std::to_string(300 + asked) +
+                              "\nDCGM_FI_DEV_POWER_USAGE{UUID=\"GPU-2\"} 1\n"};
+  };
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  const std::string csv = read_file(run_.folder / "telemetry/dcgm.csv").value();
+  EXPECT_THAT(csv, HasSubstr(",GPU-1,,,,,301,"));
+  EXPECT_THAT(csv, Not(HasSubstr("GPU-2")));
+  const Json dcgm = json("environment.json")["kubernetes"]["dcgm"];
+  EXPECT_EQ(dcgm["exporter"], "gpu-operator/dcgm-x");
+  EXPECT_EQ(dcgm["readings"], std::ranges::count(csv, '\n') - 1);
+  EXPECT_GT(asked, 20) << "a value that is always new is worth asking for more often";
+  // Records and readings are of one clock.
+  const std::string log = read_file(run_.folder / "blocks/01-solo-fft/fft.log").value();
+  const auto due = log.find("KTS_APP,v2,fft,0,") + std::string("KTS_APP,v2,fft,0,").size();
+  const double first = std::stod(log.substr(due));
+  const double reading = std::stod(csv.substr(csv.find('\n') + 1));
+  EXPECT_NEAR(first, reading, 5e9);
+  EXPECT_THAT(json("environment.json")["warnings"], IsEmpty());
+}
+
+TEST_F(RunAsPods, ADcgmExporterThatRenewsTooSeldomIsSaid) {
+  run_.place.dcgm_exporter = cluster::DcgmExporter{"gpu-operator", "dcgm-x", "9400"};
+  cluster_.exporter = [] {
+    return kube::Response{200, "DCGM_FI_DEV_POWER_USAGE{UUID=\"GPU-1\"} 300\n"};
+  };
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_THAT(json("environment.json")["warnings"].dump(), HasSubstr("DCGM_EXPORTER_INTERVAL"));
+}
+
+TEST_F(RunAsPods, ADcgmExporterThatMayNotBeReadIsAWarning) {
+  run_.place.dcgm_exporter = cluster::DcgmExporter{"gpu-operator", "dcgm-x", "9400"};
+  cluster_.exporter = [] {
+    return kube::Response{403, R"({"kind":"Status","reason":"Forbidden","message":"cannot get"})"};
+  };
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_EQ(json("environment.json")["warnings"].size(), 1U);
+  EXPECT_THAT(json("environment.json")["warnings"].dump(), HasSubstr("can't be read"));
+}
+
 // --- one card
 
 TEST_F(RunAsPods, AgentsOfSeveralCardsAreBroughtOntoOne) {
@@ -289,8 +341,7 @@ TEST_F(RunAsPods, APodThatFitsNowhereIsPendingWithKubernetesReason) {
 
 TEST_F(RunAsPods, ARuntimeClassWithoutARuntimeEndsItAtOnce) {
   cluster_.on_created = [this](FakeKubernetes::Pod& pod) {
-    cluster_.warn_of(pod.name, "FailedCreatePodSandBox",
-                     "no runtime for \"nvidia\" is configured");
+    cluster_.warn_of(pod.name, "FailedCreatePodSandBox", "no runtime for \"nvidia\" is configured");
   };
   const Error failure = error();
   EXPECT_EQ(failure.code, ErrorCode::kEnvironment);
@@ -361,13 +412,14 @@ INSTANTIATE_TEST_SUITE_P(
         Blow{"Deleted",
              [](FakeKubernetes& cluster, FakeKubernetes::Pod& pod) { cluster.remove_pod(pod); },
              "somebody deleted pod"},
-        Blow{"DeadlineExceeded",
-             [](FakeKubernetes& cluster, FakeKubernetes::Pod& pod) {
-               cluster.jobs[pod.job]["status"]["conditions"] = Json::parse(
-                   R"([{"type":"Failed","status":"True","reason":"DeadlineExceeded","message":"Job was active longer than specified deadline"}])");
-               cluster.remove_pod(pod);
-             },
-             "DeadlineExceeded"},
+        Blow{
+            "DeadlineExceeded",
+            [](FakeKubernetes& cluster, FakeKubernetes::Pod& pod) {
+              cluster.jobs[pod.job]["status"]["conditions"] = Json::parse(
+                  R"([{"type":"Failed","status":"True","reason":"DeadlineExceeded","message":"Job was active longer than specified deadline"}])");
+              cluster.remove_pod(pod);
+            },
+            "DeadlineExceeded"},
         Blow{"Failed",
              [](FakeKubernetes& cluster, FakeKubernetes::Pod& pod) {
                cluster.say(pod, to_line(pod::Frame(pod::Fail{
@@ -380,8 +432,7 @@ INSTANTIATE_TEST_SUITE_P(
                cluster.node_ready = false;
              },
              "node node1 is lost"},
-        Blow{"Silent",
-             [](FakeKubernetes&, FakeKubernetes::Pod& pod) { pod.silent = true; },
+        Blow{"Silent", [](FakeKubernetes&, FakeKubernetes::Pod& pod) { pod.silent = true; },
              "has said nothing for"}),
     [](const auto& blow) { return blow.param.name; });
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,13 @@ struct Times {
   double until_removed = 0;  // … all that was made was gone
 };
 
+// What the DCGM exporter gave; nothing without one.
+struct DcgmFacts {
+  std::string exporter;             // "namespace/pod"
+  std::uint64_t readings = 0;       // lines of telemetry/dcgm.csv
+  std::optional<double> renewal_s;  // how often its values changed; empty: less than twice
+};
+
 // What environment.json says of a run as pods.
 struct Environment {
   std::string started;  // ISO 8601 UTC
@@ -37,6 +45,7 @@ struct Environment {
   Place place;
   bool allow_neighbours = false;
   std::vector<PodFacts> pods;
+  DcgmFacts dcgm;
   std::vector<std::string> repeated;  // "block 7 (shared): fft: late"
   Times times;
   std::vector<std::string> warnings;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kts/base/error.hpp"
+#include "kts/cluster/dcgm_exporter.hpp"
 #include "kts/cluster/snapshot.hpp"
 #include "kts/cluster/status.hpp"
 
@@ -35,7 +36,8 @@ struct Place {
   std::optional<std::int64_t> free_slots;
   std::vector<int> cores;  // of the node; empty: not known
   std::string product, driver, kernel, os_image, container_runtime, kubelet;
-  std::string sharing_source;           // "plugin log"
+  std::string sharing_source;  // "plugin log"
+  std::optional<cluster::DcgmExporter> dcgm_exporter;
   std::vector<std::string> neighbours;  // "namespace/pod" of others that hold its GPUs
   bool sees_neighbours = false;         // whether others' pods can be seen
   std::vector<std::string> warnings;

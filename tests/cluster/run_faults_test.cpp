@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a real cluster does to a run, and what the run says of it.
+#include "run_on_kubernetes.hpp"
+
+namespace kts {
+namespace {
+
+using testing::AnyOf;
+using testing::HasSubstr;
+
+class RunFaults : public RunOnKubernetes {
+ protected:
+  static void make_namespace(const std::string& name) {
+    ASSERT_EQ(shell("kubectl create namespace " + name).exit, 0);
+    // Pods come when the namespace's service account is there.
+    ASSERT_EQ(shell("for i in $(seq 60); do kubectl -n " + name +
+                    " get serviceaccount default && exit 0; sleep 0.5; done; exit 1")
+                  .exit,
+              0);
+  }
+  static void apply(const std::string& json) {
+    const Outcome outcome = shell("echo '" + json + "' | kubectl apply -f -");
+    ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  }
+};
+
+TEST_F(RunFaults, AnApiServerThatComesBackCostsNothing) {
+  const std::string lab = KTS_LAB_SCRIPT;
+  const Outcome outcome = run_struck_by("(" + lab + " stop kube-apiserver; sleep 6; " + lab +
+                                        " start kube-apiserver) >/dev/null 2>&1 &");
+  ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  const auto results = json("summary.json")["results"].items();
+  ASSERT_FALSE(results.empty()) << outcome.err;
+  for (const auto& result : results) EXPECT_EQ(result["lost"].integer(), 0);
+  EXPECT_EQ(left(), "");
+}
+
+TEST_F(RunFaults, AStrangersPodIsRefused) {
+  apply(R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"notebook","namespace":"kube-public"},
+    "spec":{"terminationGracePeriodSeconds":0,"nodeName":"","containers":[{"name":"c",
+    "image":"localhost/none:1","imagePullPolicy":"Never",
+    "resources":{"limits":{"nvidia.com/gpu":"1"}}}]}})");
+  const Outcome refused = run({"study"});
+  EXPECT_EQ(refused.exit, 4) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("kube-public/notebook"));
+  EXPECT_THAT(refused.err, HasSubstr("--allow-neighbours"));
+  ASSERT_EQ(shell("kubectl -n kube-public delete pod notebook").exit, 0);
+}
+
+TEST_F(RunFaults, AStrangerWhoComesAndGoesCostsBlocks) {
+  const Outcome outcome = run_struck_by(
+      "kubectl -n kube-public run guest --image=localhost/busybox:1 --image-pull-policy=Never "
+      "--restart=Never --overrides='{\"spec\":{\"terminationGracePeriodSeconds\":0,"
+      "\"containers\":[{\"name\":\"guest\",\"image\":\"localhost/busybox:1\","
+      "\"imagePullPolicy\":\"Never\",\"command\":[\"sleep\",\"1\"],"
+      "\"resources\":{\"limits\":{\"nvidia.com/gpu\":\"1\"}}}]}}' >/dev/null");
+  ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("kube-public/guest came to the node's GPUs"));
+  EXPECT_FALSE(json("environment.json")["kubernetes"]["repeated"].items().empty());
+  EXPECT_TRUE(std::filesystem::exists(folder() + "/summary.json")) << outcome.err;
+  shell("kubectl -n kube-public delete pod guest");
+}
+
+TEST_F(RunFaults, ATaintThatEvictsIsNamed) {
+  const Outcome outcome = run_struck_by("kubectl taint node node1 maintenance=now:NoExecute");
+  EXPECT_EQ(shell("kubectl taint node node1 maintenance-").exit, 0);
+  EXPECT_EQ(outcome.exit, 5) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("TaintManagerEviction"));
+  EXPECT_EQ(left(), "");
+}
+
+TEST_F(RunFaults, ANamespaceThatIsDeletedEndsIt) {
+  make_namespace("doomed");
+  const Outcome outcome =
+      run_struck_by("kubectl delete namespace doomed --wait=false", {"--namespace", "doomed"});
+  EXPECT_EQ(outcome.exit, 5) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("namespace doomed is being deleted"));
+}
+
+TEST_F(RunFaults, ACgroupsMemoryLimitIsNamed) {
+  make_namespace("tight");
+  apply(R"({"apiVersion":"v1","kind":"LimitRange","metadata":{"name":"tight","namespace":"tight"},
+    "spec":{"limits":[{"type":"Container","default":{"memory":"24Mi"},
+    "defaultRequest":{"memory":"8Mi"}}]}})");
+  const std::string yaml =
+      "schema: kts.scenario/1\nname: large\nsharing: time-slicing\nagents:\n"
+      "  - {name: large, workload: {kind: fft, size: 2048}, arrival: {process: saturate}}\n";
+  const std::string file = folder_.path() / "large.yaml";
+  ASSERT_TRUE(write_file(file, yaml));
+  const Outcome outcome = run({file, "--namespace", "tight"});
+  EXPECT_EQ(outcome.exit, 4) << outcome.err;
+  EXPECT_THAT(outcome.err, testing::ContainsRegex("OOMKilled|memory limit"));
+}
+
+TEST_F(RunFaults, AQuotaIsNamed) {
+  make_namespace("poor");
+  apply(R"({"apiVersion":"v1","kind":"ResourceQuota","metadata":{"name":"gpus","namespace":"poor"},
+    "spec":{"hard":{"requests.nvidia.com/gpu":"1"}}})");
+  const Outcome outcome = run({"study", "--namespace", "poor"});
+  EXPECT_EQ(outcome.exit, 4) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("exceeded quota"));
+}
+
+TEST_F(RunFaults, ARuntimeClassWithoutARuntimeIsNamed) {
+  apply(R"({"apiVersion":"node.k8s.io/v1","kind":"RuntimeClass","metadata":{"name":"absent"},
+    "handler":"absent"})");
+  const Outcome outcome = run({"study", "--runtime-class", "absent"});
+  EXPECT_EQ(outcome.exit, 4) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("no runtime for"));
+  EXPECT_EQ(left(), "");
+}
+
+}  // namespace
+}  // namespace kts

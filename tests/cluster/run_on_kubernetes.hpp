@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kts/base/files.hpp"
+#include "kts/kube/value.hpp"
+#include "program.hpp"
+
+namespace kts {
+
+using Words = std::vector<std::string>;
+
+inline constexpr const char* kImage = "localhost/kts-worker:test";
+
+inline Outcome shell(const std::string& line) { return Program::run({"/bin/sh", "-c", line}); }
+
+// A cluster whose one card (or each of several) is shared among four.
+class RunOnKubernetes : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    const auto image =
+        shell(std::string(KTS_LAB_SCRIPT) + " image " + kImage + " " KTS_BIN_DIR "/kts-worker");
+    ASSERT_EQ(image.exit, 0) << image.err;
+    ASSERT_EQ(
+        shell("kubectl label --overwrite node node1 nvidia.com/device-plugin.config=any").exit, 0);
+    const auto shared = shell(
+        "for i in $(seq 120); do slots=$(kubectl get node node1 -o "
+        "'jsonpath={.status.allocatable.nvidia\\.com/gpu}'); [ \"$slots\" -ge 4 ] && exit 0; "
+        "sleep 0.5; done; exit 1");
+    ASSERT_EQ(shared.exit, 0) << "the card isn't shared among four";
+  }
+
+  Outcome run(Words more, Program::OnLine on_line = {}, const std::string& image = kImage) {
+    Words words{kKts,      "run", "--on",    "kubernetes", "--device", "cpu",
+                "--image", image, "--quick", "--out",      folder()};
+    words.insert(words.end(), more.begin(), more.end());
+    return Program::run(words, std::move(on_line));
+  }
+  // Runs `study`; when block 2 is announced, `line` is run in a shell.
+  Outcome run_struck_by(const std::string& line, Words more = {}) {
+    bool struck = false;
+    more.insert(more.begin(), "study");
+    const Outcome outcome = run(std::move(more), [&](std::string_view said, pid_t) {
+      if (said.find("block 2/") == std::string_view::npos || std::exchange(struck, true)) return;
+      const Outcome blow = shell(line);
+      EXPECT_EQ(blow.exit, 0) << blow.err;
+    });
+    EXPECT_TRUE(struck) << outcome.err;
+    return outcome;
+  }
+  [[nodiscard]] std::string folder() const { return folder_.path() / "run"; }
+  [[nodiscard]] kube::Value json(const std::string& file) const {
+    return kube::Value::parse(read_file(folder() + "/" + file).value_or("{}")).value();
+  }
+  static std::string left() { return shell("kubectl get jobs,pods -o name").out; }
+
+  TemporaryDirectory folder_ = TemporaryDirectory::create("kts-run").value();
+};
+
+}  // namespace kts
