@@ -77,19 +77,28 @@ TEST_F(RunFaults, ANamespaceThatIsDeletedEndsIt) {
   EXPECT_THAT(outcome.err, HasSubstr("namespace doomed is being deleted"));
 }
 
-TEST_F(RunFaults, ACgroupsMemoryLimitIsNamed) {
+TEST_F(RunFaults, ALimitRangeBelowWhatAWorkerNeedsIsNamed) {
+  make_namespace("tiny");
+  apply(R"({"apiVersion":"v1","kind":"LimitRange","metadata":{"name":"tiny","namespace":"tiny"},
+    "spec":{"limits":[{"type":"Container","default":{"memory":"24Mi"}}]}})");
+  const Outcome outcome = run({"study", "--namespace", "tiny"});
+  EXPECT_EQ(outcome.exit, 4) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("must be less than or equal to memory limit"));
+  EXPECT_THAT(outcome.err, HasSubstr("LimitRange"));
+}
+
+TEST_F(RunFaults, AWorkerThatExceedsItsPodsMemoryLimitSaysSo) {
   make_namespace("tight");
   apply(R"({"apiVersion":"v1","kind":"LimitRange","metadata":{"name":"tight","namespace":"tight"},
-    "spec":{"limits":[{"type":"Container","default":{"memory":"24Mi"},
-    "defaultRequest":{"memory":"8Mi"}}]}})");
+    "spec":{"limits":[{"type":"Container","default":{"memory":"300Mi"}}]}})");
   const std::string yaml =
       "schema: kts.scenario/1\nname: large\nsharing: time-slicing\nagents:\n"
-      "  - {name: large, workload: {kind: fft, size: 2048}, arrival: {process: saturate}}\n";
+      "  - {name: large, workload: {kind: fft, size: 8192}, arrival: {process: saturate}}\n";
   const std::string file = folder_.path() / "large.yaml";
   ASSERT_TRUE(write_file(file, yaml));
   const Outcome outcome = run({file, "--namespace", "tight"});
   EXPECT_EQ(outcome.exit, 4) << outcome.err;
-  EXPECT_THAT(outcome.err, testing::ContainsRegex("OOMKilled|memory limit"));
+  EXPECT_THAT(outcome.err, HasSubstr("the operands need 1.0 GiB"));
 }
 
 TEST_F(RunFaults, AQuotaIsNamed) {

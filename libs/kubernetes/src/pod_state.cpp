@@ -32,7 +32,8 @@ bool never_ends(std::string_view reason, std::string_view message) {
   return reason == "ErrImageNeverPull" || reason == "InvalidImageName" ||
          (reason == "CreateContainerConfigError" && contains(message, "non-root")) ||
          (reason == "FailedCreatePodSandBox" && contains(message, "no runtime for")) ||
-         (reason == "FailedCreate" && contains(message, "forbidden"));
+         (reason == "FailedCreate" &&
+          (contains(message, "forbidden") || contains(message, "is invalid")));
 }
 
 kube::Value condition(const kube::Value& pod, std::string_view type) {
@@ -158,6 +159,10 @@ std::string hint_for(std::string_view reason, std::string_view message) {
   }
   if (reason == "FailedCreate" && contains(message, "quota")) {
     return "raise the namespace's quota, or choose another with --namespace";
+  }
+  if (reason == "FailedCreate" && contains(message, "memory limit")) {
+    return "the namespace's LimitRange allows less memory than a worker needs; choose another with "
+           "--namespace";
   }
   if (reason == "UnexpectedAdmissionError") {
     return "the device plugin refused it; kts cluster status shows its state, run again";

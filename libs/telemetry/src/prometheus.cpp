@@ -18,7 +18,8 @@ class Reader {
   explicit Reader(std::string_view text) : rest_(text) {}
 
   void skip_blanks() {
-    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t')) rest_.remove_prefix(1);
+    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t'))
+      rest_.remove_prefix(1);
   }
   bool take(char c) {
     skip_blanks();
