@@ -20,6 +20,7 @@
 #include "kts/runner/local_run.hpp"
 #include "kts/runner/plan.hpp"
 #include "kts/runner/session.hpp"
+#include "kts/workload/registry.hpp"
 #include "slot.hpp"
 #include "watch_sink.hpp"
 #include "worker_arguments.hpp"
@@ -90,6 +91,10 @@ JobSpec job_spec(const ClusterRun& run, std::size_t agent, std::size_t slot) {
   job.together = run.place.node.empty();
   job.tolerations = run.tolerations;
   job.runtime_class = run.place.runtime_class;
+  if (runner::device_kind(scenario.device) == "cuda") {
+    const scenario::WorkloadSpec& workload = scenario.agents[agent].workload;
+    job.gpu_memory_bytes = workload::operand_bytes(workload.kind, workload.size);
+  }
   // A net for what is left without kts: never shorter than a run can take.
   const auto blocks = static_cast<double>(
       runner::plan_blocks(scenario, runner::device_kind(scenario.device) == "cuda").size());
@@ -173,7 +178,7 @@ class Execution {
     if (!permissions_.events) {
       warn(
           "events can't be seen, so some reasons for which a pod doesn't start come late; the Role "
-          "of docs/kubernetes.md permits to look");
+          "of deploy/rbac/run.yaml permits to look");
     }
     if (!run_.place.neighbours.empty()) {
       warn(fmt::format("measured beside others: {} held GPUs of node {}",
