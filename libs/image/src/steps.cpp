@@ -44,11 +44,15 @@ Status run_steps(const std::vector<Step>& steps, const std::function<void(std::s
   for (const Step& step : steps) {
     KTS_TRY(const process::Ran ran, process::run({step.argv, {}}, options));
     if (ran.status.success()) continue;
-    return environment_lacks(fmt::format("{} {} failed ({}){}{}",
-                                         std::filesystem::path(step.argv[0]).filename().string(),
-                                         step.argv[1], process::describe(ran.status),
-                                         ran.last_words.empty() ? "" : ": ", ran.last_words),
-                             step.hint);
+    // The lines before it have been said.
+    const auto before = ran.last_words.rfind(" / ");
+    const std::string last =
+        before == std::string::npos ? ran.last_words : ran.last_words.substr(before + 3);
+    return environment_lacks(
+        fmt::format("{} {} failed ({}){}{}",
+                    std::filesystem::path(step.argv[0]).filename().string(), step.argv[1],
+                    process::describe(ran.status), last.empty() ? "" : ": ", last),
+        step.hint);
   }
   return {};
 }
