@@ -46,7 +46,11 @@ find_path(KTS_OPENBLAS_INCLUDE NAMES cblas.h PATH_SUFFIXES openblas x86_64-linux
 if(KTS_CUDA STREQUAL "OFF")
   set(KTS_HAVE_CUDA OFF)
 else()
+  # For projects that ask for 3.25, CMake 3.25 marks a library that CUDA 13 has no more.
+  set(required ${CMAKE_MINIMUM_REQUIRED_VERSION})
+  set(CMAKE_MINIMUM_REQUIRED_VERSION 3.24)
   find_package(CUDAToolkit QUIET)
+  set(CMAKE_MINIMUM_REQUIRED_VERSION ${required})
   if(CUDAToolkit_FOUND AND TARGET CUDA::cufft AND TARGET CUDA::cublas)
     set(KTS_HAVE_CUDA ON)
   elseif(KTS_CUDA STREQUAL "ON")

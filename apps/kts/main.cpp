@@ -26,6 +26,7 @@ constexpr const char* kFooter =
     "  kts cluster status              how a Kubernetes cluster shares its GPUs\n"
     "  kts cluster share --replicas 4  ... by time-slicing; kts cluster unshare puts back what "
     "was\n"
+    "  kts image build && kts image load   the image that kts run --on kubernetes needs\n"
     "\n"
     "Exit codes: 0 done, 1 internal error, 2 bad usage or input, 3 a gate failed, 4 the\n"
     "environment lacks something, 5 the run can't support its conclusion, 130 interrupted.";
@@ -36,15 +37,25 @@ int fail_with(std::string_view who, const Error& error) {
 }
 
 // CLI11 calls a misspelt subcommand an argument that it didn't expect, and leaves it at that.
-Status check_first_word(const std::vector<app::Command>& commands, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return {};
-  std::vector<std::string> names;
-  for (const auto& command : commands) names.push_back(command.parser->get_name());
-  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return {};
-  const std::string near = nearest_word(argv[1], names);
-  return bad_input(fmt::format("no command is called '{}'", argv[1]),
-                   near.empty() ? fmt::format("there are: {}", fmt::join(names, ", "))
-                                : fmt::format("did you mean '{}'?", near));
+// `who` becomes the command to which the words belong.
+Status check_words(const CLI::App& root, int argc, char** argv, std::string& who) {
+  const CLI::App* command = &root;
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    const auto commands = command->get_subcommands([](const CLI::App*) { return true; });
+    if (commands.empty()) return {};
+    std::vector<std::string> names;
+    for (const CLI::App* one : commands) names.push_back(one->get_name());
+    const auto found = std::find(names.begin(), names.end(), argv[i]);
+    if (found == names.end()) {
+      const std::string near = nearest_word(argv[i], names);
+      return bad_input(fmt::format("no command is called '{}'", argv[i]),
+                       near.empty() ? fmt::format("there are: {}", fmt::join(names, ", "))
+                                    : fmt::format("did you mean '{}'?", near));
+    }
+    command = commands[static_cast<std::size_t>(found - names.begin())];
+    who += fmt::format(" {}", argv[i]);
+  }
+  return {};
 }
 
 tl::unexpected<Error> cannot_print(int error_number) {
@@ -71,16 +82,17 @@ int run(int argc, char** argv) {
       "kts"};
   root.set_version_flag("--version", fmt::format("kts {} ({})", version(), commit()));
   root.require_subcommand(1);
-  const std::vector<app::Command> commands{app::add_run(root),      app::add_report(root),
-                                           app::add_scenario(root), app::add_schema(root),
-                                           app::add_doctor(root),   app::add_cluster(root)};
+  const std::vector<app::Command> commands{
+      app::add_run(root),    app::add_report(root),  app::add_scenario(root), app::add_schema(root),
+      app::add_doctor(root), app::add_cluster(root), app::add_image(root)};
   root.footer(kFooter);  // last: subcommands inherit what is there when they are made
   if (argc < 2) {
     fmt::print(stderr, "{}", root.help());
     return static_cast<int>(ErrorCode::kBadInput);
   }
-  if (const auto status = check_first_word(commands, argc, argv); !status) {
-    return fail_with("kts", status.error());
+  std::string words = "kts";
+  if (const auto status = check_words(root, argc, argv, words); !status) {
+    return fail_with(words, status.error());
   }
   try {
     root.parse(argc, argv);

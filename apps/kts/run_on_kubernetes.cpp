@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "kts/base/units.hpp"
-#include "kts/base/version.hpp"
 #include "kts/cluster/status.hpp"
+#include "kts/image/build.hpp"
 #include "kts/kube/connection.hpp"
 #include "kts/kubernetes/run.hpp"
 #include "kts/runner/local_run.hpp"
@@ -67,9 +67,7 @@ Result<std::map<std::string, std::string>> parse_selector(const std::vector<std:
 }
 
 Status fill_in(const KubernetesOptions& options, kubernetes::ClusterRun& run) {
-  run.name_space = options.name_space;
-  run.image =
-      options.image.empty() ? fmt::format("localhost/kts-worker:{}", version()) : options.image;
+  run.image = options.image.empty() ? image::default_name() : options.image;
   // No registry has what is called localhost/….
   run.pull_policy = !options.pull_policy.empty()          ? options.pull_policy
                     : run.image.starts_with("localhost/") ? "Never"
@@ -99,9 +97,9 @@ void add_kubernetes_options(CLI::App& parser, KubernetesOptions& options) {
   };
   add("--context", options.context, "Of the kubeconfig; default: its current one");
   add("--kubeconfig", options.kubeconfig, "Default: kubectl's own choice");
-  add("--namespace,-n", options.name_space, "Where the Jobs are made")->capture_default_str();
+  add("--namespace,-n", options.name_space, "Where the Jobs are made; default: the context's");
   add("--image", options.image,
-      fmt::format("With kts-worker in it; default localhost/kts-worker:{}", version()).c_str());
+      fmt::format("With kts-worker in it; default {}", image::default_name()).c_str());
   add("--pull-policy", options.pull_policy,
       "Never, IfNotPresent, Always; default Never for localhost/…, else IfNotPresent")
       ->check(CLI::IsMember({"Never", "IfNotPresent", "Always"}));
@@ -158,6 +156,10 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
   where.kubeconfig = options.kubeconfig;
   where.interrupt_fd = signals.fd();
   KTS_TRY(const std::unique_ptr<kube::Connection> connection, kube::Connection::open(where));
+  run.name_space = options.name_space;
+  if (run.name_space.empty()) {
+    KTS_TRY(run.name_space, kube::current_namespace(where));
+  }
   kube::Client client(*connection, kRequestTimeout);
   run.server_version = connection->server_version();
   KTS_TRY(const cluster::Snapshot snapshot, cluster::look(client, {run.server_version, {}}));

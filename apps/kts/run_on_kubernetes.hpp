@@ -15,7 +15,7 @@ namespace kts::app {
 
 // The flags of `kts run --on kubernetes`.
 struct KubernetesOptions {
-  std::string context, kubeconfig, name_space = "default";
+  std::string context, kubeconfig, name_space;
   std::string image, pull_policy, resource, node;
   std::vector<std::string> node_selector, tolerations;
   std::optional<std::string> runtime_class;

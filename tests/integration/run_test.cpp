@@ -183,6 +183,25 @@ TEST_F(RunCli, BadInputExitsTwoInOneLineBeforeAnythingRuns) {
   }
 }
 
+TEST(Cli, AMisspeltCommandIsToldTheNearest) {
+  struct Case {
+    std::vector<std::string> words;
+    std::string said;
+  };
+  for (const Case& c :
+       {Case{{"reprt"}, "kts: no command is called 'reprt'; did you mean 'report'?\n"},
+        Case{{"cluster", "stauts"},
+             "kts cluster: no command is called 'stauts'; did you mean 'status'?\n"},
+        Case{{"scenario", "xyzzy"},
+             "kts scenario: no command is called 'xyzzy'; there are: list, show, check\n"}}) {
+    std::vector<std::string> argv{kKts};
+    argv.insert(argv.end(), c.words.begin(), c.words.end());
+    const Outcome outcome = Program::run(argv);
+    EXPECT_EQ(outcome.exit, 2);
+    EXPECT_EQ(outcome.err, c.said);
+  }
+}
+
 TEST_F(RunCli, WhatTheMachineLacksExitsFour) {
   const std::string pair = scenario(1);
   for (const std::vector<std::string>& arguments :

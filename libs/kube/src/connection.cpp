@@ -11,6 +11,7 @@
 #include "kts/base/units.hpp"
 #include "kts/kube/client.hpp"
 #include "kts/process/fleet.hpp"
+#include "kts/process/run.hpp"
 #include "kubectl.hpp"
 
 namespace kts::kube {
@@ -34,6 +35,17 @@ bool readable(int fd) {
   return fd >= 0 && poll(&watched, 1, 0) > 0;
 }
 
+// kubectl and which cluster it is to ask.
+Result<std::vector<std::string>> kubectl_command(const ConnectionOptions& options) {
+  std::vector<std::string> argv = options.kubectl;
+  if (argv.empty()) {
+    KTS_TRY(argv, find_kubectl());
+  }
+  if (!options.context.empty()) argv.push_back("--context=" + options.context);
+  if (!options.kubeconfig.empty()) argv.push_back("--kubeconfig=" + options.kubeconfig);
+  return argv;
+}
+
 class ProxyListener final : public process::Fleet::Listener {
  public:
   void on_stdout(std::size_t /*child*/, std::string_view line) override {
@@ -53,6 +65,17 @@ class ProxyListener final : public process::Fleet::Listener {
 };
 
 }  // namespace
+
+Result<std::string> current_namespace(const ConnectionOptions& options) {
+  KTS_TRY(std::vector<std::string> argv, kubectl_command(options));
+  argv.insert(argv.end(),
+              {"config", "view", "--minify", "--output=jsonpath={.contexts[0].context.namespace}"});
+  process::RunOptions limits;
+  limits.timeout = options.start_timeout;
+  limits.interrupt_fd = options.interrupt_fd;
+  KTS_TRY(const process::Ran ran, process::run({std::move(argv), {}}, limits));
+  return ran.status.success() && !ran.output.empty() ? ran.output : "default";
+}
 
 struct Connection::State {
   explicit State(TemporaryDirectory directory) : folder(std::move(directory)) {}
@@ -93,10 +116,7 @@ Connection::Connection(std::unique_ptr<State> state) : state_(std::move(state)) 
 Connection::~Connection() = default;
 
 Result<std::unique_ptr<Connection>> Connection::open(const ConnectionOptions& options) {
-  std::vector<std::string> argv = options.kubectl;
-  if (argv.empty()) {
-    KTS_TRY(argv, find_kubectl());
-  }
+  KTS_TRY(std::vector<std::string> argv, kubectl_command(options));
   KTS_TRY(TemporaryDirectory folder, make_folder());
   std::unique_ptr<Connection> connection(
       new Connection(std::make_unique<State>(std::move(folder))));
@@ -104,8 +124,6 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectionOptions& op
   const auto socket = state.folder.path() / "s";
 
   argv.insert(argv.end(), {"proxy", "--unix-socket=" + socket.string()});
-  if (!options.context.empty()) argv.push_back("--context=" + options.context);
-  if (!options.kubeconfig.empty()) argv.push_back("--kubeconfig=" + options.kubeconfig);
   KTS_TRY(state.child, state.fleet.start({argv, {}}));
   // A question for a password finds no one, and ends at once.
   state.fleet.close_input(state.child);

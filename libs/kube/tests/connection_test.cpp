@@ -141,7 +141,7 @@ TEST_F(ServedTest, OpensAndLeavesNothingBehind) {
     EXPECT_LT(socket_.native().size(), 108U);
   }
   EXPECT_FALSE(std::filesystem::exists(folder));
-  EXPECT_THAT(*read_file(arguments()), HasSubstr("--context=prod --kubeconfig=/some/where"));
+  EXPECT_THAT(*read_file(arguments()), HasSubstr("--context=prod --kubeconfig=/some/where proxy"));
 }
 
 TEST_F(ServedTest, ALongTmpdirIsGotAround) {
@@ -173,6 +173,21 @@ TEST_F(ServedTest, LastWordsOfAProxyThatDiesAreReported) {
   const auto response = (*connection)->send({.path = "/api"});
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().message, "kubectl proxy ended (exit status 1): token expired");
+}
+
+TEST_F(ConnectionTest, TheNamespaceIsThatOfTheContext) {
+  ConnectionOptions options = with(
+      "[ \"$*\" = '--context=prod config view --minify "
+      "--output=jsonpath={.contexts[0].context.namespace}' ] && printf agents");
+  options.context = "prod";
+  EXPECT_EQ(current_namespace(options).value_or("?"), "agents");
+}
+
+TEST_F(ConnectionTest, WithoutANamespaceOrAContextItIsDefault) {
+  EXPECT_EQ(current_namespace(with("exit 0")).value_or("?"), "default");
+  EXPECT_EQ(
+      current_namespace(with("echo 'error: current-context must exist' >&2; exit 1")).value_or("?"),
+      "default");
 }
 
 TEST(FindKubectl, WithoutAnyTheWayToGetOneIsSaid) {

@@ -20,7 +20,7 @@ Result<Permissions> check_access(kube::Client& client, const std::string& name_s
     return *answer;
   };
   std::vector<std::string> missing;
-  for (const char* verb : {"create", "delete"}) {
+  for (const char* verb : {"create", "get", "delete"}) {
     KTS_TRY(const bool allowed, may(verb, "batch", "jobs"));
     if (!allowed) missing.push_back(fmt::format("{} jobs.batch", verb));
   }
@@ -33,7 +33,7 @@ Result<Permissions> check_access(kube::Client& client, const std::string& name_s
   if (!missing.empty()) {
     return environment_lacks(
         fmt::format("not permitted in namespace {}: {}", name_space, fmt::join(missing, ", ")),
-        "have the Role of docs/kubernetes.md granted, or choose another namespace with "
+        "have the Role of deploy/rbac/run.yaml granted, or choose another namespace with "
         "--namespace");
   }
   Permissions out;

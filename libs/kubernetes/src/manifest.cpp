@@ -32,6 +32,14 @@ Json labels_of(const JobSpec& job) {
           {kAgentLabel, job.agent}};
 }
 
+Json pod_metadata(const JobSpec& job) {
+  Json metadata{{"labels", labels_of(job)}};
+  if (job.gpu_memory_bytes) {
+    metadata["annotations"][kMemoryAnnotation] = fmt::format("{}", *job.gpu_memory_bytes);
+  }
+  return metadata;
+}
+
 Json container_of(const JobSpec& job) {
   Json command{"kts-worker", "pod", "--plan", "/etc/kts/plan", "--ack", "/etc/kts/ack", "--"};
   for (const std::string& word : job.worker) command.push_back(word);
@@ -104,7 +112,7 @@ Json job_of(const JobSpec& job) {
         {"backoffLimit", 0},
         {"activeDeadlineSeconds", job.deadline.count()},
         {"ttlSecondsAfterFinished", kKeptForSeconds},
-        {"template", {{"metadata", {{"labels", labels_of(job)}}}, {"spec", pod_spec(job)}}}}}};
+        {"template", {{"metadata", pod_metadata(job)}, {"spec", pod_spec(job)}}}}}};
 }
 
 // Block style; every string as JSON writes it, which YAML reads alike.

@@ -93,8 +93,7 @@ Status check_neighbours(const cluster::ClusterStatus& status, const Wishes& wish
   if (!status.pods_seen) {
     place.warnings.emplace_back(
         "other namespaces' pods can't be seen, so somebody else may be on the card: the "
-        "ClusterRole "
-        "of docs/kubernetes.md permits to look");
+        "ClusterRole of deploy/rbac/look.yaml permits to look");
     return {};
   }
   for (const cluster::GpuPod& pod : status.pods) {
@@ -117,7 +116,7 @@ Place unknown_place(const Wishes& wishes) {
   place.runtime_class = wishes.runtime_class.value_or("");
   place.warnings.push_back(
       fmt::format("nodes can't be seen, so that the GPUs are shared as {} rests on the scenario's "
-                  "word: the ClusterRole of docs/kubernetes.md permits to look",
+                  "word: the ClusterRole of deploy/rbac/look.yaml permits to look",
                   wishes.sharing));
   return place;
 }

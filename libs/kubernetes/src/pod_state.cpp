@@ -144,8 +144,9 @@ std::string hint_for(std::string_view reason, std::string_view message) {
     return "kubectl describe nodes shows what they have left";
   }
   if (reason == "ErrImageNeverPull") {
-    return "bring the image to the node (its garbage collection may have removed it), or name one "
-           "that can be pulled with --image and --pull-policy IfNotPresent";
+    return "bring the image to the node with kts image load (its garbage collection may have "
+           "removed it), or name one that can be pulled with --image and --pull-policy "
+           "IfNotPresent";
   }
   if (reason == "ErrImagePull" || reason == "ImagePullBackOff" || reason == "InvalidImageName") {
     return "see whether --image names an image that the node can pull";

@@ -80,7 +80,7 @@ class Execution {
     if (!permissions_.events) {
       journal_.warn(
           "events can't be seen, so some reasons for which a pod doesn't start come late; the Role "
-          "of docs/kubernetes.md permits to look");
+          "of deploy/rbac/run.yaml permits to look");
     }
     if (!run_.place.neighbours.empty()) {
       journal_.warn(fmt::format("measured beside others: {} held GPUs of node {}",

@@ -25,6 +25,7 @@ JobSpec router() {
   job.node_selector = {{"kubernetes.io/hostname", "node1"}};
   job.tolerations = {{"nvidia.com/gpu", {}, {}}, {"team", "rag", "NoSchedule"}};
   job.runtime_class = "nvidia";
+  job.gpu_memory_bytes = 268'435'456;
   return job;
 }
 
@@ -35,6 +36,7 @@ TEST(Manifest, IsTheGoldenOne) {
   thinker.node_selector.clear();
   thinker.together = true;
   thinker.runtime_class.clear();
+  thinker.gpu_memory_bytes.reset();  // on a CPU
   const std::string yaml = to_yaml({router(), thinker});
   const std::string path = KTS_SOURCE_DIR "/libs/kubernetes/tests/data/manifest.yaml";
   if (std::getenv("KTS_UPDATE_GOLDEN") != nullptr) {

@@ -22,6 +22,7 @@
 #include "kts/record/iteration.hpp"
 #include "kts/workload/futex.hpp"
 #include "kts/workload/memory.hpp"
+#include "kts/workload/registry.hpp"
 
 namespace kts::workload {
 namespace {
@@ -77,7 +78,9 @@ class CpuEngine final : public Engine {
     return {"cpu", model_name(),
             spec_.device_core < 0 ? std::string("cpu") : fmt::format("cpu:{}", spec_.device_core)};
   }
-  std::uint64_t operand_bytes() const override { return cpu_operand_bytes(spec_); }
+  std::uint64_t operand_bytes() const override {
+    return workload::operand_bytes(spec_.kind, spec_.size);
+  }
 
   Status warm_up(int iterations) override {
     for (int i = 0; i < std::max(iterations, spec_.in_flight); ++i) {
@@ -191,7 +194,7 @@ Result<std::unique_ptr<Engine>> make_cpu_engine(const EngineSpec& spec) {
     return bad_input(fmt::format("{} threads on one core", spec.threads),
                      "take one thread, or leave the device thread free of a core", "--threads");
   }
-  KTS_CHECK_OK(require_memory(cpu_operand_bytes(spec), available_memory()));
+  KTS_CHECK_OK(require_memory(operand_bytes(spec.kind, spec.size), available_memory()));
   auto engine = std::make_unique<CpuEngine>(spec, std::move(work));
   KTS_CHECK_OK(engine->start());
   return engine;

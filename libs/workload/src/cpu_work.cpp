@@ -117,9 +117,4 @@ std::unique_ptr<CpuWork> make_cpu_work(std::string_view kind) {
   return nullptr;
 }
 
-std::uint64_t cpu_operand_bytes(const EngineSpec& spec) {
-  const auto n = static_cast<std::uint64_t>(spec.size);
-  return n * n * (spec.kind == "fft" ? 2 * sizeof(std::complex<float>) : 3 * sizeof(float));
-}
-
 }  // namespace kts::workload

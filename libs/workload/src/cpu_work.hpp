@@ -24,6 +24,5 @@ class CpuWork {
 
 // Null for an unknown kind.
 [[nodiscard]] std::unique_ptr<CpuWork> make_cpu_work(std::string_view kind);
-[[nodiscard]] std::uint64_t cpu_operand_bytes(const EngineSpec& spec);
 
 }  // namespace kts::workload

@@ -13,6 +13,13 @@ TEST(Registry, FindsWorkloadsByKind) {
   EXPECT_EQ(find_workload("FFT"), nullptr);
 }
 
+TEST(Registry, OperandsAndResultsOfTheStudyTakeTheseBytes) {
+  EXPECT_EQ(operand_bytes("fft", 4096), 2U * 4096 * 4096 * 8);
+  EXPECT_EQ(operand_bytes("gemm", 4096), 3U * 4096 * 4096 * 4);
+  EXPECT_EQ(operand_bytes("gemm", kMaxSize), 3ULL << 42);
+  EXPECT_EQ(operand_bytes("none", 4096), 0U);
+}
+
 TEST(Registry, DeviceWordsAreReadWhole) {
   EXPECT_EQ(choose_device("cpu")->kind, "cpu");
   EXPECT_EQ(choose_device("cuda")->ordinal, 0);

@@ -19,6 +19,7 @@
 #include "kts/workload/cuda_module.hpp"
 #include "kts/workload/engine.hpp"
 #include "kts/workload/operands.hpp"
+#include "kts/workload/registry.hpp"
 #include "kts/workload/verify.hpp"
 
 namespace kts::workload_cuda {
@@ -102,7 +103,7 @@ class FftWork final : public Work {
       return tl::unexpected(cufft_error(code, "cannot plan the FFT"));
     }
     const std::size_t array = n * n * sizeof(cufftComplex);
-    bytes_ = 2 * array + workspace;
+    bytes_ = workload::operand_bytes(spec.kind, spec.size) + workspace;
     KTS_CHECK_OK(require_memory(bytes_));
     KTS_TRY(in_, allocate(array));
     KTS_TRY(out_, allocate(array));
@@ -158,7 +159,7 @@ class GemmWork final : public Work {
     spec_ = spec;
     const auto n = static_cast<std::size_t>(spec.size);
     const std::size_t array = n * n * sizeof(float);
-    bytes_ = 3 * array + kWorkspaceBytes;
+    bytes_ = workload::operand_bytes(spec.kind, spec.size) + kWorkspaceBytes;
     KTS_CHECK_OK(require_memory(bytes_));
     if (auto code = cublasCreate(&handle_); code != CUBLAS_STATUS_SUCCESS) {
       return tl::unexpected(cublas_error(code, "cannot create a handle"));

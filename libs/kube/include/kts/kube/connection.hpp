@@ -19,6 +19,10 @@ struct ConnectionOptions {
   std::vector<std::string> kubectl;
 };
 
+// Where kubectl would make an object: the namespace of the kubeconfig's context, else "default".
+// What is wrong with the kubeconfig is for Connection::open to say.
+[[nodiscard]] Result<std::string> current_namespace(const ConnectionOptions& options);
+
 // A way to an API server: one `kubectl proxy` of our own on a unix socket in a fresh 0700 folder,
 // so that contexts, credential plugins and proxies are kubectl's affair. The process ends with
 // this object, and with the thread that made it, even if that is killed.

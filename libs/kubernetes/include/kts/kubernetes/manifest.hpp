@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@ namespace kts::kubernetes {
 
 inline constexpr const char* kPlanAnnotation = "kts.dev/plan";
 inline constexpr const char* kAckAnnotation = "kts.dev/ack";
+inline constexpr const char* kMemoryAnnotation = "kts.dev/gpu-memory-bytes";
 inline constexpr const char* kRunLabel = "kts.dev/run";
 inline constexpr const char* kAgentLabel = "kts.dev/agent";
 
@@ -33,6 +36,8 @@ struct JobSpec {
   bool together = false;  // on the node of the run's other pods, whichever that is
   std::vector<Toleration> tolerations;
   std::string runtime_class;  // empty: the cluster's default
+  // What the agent will take of the card at least; kts cluster status adds it up.
+  std::optional<std::uint64_t> gpu_memory_bytes;
   std::chrono::seconds deadline{3600};
 };
 

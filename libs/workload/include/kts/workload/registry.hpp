@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -21,6 +22,9 @@ struct WorkloadInfo {
 };
 [[nodiscard]] std::span<const WorkloadInfo> workloads();
 [[nodiscard]] const WorkloadInfo* find_workload(std::string_view kind);
+// Of one agent's operands and results, the same on every device; a library's workspace comes on
+// top. 0 for an unknown kind.
+[[nodiscard]] std::uint64_t operand_bytes(std::string_view kind, std::int64_t size);
 
 inline constexpr std::int64_t kMaxSize = 1 << 20;
 inline constexpr int kMaxInFlight = 1024;
