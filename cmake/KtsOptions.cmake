@@ -22,7 +22,9 @@ set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 
 find_program(KTS_CCACHE ccache)
 if(KTS_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${KTS_CCACHE}")
+  # Otherwise it passes on everything that uses a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${KTS_CCACHE}")
 endif()
 find_program(KTS_MOLD mold)
 if(KTS_MOLD AND NOT KTS_STATIC_DEPS)

@@ -16,6 +16,12 @@
 #include "kts/workload/registry.hpp"
 
 namespace kts::worker_app {
+
+std::string environment(const char* variable) {
+  const char* const text = std::getenv(variable);
+  return text ? text : "";
+}
+
 namespace {
 
 using workload::ArrivalProcess;
@@ -74,11 +80,6 @@ std::optional<Given> given(const std::string& flag_text, const char* flag, const
   const char* const text = std::getenv(variable);
   if (text && *text) return Given{text, variable};
   return std::nullopt;
-}
-
-std::string environment(const char* variable) {
-  const char* const text = std::getenv(variable);
-  return text ? text : "";
 }
 
 // "0-2,5".

@@ -27,4 +27,7 @@ struct Options {
 // Empty when help or the version was asked for and has been printed. kBadInput names the flag.
 [[nodiscard]] Result<std::optional<Options>> parse_options(int argc, const char* const* argv);
 
+// An environment variable; empty when it isn't set.
+[[nodiscard]] std::string environment(const char* variable);
+
 }  // namespace kts::worker_app

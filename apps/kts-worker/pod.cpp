@@ -19,7 +19,7 @@
 namespace kts::worker_app {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kPodFooter =
     R"(What follows -- is given to the worker, which is driven block by block:
   kts-worker pod --plan /etc/kts/plan --ack /etc/kts/ack -- fft --arrival poisson --rate 200
 
@@ -27,11 +27,6 @@ Lines and files are described in docs/pods.md.
 
 Exit status: 0 the plan has ended and all is acknowledged, 1 the worker crashed or hung, 2 bad usage
 or a plan that can't be, 4 the device, memory or the log's reader is missing, 130 interrupted.)";
-
-std::string environment(const char* variable) {
-  const char* const text = std::getenv(variable);
-  return text ? text : "";
-}
 
 Result<std::size_t> bytes(const std::string& text, std::size_t least, std::size_t most,
                           const char* flag) {
@@ -78,7 +73,7 @@ Status run_as_pod(int argc, const char* const* argv) {
       "One agent as a pod: drives its worker by a plan in a file and gets the records out through "
       "the log.",
       "kts-worker pod");
-  app.footer(kFooter);
+  app.footer(kPodFooter);
   app.option_defaults()->take_last();
   app.add_option("--plan", plan, "File of the plan (/etc/kts/plan)")->type_name("FILE");
   app.add_option("--ack", ack, "File of the acknowledgement (/etc/kts/ack)")->type_name("FILE");

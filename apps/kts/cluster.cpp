@@ -19,7 +19,7 @@
 namespace kts::app {
 namespace {
 
-struct Options {
+struct ClusterOptions {
   std::string context, kubeconfig, name_space;
   bool json = false;
   std::string mode = "time-slicing", selector, timeout = "3min";
@@ -30,7 +30,7 @@ struct Options {
 // An API server and what ends the talk with it in good order: the proxy's folder is removed.
 class Session {
  public:
-  static Result<std::unique_ptr<Session>> open(const Options& options) {
+  static Result<std::unique_ptr<Session>> open(const ClusterOptions& options) {
     KTS_TRY(process::SignalWatch signals, process::SignalWatch::create({SIGINT, SIGTERM, SIGHUP}));
     kube::ConnectionOptions where;
     where.context = options.context;
@@ -52,7 +52,7 @@ class Session {
   kube::Client client_;
 };
 
-Result<int> status(const Options& options) {
+Result<int> status(const ClusterOptions& options) {
   KTS_TRY(const auto session, Session::open(options));
   KTS_TRY(const cluster::Snapshot snapshot, session->look(options.name_space));
   const cluster::ClusterStatus seen = cluster::judge(snapshot);
@@ -62,7 +62,7 @@ Result<int> status(const Options& options) {
   return 0;
 }
 
-Result<cluster::ShareRequest> read_request(const Options& options) {
+Result<cluster::ShareRequest> read_request(const ClusterOptions& options) {
   cluster::ShareRequest request;
   if (options.mode == "mps") {
     request.mode = cluster::SharingMode::kMps;
@@ -77,7 +77,7 @@ Result<cluster::ShareRequest> read_request(const Options& options) {
   return request;
 }
 
-Result<cluster::ExecuteOptions> read_limits(const Options& options) {
+Result<cluster::ExecuteOptions> read_limits(const ClusterOptions& options) {
   cluster::ExecuteOptions limits;
   auto timeout = parse_duration(options.timeout);
   if (!timeout) {
@@ -108,8 +108,8 @@ Status select_nodes(kube::Client& client, const std::string& selector,
 }
 
 // Shows the plan or does it.
-Result<int> carry_out(kube::Client& client, const cluster::Plan& plan, const Options& options,
-                      std::string_view done) {
+Result<int> carry_out(kube::Client& client, const cluster::Plan& plan,
+                      const ClusterOptions& options, std::string_view done) {
   if (options.dry_run || plan.steps.empty()) {
     fmt::print("{}", report::plan_text(plan));
     return 0;
@@ -122,7 +122,7 @@ Result<int> carry_out(kube::Client& client, const cluster::Plan& plan, const Opt
   return 0;
 }
 
-Result<int> share(const Options& options) {
+Result<int> share(const ClusterOptions& options) {
   KTS_TRY(cluster::ShareRequest request, read_request(options));
   KTS_TRY(const cluster::ExecuteOptions checked, read_limits(options));
   KTS_CHECK_OK(cluster::check_request(request));
@@ -137,7 +137,7 @@ Result<int> share(const Options& options) {
   return carry_out(session->client(), plan, options, "shared");
 }
 
-Result<int> unshare(const Options& options) {
+Result<int> unshare(const ClusterOptions& options) {
   KTS_TRY(const cluster::ExecuteOptions checked, read_limits(options));
   KTS_TRY(const auto session, Session::open(options));
   KTS_TRY(cluster::Snapshot snapshot, session->look());
@@ -154,7 +154,7 @@ Result<int> unshare(const Options& options) {
   return carry_out(session->client(), plan, options, "put back");
 }
 
-Result<int> clean(const Options& options) {
+Result<int> clean(const ClusterOptions& options) {
   KTS_TRY(const auto session, Session::open(options));
   KTS_TRY(const cluster::Leftovers left,
           cluster::find_leftovers(session->client(), options.name_space));
@@ -167,18 +167,18 @@ Result<int> clean(const Options& options) {
   return 0;
 }
 
-void add_place(CLI::App& parser, Options& options) {
+void add_place(CLI::App& parser, ClusterOptions& options) {
   parser.add_option("--context", options.context, "Of the kubeconfig; default: its current one");
   parser.add_option("--kubeconfig", options.kubeconfig, "Default: kubectl's own choice");
 }
 
-void add_waiting(CLI::App& parser, Options& options) {
+void add_waiting(CLI::App& parser, ClusterOptions& options) {
   parser.add_flag("--dry-run", options.dry_run, "Print the steps and change nothing");
   parser.add_option("--timeout", options.timeout,
                     "How long each wait may take (3min); then what was is put back");
 }
 
-CLI::App* add_share(CLI::App& parser, Options& options) {
+CLI::App* add_share(CLI::App& parser, ClusterOptions& options) {
   CLI::App* app = parser.add_subcommand(
       "share", "Offer each card several times, and verify that the plugin does");
   add_place(*app, options);
@@ -194,7 +194,7 @@ CLI::App* add_share(CLI::App& parser, Options& options) {
   return app;
 }
 
-CLI::App* add_unshare(CLI::App& parser, Options& options) {
+CLI::App* add_unshare(CLI::App& parser, ClusterOptions& options) {
   CLI::App* app = parser.add_subcommand("unshare", "Put back what stood before kts cluster share");
   add_place(*app, options);
   app->add_flag("--force", options.force, "Also where somebody changed it since");
@@ -202,7 +202,7 @@ CLI::App* add_unshare(CLI::App& parser, Options& options) {
   return app;
 }
 
-CLI::App* add_clean(CLI::App& parser, Options& options) {
+CLI::App* add_clean(CLI::App& parser, ClusterOptions& options) {
   CLI::App* app =
       parser.add_subcommand("clean", "Remove what earlier runs left, by kts's own label");
   add_place(*app, options);
@@ -214,7 +214,7 @@ CLI::App* add_clean(CLI::App& parser, Options& options) {
 }  // namespace
 
 Command add_cluster(CLI::App& root) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ClusterOptions>();
   CLI::App* parser = root.add_subcommand("cluster", "How a Kubernetes cluster shares its GPUs");
   parser->require_subcommand(1);
   CLI::App* shower = parser->add_subcommand(

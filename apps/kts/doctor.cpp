@@ -20,7 +20,7 @@
 namespace kts::app {
 namespace {
 
-struct Options {
+struct DoctorOptions {
   bool json = false;
   std::string worker;
 };
@@ -155,7 +155,7 @@ void print_json(const std::vector<Finding>& findings, const std::string& gpus) {
   fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
-Result<int> run(const Options& options) {
+Result<int> run(const DoctorOptions& options) {
   std::vector<Finding> findings;
   look_at_cpu(device::inspect_cpu(), findings);
   const auto worker = runner::find_worker(options.worker);
@@ -191,7 +191,7 @@ Result<int> run(const Options& options) {
 }  // namespace
 
 Command add_doctor(CLI::App& root) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DoctorOptions>();
   CLI::App* parser =
       root.add_subcommand("doctor", "What this machine offers, what is missing and how to get it");
   parser->add_flag("--json", options->json, "The same, with what the driver says of each GPU");

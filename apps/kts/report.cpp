@@ -14,7 +14,7 @@
 namespace kts::app {
 namespace {
 
-struct Options {
+struct ReportCommand {
   std::string run;
   ReportOptions report;
 };
@@ -56,7 +56,7 @@ Result<int> report_on(const std::filesystem::path& run, const ReportOptions& opt
 }
 
 Command add_report(CLI::App& root) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReportCommand>();
   CLI::App* parser =
       root.add_subcommand("report", "Derive tables, plots and verdicts from what a run recorded");
   parser->add_option("run", options->run, "A run's folder, or a folder of v1 logs")

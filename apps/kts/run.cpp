@@ -19,7 +19,7 @@
 namespace kts::app {
 namespace {
 
-struct Options {
+struct RunOptions {
   std::string scenario = "study";
   std::string device;
   std::string sharing;
@@ -36,7 +36,7 @@ bool is_terminal(std::FILE* stream) {
 }
 
 // A file, else a built-in scenario, which comes sized for the device it will run on.
-Result<scenario::Scenario> load_scenario(const Options& options, const std::string& worker,
+Result<scenario::Scenario> load_scenario(const RunOptions& options, const std::string& worker,
                                          const device::CpuInfo& cpu,
                                          const Result<std::vector<device::Gpu>>& gpus,
                                          process::SignalWatch& signals,
@@ -66,7 +66,7 @@ Result<scenario::Scenario> load_scenario(const Options& options, const std::stri
 }
 
 // The run's folder. While it measures, signals end it in good order; afterwards they act as usual.
-Result<std::filesystem::path> measure(const Options& options) {
+Result<std::filesystem::path> measure(const RunOptions& options) {
   KTS_TRY(process::SignalWatch signals, process::SignalWatch::create({SIGINT, SIGTERM, SIGHUP}));
   const std::unique_ptr<runner::Progress> progress =
       runner::make_progress(stderr, is_terminal(stderr));
@@ -104,7 +104,7 @@ Result<std::filesystem::path> measure(const Options& options) {
   return local.folder;
 }
 
-Result<int> run(const Options& options, const CLI::App& parser) {
+Result<int> run(const RunOptions& options, const CLI::App& parser) {
   if (options.on == "local") KTS_CHECK_OK(check_unused(parser));
   KTS_TRY(const std::filesystem::path folder, measure(options));
   if (folder.empty()) return 0;
@@ -114,7 +114,7 @@ Result<int> run(const Options& options, const CLI::App& parser) {
 }  // namespace
 
 Command add_run(CLI::App& root) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunOptions>();
   CLI::App* parser =
       root.add_subcommand("run", "Measure what the agents of a scenario pay for sharing a device");
   parser->add_option("scenario", options->scenario, "A built-in scenario or a file")

@@ -14,7 +14,7 @@
 namespace kts::app {
 namespace {
 
-struct Options {
+struct ScenarioOptions {
   std::string name;
   std::string device = "auto";
   std::string file;
@@ -40,14 +40,14 @@ int list() {
   return 0;
 }
 
-Result<int> show(const Options& options) {
+Result<int> show(const ScenarioOptions& options) {
   const std::string device = options.device == "auto" ? likely_device() : options.device;
   KTS_TRY(const scenario::Scenario scenario, scenario::load_built_in(options.name, device));
   fmt::print("{}", to_yaml(scenario));
   return 0;
 }
 
-Result<int> check(const Options& options) {
+Result<int> check(const ScenarioOptions& options) {
   KTS_TRY(const scenario::Scenario scenario, scenario::load(options.file));
   fmt::print("{}: valid; {} agent{}, {} cycle{} of {} blocks\n", options.file,
              scenario.agents.size(), scenario.agents.size() == 1 ? "" : "s", scenario.plan.cycles,
@@ -58,7 +58,7 @@ Result<int> check(const Options& options) {
 }  // namespace
 
 Command add_scenario(CLI::App& root) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ScenarioOptions>();
   CLI::App* parser = root.add_subcommand("scenario", "List, show or check scenarios");
   parser->require_subcommand(1);
   CLI::App* lister = parser->add_subcommand("list", "The built-in scenarios");

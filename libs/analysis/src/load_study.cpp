@@ -101,7 +101,7 @@ Result<std::vector<fs::path>> find_logs(const fs::path& folder) {
 }
 
 // The records of one file that have the same kind and phase column.
-struct Group {
+struct KindAndPhase {
   std::string kind;
   std::string phase_column;
   std::vector<NumberedRecord> records;
@@ -112,14 +112,15 @@ struct StudyLog {
   std::string name;
   Status status;
   LogCounts counts;
-  std::vector<Group> groups;
+  std::vector<KindAndPhase> groups;
 };
 
-Group& group_of(StudyLog& log, const record::V1Record& record) {
-  for (Group& group : log.groups) {
+KindAndPhase& group_of(StudyLog& log, const record::V1Record& record) {
+  for (KindAndPhase& group : log.groups) {
     if (group.kind == record.kind && group.phase_column == record.phase) return group;
   }
-  return log.groups.emplace_back(Group{std::string(record.kind), std::string(record.phase), {}});
+  return log.groups.emplace_back(
+      KindAndPhase{std::string(record.kind), std::string(record.phase), {}});
 }
 
 Status read_log(StudyLog& log) {
@@ -146,7 +147,7 @@ Status read_log(StudyLog& log) {
     return bad_input("holds no records", "remove the file, or collect the log again",
                      log.path.string());
   }
-  for (Group& group : log.groups) {
+  for (KindAndPhase& group : log.groups) {
     KTS_CHECK_OK(tidy(group.records, log.path, log.counts));
     std::int64_t due_before = 0;
     for (const NumberedRecord& r : group.records) {
@@ -182,7 +183,7 @@ Result<std::vector<Series>> name_series(const std::vector<StudyLog>& logs,
   KTS_TRY(const auto agents, by_file(options.agents, "--agent", files));
   std::vector<Series> all;
   for (const StudyLog& log : logs) {
-    for (const Group& group : log.groups) {
+    for (const KindAndPhase& group : log.groups) {
       Series series;
       series.kind = group.kind;
       series.log = &log;

@@ -16,7 +16,7 @@ using std::chrono_literals::operator""s;
 
 constexpr std::size_t kLogsAtOnce = 16;
 constexpr long long kLogLines = 20'000;
-constexpr long long kLogBytes = 8LL << 20;
+constexpr long long kPluginLogBytes = 8LL << 20;
 constexpr Nanoseconds kLogTimeout = 20s;
 
 // Which versions of which groups the server serves.
@@ -161,7 +161,7 @@ class Looker {
       kube::LogOptions options;
       options.container = container["name"].text();
       options.tail_lines = kLogLines;
-      options.limit_bytes = kLogBytes;
+      options.limit_bytes = kPluginLogBytes;
       reader.add(full_name(pod), kube::pod_log(pod["metadata"]["namespace"].text(),
                                                pod["metadata"]["name"].text(), options));
     }

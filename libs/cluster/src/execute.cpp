@@ -17,7 +17,7 @@ namespace {
 
 using std::chrono_literals::operator""s;
 
-constexpr Nanoseconds kPollEvery = 1s;
+constexpr Nanoseconds kLookEvery = 1s;
 constexpr Nanoseconds kTimeToGoBack = 120s;  // at least, however short the way forward was to be
 
 Status to_status(const kube::Answer<kube::Value>& answer) {
@@ -136,7 +136,7 @@ class Executor {
                         format_duration(options_.timeout)),
             "see the state of the ClusterPolicy and the operator's log");
       }
-      const MonotonicTime next = std::min(deadline, transport.now() + kPollEvery);
+      const MonotonicTime next = std::min(deadline, transport.now() + kLookEvery);
       while (transport.now() < next) KTS_CHECK_OK(transport.wait(next));
     }
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "operand.hpp"
+#include "sharing.hpp"
 
 namespace kts::cluster {
 namespace {
@@ -13,12 +14,11 @@ namespace {
 constexpr std::int64_t kMostReplicas = 128;
 // Clients of one MPS server since Volta.
 constexpr std::int64_t kMostMpsClients = 48;
-constexpr std::string_view kMig = "nvidia.com/mig-";
 
 Status check_node(const GpuNode& node) {
   if (node.sharing.mode == SharingMode::kMig ||
       std::any_of(node.resources.begin(), node.resources.end(), [](const ResourceCount& c) {
-        return c.capacity > 0 && c.name.starts_with(kMig);
+        return c.capacity > 0 && c.name.starts_with(kMigPrefix);
       })) {
     return environment_lacks(
         fmt::format("{} has its cards cut into MIG devices, which kts doesn't share further",

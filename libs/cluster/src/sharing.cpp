@@ -10,7 +10,6 @@ namespace kts::cluster {
 namespace {
 
 constexpr std::string_view kShared = ".shared";
-constexpr std::string_view kMig = "nvidia.com/mig-";
 
 std::int64_t capacity_of(const GpuNode& node, std::string_view resource) {
   for (const ResourceCount& count : node.resources) {
@@ -34,7 +33,7 @@ std::string main_resource(const GpuNode& node, bool cut) {
   std::string pieces;
   std::int64_t most_pieces = 0;
   for (const ResourceCount& count : node.resources) {
-    if (!cut || !count.name.starts_with(kMig) || count.capacity <= most_pieces) continue;
+    if (!cut || !count.name.starts_with(kMigPrefix) || count.capacity <= most_pieces) continue;
     pieces = count.name;
     most_pieces = count.capacity;
   }
@@ -126,7 +125,7 @@ std::optional<std::int64_t> number_label(const kube::Value& labels, std::string_
 bool mig_in_use(const GpuNode& node, const kube::Value& labels) {
   if (labels["nvidia.com/gpu.product"].text().find("-MIG-") != std::string::npos) return true;
   return std::any_of(node.resources.begin(), node.resources.end(), [](const ResourceCount& c) {
-    return c.capacity > 0 && c.name.starts_with(kMig);
+    return c.capacity > 0 && c.name.starts_with(kMigPrefix);
   });
 }
 
@@ -151,8 +150,8 @@ Sharing judge_sharing(const GpuNode& node, const kube::Value& labels,
   }
   if (mig_in_use(node, labels)) {
     out.mode = SharingMode::kMig;
-    out.source = main_resource(node, true).starts_with(kMig) ? "MIG resources"
-                                                             : "label nvidia.com/gpu.product";
+    out.source = main_resource(node, true).starts_with(kMigPrefix) ? "MIG resources"
+                                                                   : "label nvidia.com/gpu.product";
   }
   if (out.mode && !out.shared) {
     out.shared = *out.mode != SharingMode::kExclusive;

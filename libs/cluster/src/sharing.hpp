@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string_view>
+
 #include "kts/cluster/plugin_log.hpp"
 #include "kts/cluster/status.hpp"
 
 namespace kts::cluster {
+
+// How the names of MIG devices' resources begin.
+inline constexpr std::string_view kMigPrefix = "nvidia.com/mig-";
 
 // Whether a node's cards are cut into MIG devices now; being capable of it is not it.
 [[nodiscard]] bool mig_in_use(const GpuNode& node, const kube::Value& labels);

@@ -12,7 +12,7 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
 // A pod says something every second; a stream that doesn't has lost its file to rotation.
-constexpr Nanoseconds kSilence = 5s;
+constexpr Nanoseconds kFirstSilence = 5s;
 constexpr Nanoseconds kPause = 250ms;
 // A log without an end of its own is over when nothing more comes.
 constexpr Nanoseconds kLastSilence = 2s;
@@ -45,7 +45,7 @@ void LogFollower::open(Nanoseconds delay) {
   last_reading_began_ = last_;
   kube::StreamOptions how;
   how.start_at = transport_.now() + delay;
-  how.idle_timeout = last_ ? kLastSilence : kSilence;
+  how.idle_timeout = last_ ? kLastSilence : kFirstSilence;
   stream_ = transport_.open(kube::pod_log(name_space_, pod_, options), *this, how);
 }
 

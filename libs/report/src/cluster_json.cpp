@@ -1,26 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
-
+#include "json_values.hpp"
 #include "kts/report/cluster.hpp"
 
 namespace kts::report {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-template <typename T>
-Json optional(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-Json text(const std::string& value) { return value.empty() ? Json(nullptr) : Json(value); }
-
-template <typename Items, typename Function>
-Json list(const Items& items, Function function) {
-  Json out = Json::array();
-  for (const auto& item : items) out.push_back(function(item));
-  return out;
-}
 
 Json resource(const cluster::ResourceCount& r) {
   return {{"name", r.name},
@@ -53,8 +36,8 @@ Json node(const cluster::GpuNode& n) {
           {"cards", optional(n.cards)},
           {"memory_bytes", optional(n.memory_bytes)},
           {"driver", text(n.driver)},
-          {"resources", list(n.resources, resource)},
-          {"dra_devices", list(n.dra_devices, dra_device)},
+          {"resources", array(n.resources, resource)},
+          {"dra_devices", array(n.dra_devices, dra_device)},
           {"sharing", sharing(n.sharing)},
           {"config",
            {{"key", text(n.config.key)},
@@ -93,7 +76,7 @@ Json installation(const cluster::Installation& i) {
           {"default_key", text(i.default_key)},
           {"state", text(i.state)},
           {"mig_strategy_environment", text(i.mig_strategy_environment)},
-          {"owners", list(i.owners, owner)}};
+          {"owners", array(i.owners, owner)}};
 }
 
 Json warning(const cluster::Warning& w) { return {{"text", w.text}, {"hint", text(w.hint)}}; }
@@ -103,12 +86,12 @@ Json warning(const cluster::Warning& w) { return {{"text", w.text}, {"hint", tex
 std::string cluster_json(const cluster::ClusterStatus& s) {
   const Json out{{"schema", "kts.cluster/1"},
                  {"server_version", text(s.server_version)},
-                 {"nodes", s.nodes_seen ? list(s.nodes, node) : Json(nullptr)},
-                 {"pods", list(s.pods, pod)},
+                 {"nodes", s.nodes_seen ? array(s.nodes, node) : Json(nullptr)},
+                 {"pods", array(s.pods, pod)},
                  {"all_pods_seen", s.pods_seen},
-                 {"installations", list(s.installations, installation)},
+                 {"installations", array(s.installations, installation)},
                  {"runtime_class", optional(s.runtime_class)},
-                 {"warnings", list(s.warnings, warning)}};
+                 {"warnings", array(s.warnings, warning)}};
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -15,11 +15,11 @@ std::string exact(const std::optional<double>& value) {
   return value && std::isfinite(*value) ? fmt::format("{}", *value) : std::string();
 }
 
-struct Row {
+struct CsvRow {
   std::string agent, phase, neighbours, measure, statistic, unit, n, blocks, trimmed, lost, verdict;
 };
 
-void append(std::string& out, const Row& row, const Estimate& e) {
+void append(std::string& out, const CsvRow& row, const Estimate& e) {
   out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", escape_csv(row.agent),
                      row.phase, row.neighbours, row.measure, row.statistic, row.unit,
                      exact(e.value), exact(e.ci_low), exact(e.ci_high), row.n, row.blocks,
@@ -27,7 +27,7 @@ void append(std::string& out, const Row& row, const Estimate& e) {
 }
 
 void append_result(std::string& out, const analysis::MeasureResult& r) {
-  Row row;
+  CsvRow row;
   row.agent = r.agent;
   row.phase = name(r.phase);
   row.neighbours = r.neighbours ? name(*r.neighbours) : "";
@@ -56,7 +56,7 @@ void append_result(std::string& out, const analysis::MeasureResult& r) {
 }
 
 void append_degradation(std::string& out, const analysis::Degradation& d) {
-  Row row;
+  CsvRow row;
   row.agent = d.agent;
   row.phase = "shared/solo";
   row.neighbours = d.baseline ? name(*d.baseline) : "";
@@ -68,7 +68,7 @@ void append_degradation(std::string& out, const analysis::Degradation& d) {
 }
 
 void append_attribution(std::string& out, const analysis::Attribution& a) {
-  Row row;
+  CsvRow row;
   row.agent = a.agent;
   row.phase = "shared-solo";
   row.statistic = "growth_" + a.at;

@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
-
 #include "format.hpp"
+#include "json_values.hpp"
 #include "kts/report/report.hpp"
 
 namespace kts::report {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-template <typename T>
-Json optional(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-Json text(const std::string& value) { return value.empty() ? Json(nullptr) : Json(value); }
 
 Json estimate(const analysis::Estimate& e) {
   return {{"value", optional(e.value)},
@@ -126,25 +116,18 @@ Json slo(const analysis::SloOutcome& s) {
           {"missed", s.missed},       {"met", s.met}};
 }
 
-template <typename Range, typename Render>
-Json list(const Range& range, Render render) {
-  Json out = Json::array();
-  for (const auto& item : range) out.push_back(render(item));
-  return out;
-}
-
 }  // namespace
 
 std::string summary_json(const Summary& summary) {
   const Json document{{"schema", "kts.summary/1"},
                       {"run", run(summary)},
-                      {"agents", list(summary.agents, agent)},
-                      {"results", list(summary.results, result)},
-                      {"degradation", list(summary.degradation, degradation)},
-                      {"findings", list(summary.findings, change)},
-                      {"attribution", list(summary.attribution, attribution)},
-                      {"loads", list(summary.loads, load)},
-                      {"slos", list(summary.slos, slo)},
+                      {"agents", array(summary.agents, agent)},
+                      {"results", array(summary.results, result)},
+                      {"degradation", array(summary.degradation, degradation)},
+                      {"findings", array(summary.findings, change)},
+                      {"attribution", array(summary.attribution, attribution)},
+                      {"loads", array(summary.loads, load)},
+                      {"slos", array(summary.slos, slo)},
                       {"lines",
                        {{"malformed", summary.malformed_lines},
                         {"duplicate", summary.duplicate_records},

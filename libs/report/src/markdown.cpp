@@ -74,7 +74,7 @@ std::string hidden_by_averages(const std::vector<AgentView>& all) {
   return out.empty() ? out : "## What the averages hide\n\n" + out + "\n";
 }
 
-std::string growth(const Summary& summary) {
+std::string growth_table(const Summary& summary) {
   if (std::none_of(summary.attribution.begin(), summary.attribution.end(),
                    [](const analysis::Attribution& a) { return has_values(a); })) {
     return {};
@@ -187,7 +187,7 @@ std::string results_markdown(const Summary& summary) {
   for (const auto& slo : summary.slos) open.push_back(slo_sentence(slo));
   out += list("Objectives and open questions", open);
   out += hidden_by_averages(all);
-  out += growth(summary);
+  out += growth_table(summary);
   out += load_table(summary);
   out += sample_table(summary);
   out += list("Warnings", summary.warnings);

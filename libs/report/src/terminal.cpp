@@ -24,7 +24,7 @@ Ink ink_of(const std::string& verdict) {
   return Ink::kYellow;
 }
 
-std::string quantiles(const analysis::MeasureResult* result) {
+std::string quantile_columns(const analysis::MeasureResult* result) {
   std::string out;
   for (const auto* estimate : {result ? &result->p50 : nullptr, result ? &result->p95 : nullptr,
                                result ? &result->p99 : nullptr}) {
@@ -98,8 +98,8 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
       if (!has_values(solo, shared)) continue;
       const bool headline = measure == Measure::kLatency;
       const std::string verdict = headline ? verdict_words(view) : "";
-      out += "  " + pad_right(record::info(measure).name, kMeasureWidth - 2) + quantiles(solo) +
-             "  " + quantiles(shared) + " ";
+      out += "  " + pad_right(record::info(measure).name, kMeasureWidth - 2) +
+             quantile_columns(solo) + "  " + quantile_columns(shared) + " ";
       const std::string df = degradation(headline ? view.df : view.df_gpu_time);
       out += headline ? df + " " + paint(ink_of(verdict), verdict)
                       : df.substr(0, df.find_last_not_of(' ') + 1);

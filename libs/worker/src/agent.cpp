@@ -10,14 +10,9 @@
 
 #include "kts/base/version.hpp"
 #include "kts/record/block_log.hpp"
+#include "nanoseconds.hpp"
 
 namespace kts::worker {
-namespace {
-
-std::int64_t ns(MonotonicTime t) { return t.time_since_epoch().count(); }
-
-}  // namespace
-
 Agent::Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWriter& writer)
     : spec_(std::move(spec)),
       engine_(engine),

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "nanoseconds.hpp"
+
 namespace kts::worker {
 namespace {
-
-std::int64_t ns(MonotonicTime t) { return t.time_since_epoch().count(); }
 
 bool outside(const record::Iteration& i, std::int64_t bound_ns) {
   if (i.gpu_start_ns == record::kUnavailable) return false;
