@@ -86,6 +86,37 @@ TEST_F(RunOnKubernetes, ADeletedPodEndsTheRun) {
   EXPECT_EQ(left(), "");
 }
 
+// busybox serves a page in the exporter's place.
+TEST_F(RunOnKubernetes, ReadsTheDcgmExporterThroughItsPod) {
+  const Outcome made = shell(R"(kubectl apply -f - <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata: {name: dcgm, namespace: kube-public, labels: {app: nvidia-dcgm-exporter}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+    - name: exporter
+      image: localhost/busybox:1
+      imagePullPolicy: Never
+      ports: [{name: metrics, containerPort: 9400}]
+      command:
+        - sh
+        - -c
+        - |
+          mkdir /tmp/www
+          echo 'DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-5115b65d-7b5d-68f5-6c0a-5cded33fa6e4"} 97' >/tmp/www/metrics
+          exec httpd -f -p 9400 -h /tmp/www
+YAML
+kubectl -n kube-public wait --for=condition=Ready --timeout=60s pod/dcgm)");
+  ASSERT_EQ(made.exit, 0) << made.err;
+  const Outcome outcome = run({"study"});
+  EXPECT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  EXPECT_THAT(read_file(folder() + "/telemetry/dcgm.csv").value_or(""),
+              HasSubstr(",GPU-5115b65d-7b5d-68f5-6c0a-5cded33fa6e4,97,,,,,,,\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("DCGM_EXPORTER_INTERVAL"));
+  shell("kubectl -n kube-public delete pod dcgm");
+}
+
 TEST_F(RunOnKubernetes, PrintsWhatItWouldMakeAndMakesNothing) {
   const Outcome outcome = run({"study", "--print-manifests"});
   EXPECT_EQ(outcome.exit, 0) << outcome.err;
