@@ -26,7 +26,7 @@ copy_libraries() {
   while read -r library; do
     case ${library##*/} in
       ld-linux* | libc.so.* | libm.so.* | libdl.so.* | librt.so.* | libpthread.so.* | libresolv.so.*) ;;
-      *) cp -Ln "$library" "$folder/" ;;
+      *) cp -L "$library" "$folder/" ;;
     esac
   done < <(ldd "$@" 2>/dev/null | awk '$2 == "=>" && $3 ~ "^/" {print $3}' | sort -u)
 }
@@ -64,6 +64,7 @@ pack() {
   cp -r "$lab/images" "$work/"
   if [[ -n $with ]]; then
     cp -r "$with" "$work/with"
+    find "$work/with" -type f -perm -100 -exec strip --strip-debug {} + 2>/dev/null || true
     local programs=()
     mapfile -t programs < <(find "$work/with" -maxdepth 1 -type f -perm -100 ! -name '*.so')
     copy_libraries "$work/with/lib" "${programs[@]}"
