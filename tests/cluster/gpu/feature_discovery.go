@@ -58,6 +58,9 @@ func runFeatureDiscovery() error {
 	}
 }
 
+var families = map[string]string{"7.0": "volta", "7.5": "turing", "8.0": "ampere", "8.6": "ampere",
+	"8.9": "ada-lovelace", "9.0": "hopper", "10.0": "blackwell"}
+
 var notInLabel = regexp.MustCompile(`[^A-Za-z0-9-_. ]`)
 
 func inLabel(text string) string {
@@ -86,6 +89,9 @@ func nodeLabels(c *config, cards []card) object {
 			product += "-SHARED"
 		}
 	}
+	// A field that the driver doesn't name is an empty label.
+	driver := append(strings.Split(cards[0].driver, "."), "", "")
+	compute := append(strings.Split(cards[0].compute, "."), "")
 	machine, err := os.ReadFile(*c.Flags.GFD.MachineTypeFile)
 	if err != nil {
 		machine = []byte("unknown")
@@ -93,11 +99,12 @@ func nodeLabels(c *config, cards []card) object {
 	for key, value := range map[string]string{
 		"gpu.count": strconv.Itoa(len(cards)), "gpu.product": product,
 		"gpu.memory": strconv.Itoa(cards[0].memoryMiB), "gpu.replicas": strconv.Itoa(replicas),
-		"gpu.sharing-strategy": strategy, "gpu.family": "hopper", "gpu.compute.major": "9",
-		"gpu.compute.minor": "0", "gpu.machine": inLabel(string(machine)), "gpu.mode": "compute",
+		"gpu.sharing-strategy": strategy, "gpu.family": families[cards[0].compute],
+		"gpu.compute.major": compute[0], "gpu.compute.minor": compute[1],
+		"gpu.machine": inLabel(string(machine)), "gpu.mode": "compute",
 		"mig.capable": "true", "mps.capable": strconv.FormatBool(strategy == "mps"),
-		"cuda.driver-version.major": "580", "cuda.driver-version.minor": "95",
-		"cuda.driver-version.revision": "05", "cuda.driver-version.full": "580.95.05",
+		"cuda.driver-version.major": driver[0], "cuda.driver-version.minor": driver[1],
+		"cuda.driver-version.revision": driver[2], "cuda.driver-version.full": cards[0].driver,
 		"cuda.runtime-version.major": "13", "cuda.runtime-version.minor": "0",
 		"cuda.runtime-version.full": "13.0",
 	} {

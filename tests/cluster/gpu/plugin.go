@@ -29,7 +29,8 @@ type devicePlugin struct {
 	config   *config
 	resource string
 	socket   string
-	index    map[string]int // UUID to the card's number
+	index    map[string]int    // UUID to the card's number
+	node     map[string]string // UUID to the card's device, if it is real
 	server   *grpc.Server
 	stopped  chan struct{}
 
@@ -44,7 +45,7 @@ func cardOf(id string) string { return strings.SplitN(id, "::", 2)[0] }
 func isReplica(id string) bool { return strings.Contains(id, "::") }
 
 func newDevicePlugin(c *config, cards []card) *devicePlugin {
-	p := &devicePlugin{config: c, resource: gpuResource, index: map[string]int{},
+	p := &devicePlugin{config: c, resource: gpuResource, index: map[string]int{}, node: map[string]string{},
 		devices: map[string]*pluginapi.Device{}, changed: make(chan struct{})}
 	replicas := 1
 	if shared := c.Sharing.replicated(gpuResource); shared != nil {
@@ -56,6 +57,7 @@ func newDevicePlugin(c *config, cards []card) *devicePlugin {
 	p.socket = pluginapi.DevicePluginPath + "nvidia-" + path.Base(p.resource) + ".sock"
 	for number, card := range cards {
 		p.index[card.uuid] = number
+		p.node[card.uuid] = card.node
 		if replicas == 1 {
 			p.devices[card.uuid] = &pluginapi.Device{ID: card.uuid, Health: pluginapi.Healthy}
 			continue
@@ -268,7 +270,7 @@ func (p *devicePlugin) Allocate(_ context.Context, request *pluginapi.AllocateRe
 	response := &pluginapi.AllocateResponse{}
 	strict := p.config.Sharing.TimeSlicing.FailRequestsGreaterThanOne
 	for _, r := range request.ContainerRequests {
-		var visible []string
+		var visible, nodes []string
 		for _, id := range r.DevicesIDs {
 			if strict && isReplica(id) && len(r.DevicesIDs) > 1 {
 				return nil, fmt.Errorf("request for '%v: %v' too large: maximum request size for shared resources is 1", p.resource, len(r.DevicesIDs))
@@ -276,6 +278,7 @@ func (p *devicePlugin) Allocate(_ context.Context, request *pluginapi.AllocateRe
 			if p.devices[id] == nil {
 				return nil, fmt.Errorf("invalid allocation request for '%s': unknown device: %s", p.resource, id)
 			}
+			nodes = appendOnce(nodes, p.node[cardOf(id)])
 			if *p.config.Flags.Plugin.DeviceIDStrategy == "index" {
 				visible = append(visible, strconv.Itoa(p.index[cardOf(id)]))
 			} else {
@@ -296,9 +299,21 @@ func (p *devicePlugin) Allocate(_ context.Context, request *pluginapi.AllocateRe
 					*p.config.Flags.Plugin.CDIAnnotationPrefix + "nvidia-device-plugin_" + path.Base(visible[0]): strings.Join(names, ",")}
 			}
 		}
+		if err := inject(container, nodes); err != nil {
+			return nil, err
+		}
 		response.ContainerResponses = append(response.ContainerResponses, container)
 	}
 	return response, nil
+}
+
+func appendOnce(list []string, one string) []string {
+	for _, other := range append(list, "") {
+		if other == one {
+			return list
+		}
+	}
+	return append(list, one)
 }
 
 // The plugin that was started, if there are cards; again is true when it should be tried again.
