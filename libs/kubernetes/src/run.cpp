@@ -69,7 +69,7 @@ class Execution {
     environment_.started = utc_iso8601(now);
     environment_.device_kind = runner::device_kind(scenario_.device);
     environment_.sharing = scenario_.sharing;
-    environment_.sync = sync_of(scenario_);
+    environment_.sync = sync_of(scenario_, run_.place.cores);
     environment_.server_version = run_.server_version;
     environment_.name_space = run_.name_space;
     environment_.run = run_.run;

@@ -10,8 +10,11 @@
 
 namespace kts::kubernetes {
 
-std::string sync_of(const scenario::Scenario& scenario) {
-  return scenario.sync == "auto" ? "block" : scenario.sync;
+std::string sync_of(const scenario::Scenario& scenario, const std::vector<int>& cores) {
+  const bool on_gpu = runner::device_kind(scenario.device) == "cuda";
+  if (scenario.sync != "auto") return scenario.sync;
+  if (!on_gpu || cores.empty()) return "block";
+  return runner::assign_cores(cores, /*cpu_device=*/false, scenario.agents.size(), "auto").sync;
 }
 
 std::vector<std::string> worker_arguments(const scenario::Scenario& scenario, std::size_t place,
@@ -31,7 +34,7 @@ std::vector<std::string> worker_arguments(const scenario::Scenario& scenario, st
   }
   flag("--in-flight", agent.in_flight);
   flag("--seed", agent.seed);
-  flag("--sync", sync_of(scenario));
+  flag("--sync", sync_of(scenario, cores));
   flag("--device", scenario.device);
   flag("--threads", agent.workload.threads);
   if (runner::device_kind(scenario.device) == "cpu") {

@@ -13,7 +13,9 @@ namespace kts::kubernetes {
 [[nodiscard]] std::vector<std::string> worker_arguments(const scenario::Scenario& scenario,
                                                         std::size_t place,
                                                         const std::vector<int>& cores);
-// Of all agents: a pod has no core of its own, so nothing spins unless the scenario says so.
-[[nodiscard]] std::string sync_of(const scenario::Scenario& scenario);
+// How all agents wait for their device: on a GPU's node with cores for all of them as a local run
+// would, else without spinning, as a pod has no core of its own.
+[[nodiscard]] std::string sync_of(const scenario::Scenario& scenario,
+                                  const std::vector<int>& cores);
 
 }  // namespace kts::kubernetes
