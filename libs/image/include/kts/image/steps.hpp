@@ -19,8 +19,8 @@ struct Step {
 // As a person would type it.
 [[nodiscard]] std::string to_line(const Step& step);
 
-// Runs them in turn until one fails, which is kEnvironment with the last line of its stderr; `say` gets what
-// they print, line by line. kInterrupted once `interrupt_fd` is readable.
+// Runs them in turn until one fails, which is kEnvironment with the last line of its stderr; `say`
+// gets what they print, line by line. kInterrupted once `interrupt_fd` is readable.
 [[nodiscard]] Status run_steps(const std::vector<Step>& steps,
                                const std::function<void(std::string_view)>& say,
                                int interrupt_fd = -1);
