@@ -16,6 +16,10 @@ constexpr Nanoseconds kBreath = 200ms;
 constexpr Nanoseconds kCpuSlot = 60ms;
 constexpr Nanoseconds kGpuSlot = 150ms;
 constexpr Nanoseconds kLeave = 1s;
+// A worker looks at its GPU's clock when it is ready, and knows how it drifts once it has looked
+// again 2 s later; a PREPARE before that takes as long as is missing.
+constexpr Nanoseconds kGpuSettle = 2200ms;
+constexpr Nanoseconds kCpuSettle = 500ms;
 // A record's bytes, and those that a log takes in a second, on the safe side.
 constexpr double kRecordBytes = 110;
 constexpr double kLogBytesPerSecond = 8e6;
@@ -33,7 +37,8 @@ Nanoseconds Timetable::length_of(const runner::Block& block) const {
 }
 
 Nanoseconds Timetable::gap_before(const runner::Block& block, const runner::Block* previous) const {
-  if (previous == nullptr) return 0ns;
+  const Nanoseconds settle = on_gpu_ ? kGpuSettle : kCpuSettle;
+  if (previous == nullptr) return on_gpu_ ? settle : 0ns;
   double most = 0;
   const double seconds = std::chrono::duration<double>(length_of(*previous)).count();
   for (const std::size_t place : previous->active) {
@@ -52,7 +57,7 @@ Nanoseconds Timetable::gap_before(const runner::Block& block, const runner::Bloc
   const bool starts = !std::ranges::includes(before, now);
   const bool leaves = !std::ranges::includes(now, before);
   if (leaves) gap = std::max(gap, kLeave);
-  if (starts) gap = std::max(gap, tempo_.start_up + tempo_.start_up / 2 + kLeave / 2);
+  if (starts) gap = std::max(gap, tempo_.start_up + tempo_.start_up / 2 + settle);
   return gap;
 }
 

@@ -55,6 +55,8 @@ TEST(Timetable, AWorkerThatWasAbsentHasTimeToStart) {
   const auto blocks = runner::plan_blocks(scenario, true);
   ASSERT_EQ(blocks[0].neighbours, runner::Neighbours::kAbsent);
   EXPECT_GE(timetable.place(blocks[1], 2, &blocks[0], 0, 0).calibrate_ns, Nanoseconds(6s).count());
+  // Two looks at the GPU's clock, 2 s apart.
+  EXPECT_GE(timetable.place(blocks[0], 1, nullptr, 0, 0).calibrate_ns, Nanoseconds(2s).count());
 }
 
 }  // namespace
