@@ -73,7 +73,7 @@ TEST_F(RunOnKubernetes, CtrlCLeavesNothingBehind) {
 
 TEST_F(RunOnKubernetes, AKilledWorkerEndsTheRun) {
   // The worker, not the pod's process 1.
-  const Outcome outcome = run_struck_by("kill -KILL $(pgrep -f 'kts-worker gemm')");
+  const Outcome outcome = run_struck_by("kill -KILL $(pgrep -f '[k]ts-worker gemm')");
   EXPECT_EQ(outcome.exit, 5) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("SIGKILL"));
   EXPECT_EQ(left(), "");

@@ -16,8 +16,8 @@ using std::chrono_literals::operator""s;
 
 // From a patch to the pods: 0.1 to 0.2 s where nobody is busy; a block that is late costs as much.
 constexpr Nanoseconds kLead = 1500ms;
-constexpr Nanoseconds kTick = 100ms;
-constexpr Nanoseconds kLostForGood = 60s;
+constexpr Nanoseconds kShowEvery = 100ms;
+constexpr Nanoseconds kRecordsLost = 60s;
 constexpr int kMostAttempts = 5;
 constexpr std::size_t kMostAnnotations = 250'000;  // all of an object's together: 256 KiB
 
@@ -117,10 +117,10 @@ Status Measurement::settle() {
     if (why.empty() && !delivered(planned_[i])) {
       const MonotonicTime last =
           std::max(pods_.last_records(), clock_.to_ours(std::max(end, last_settled_ns_)));
-      if (clock_.to_ours(clock_.now()) - last < kLostForGood) continue;
+      if (clock_.to_ours(clock_.now()) - last < kRecordsLost) continue;
       return fail(ErrorCode::kInconclusive,
                   fmt::format("no records of block {} have come for {}", planned_[i].times.index,
-                              format_duration(kLostForGood)),
+                              format_duration(kRecordsLost)),
                   "see the pods' logs");
     }
     planned_[i].over = true;
@@ -226,7 +226,7 @@ runner::ProgressState Measurement::progress_state(const Planned& planned) const 
 void Measurement::show_progress() {
   const std::int64_t instant = clock_.now();
   if (instant < next_shown_ns_) return;
-  next_shown_ns_ = instant + kTick.count();
+  next_shown_ns_ = instant + kShowEvery.count();
   for (const Planned& planned : planned_) {
     if (instant < planned.times.start_ns || instant >= end_ns(planned.times)) continue;
     runner::ProgressState state = progress_state(planned);

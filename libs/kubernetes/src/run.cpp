@@ -57,7 +57,7 @@ class Execution {
     if (!measured) measurement_.keep_what_is_whole();
     environment_.dcgm = dcgm_.stop(scenario_.plan.block);
     const Status removed = clean_up();
-    const Status written = write_environment();
+    Status written = write_environment();
     KTS_CHECK_OK(measured);
     KTS_CHECK_OK(removed);
     return written;
