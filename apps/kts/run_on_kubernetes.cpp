@@ -89,6 +89,16 @@ Status fill_in(const KubernetesOptions& options, kubernetes::ClusterRun& run) {
   return {};
 }
 
+// A server that doesn't know claims would drop them without a word.
+Status check_claims(kube::Client& client) {
+  const auto group = client.get("/apis/resource.k8s.io");
+  if (group) return {};
+  if (!group.error().not_found()) return tl::unexpected<Error>(group.error());
+  return environment_lacks("this cluster has no ResourceClaims",
+                           "dynamic resource allocation is part of Kubernetes 1.34, or a feature "
+                           "gate before; without it, leave --claim out");
+}
+
 }  // namespace
 
 void add_kubernetes_options(CLI::App& parser, KubernetesOptions& options) {
@@ -105,6 +115,9 @@ void add_kubernetes_options(CLI::App& parser, KubernetesOptions& options) {
       ->check(CLI::IsMember({"Never", "IfNotPresent", "Always"}));
   add("--resource", options.resource,
       "Each pod gets one of; default: what the node shares, such as nvidia.com/gpu");
+  add("--claim", options.claim,
+      "An existing ResourceClaim (DRA) that all pods share, instead of a resource")
+      ->type_name("NAME");
   add("--node", options.node, "Default: the one with most free slots")->type_name("NAME");
   add("--node-selector", options.node_selector, "Among nodes with this label; repeatable")
       ->type_name("LABEL=VALUE");
@@ -147,6 +160,7 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
   wishes.sharing = run.scenario.sharing;
   wishes.node = options.node;
   wishes.resource = options.resource;
+  wishes.claim = options.claim;
   wishes.runtime_class = options.runtime_class;
   wishes.allow_neighbours = options.allow_neighbours;
   KTS_TRY(wishes.node_selector, parse_selector(options.node_selector));
@@ -162,6 +176,7 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
   }
   kube::Client client(*connection, kRequestTimeout);
   run.server_version = connection->server_version();
+  if (!wishes.claim.empty()) KTS_CHECK_OK(check_claims(client));
   KTS_TRY(const cluster::Snapshot snapshot, cluster::look(client, {run.server_version, {}}));
   KTS_TRY(run.place, choose_place(cluster::judge(snapshot), snapshot, wishes));
 

@@ -16,7 +16,7 @@ namespace kts::app {
 // The flags of `kts run --on kubernetes`.
 struct KubernetesOptions {
   std::string context, kubeconfig, name_space;
-  std::string image, pull_policy, resource, node;
+  std::string image, pull_policy, resource, claim, node;
   std::vector<std::string> node_selector, tolerations;
   std::optional<std::string> runtime_class;
   std::string start_timeout = "2min";

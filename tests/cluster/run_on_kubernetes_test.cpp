@@ -59,6 +59,13 @@ TEST_F(RunOnKubernetes, AnotherSharingModeIsNotSwitchedOn) {
   EXPECT_THAT(outcome.err, HasSubstr("kts cluster share --mode mps"));
 }
 
+TEST_F(RunOnKubernetes, AClaimNeedsAClusterThatKnowsClaims) {
+  const Outcome outcome = run({"study", "--claim", "shared-gpu"});
+  EXPECT_EQ(outcome.exit, 4) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("no ResourceClaims"));
+  EXPECT_EQ(left(), "");
+}
+
 TEST_F(RunOnKubernetes, CtrlCLeavesNothingBehind) {
   bool told = false;
   const Outcome outcome = run({"study"}, [&told](std::string_view line, pid_t pid) {

@@ -46,6 +46,7 @@ std::string to_json(const Environment& e) {
                   {"run", e.run},
                   {"image", e.image},
                   {"resource", e.place.resource}};
+  put(kubernetes, "claim", e.place.claim);
   put(kubernetes, "runtime_class", e.place.runtime_class);
   put(kubernetes, "sharing_source", e.place.sharing_source);
   kubernetes["node"] = std::move(node);

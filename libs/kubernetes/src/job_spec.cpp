@@ -19,6 +19,7 @@ JobSpec job_spec(const ClusterRun& run, std::size_t agent, std::size_t slot) {
   job.pull_policy = run.pull_policy;
   job.worker = worker_arguments(scenario, agent, run.place.cores);
   job.resource = run.place.resource;
+  job.claim = run.place.claim;
   job.node_selector = run.place.node_selector;
   job.together = run.place.node.empty();
   job.tolerations = run.tolerations;

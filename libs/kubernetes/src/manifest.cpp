@@ -49,6 +49,7 @@ Json container_of(const JobSpec& job) {
     resources["requests"][job.resource] = "1";
     resources["limits"] = {{job.resource, "1"}};
   }
+  if (!job.claim.empty()) resources["claims"] = Json::array({{{"name", "gpu"}}});
   return {{"name", "agent"},
           {"image", job.image},
           {"imagePullPolicy", job.pull_policy},
@@ -77,6 +78,9 @@ Json pod_spec(const JobSpec& job) {
             {"securityContext",
              {{"runAsNonRoot", true}, {"seccompProfile", {{"type", "RuntimeDefault"}}}}}};
   if (!job.runtime_class.empty()) spec["runtimeClassName"] = job.runtime_class;
+  if (!job.claim.empty()) {
+    spec["resourceClaims"] = Json::array({{{"name", "gpu"}, {"resourceClaimName", job.claim}}});
+  }
   if (!job.node_selector.empty()) spec["nodeSelector"] = job.node_selector;
   if (job.together) {
     const Json selector{{"matchLabels", {{kRunLabel, job.run}}}};

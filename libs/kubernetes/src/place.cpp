@@ -121,6 +121,20 @@ Place unknown_place(const Wishes& wishes) {
   return place;
 }
 
+// The scheduler follows the claim, wherever its devices are.
+Place place_of_claim(const Wishes& wishes) {
+  Place place;
+  place.claim = wishes.claim;
+  place.node_selector = wishes.node_selector;
+  if (!wishes.node.empty()) place.node_selector["kubernetes.io/hostname"] = wishes.node;
+  place.runtime_class = wishes.runtime_class.value_or("");
+  place.warnings.push_back(fmt::format(
+      "the GPU comes by ResourceClaim {}: that it is shared as {}, and with nobody else, "
+      "rests on the scenario's word",
+      wishes.claim, wishes.sharing));
+  return place;
+}
+
 }  // namespace
 
 Result<Place> choose_place(const cluster::ClusterStatus& status, const cluster::Snapshot& snapshot,
@@ -132,6 +146,13 @@ Result<Place> choose_place(const cluster::ClusterStatus& status, const cluster::
   if (wishes.sharing == "exclusive" && wishes.agents > 1) {
     return bad_input(fmt::format("{} agents in sharing mode exclusive", wishes.agents),
                      "exclusive means one agent");
+  }
+  if (!wishes.claim.empty()) {
+    if (!wishes.resource.empty()) {
+      return bad_input(fmt::format("{} and a claim as well", wishes.resource),
+                       "give --resource or --claim");
+    }
+    return place_of_claim(wishes);
   }
   if (!status.nodes_seen) {
     Place place = unknown_place(wishes);

@@ -52,6 +52,17 @@ TEST(Manifest, LimitIsRequestOfOneAndThereIsNoCpuLimit) {
   EXPECT_EQ(container["resources"]["requests"]["nvidia.com/gpu"].text(), "1");
 }
 
+TEST(Manifest, AClaimStandsInTheResourcesPlace) {
+  JobSpec job = router();
+  job.resource.clear();
+  job.claim = "shared-gpu";
+  const auto pod = kube::Value::parse(to_json(job)).value()["spec"]["template"]["spec"];
+  EXPECT_EQ(pod["resourceClaims"].dump(), R"([{"name":"gpu","resourceClaimName":"shared-gpu"}])");
+  const auto resources = pod["containers"].items().at(0)["resources"];
+  EXPECT_EQ(resources["claims"].dump(), R"([{"name":"gpu"}])");
+  EXPECT_FALSE(resources["limits"].exists());
+}
+
 TEST(Manifest, NeverSetsVisibleDevices) {
   EXPECT_THAT(to_json(router()), testing::Not(testing::HasSubstr("NVIDIA_VISIBLE_DEVICES")));
 }

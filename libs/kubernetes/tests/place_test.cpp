@@ -102,5 +102,17 @@ TEST_F(PlaceTest, StreamsCannotBePods) {
   EXPECT_EQ(choose().error().code, ErrorCode::kBadInput);
 }
 
+TEST_F(PlaceTest, AClaimGoesWhereItsDevicesAre) {
+  wishes.claim = "shared-gpu";
+  const auto place = choose();
+  ASSERT_TRUE(place) << to_line(place.error());
+  EXPECT_EQ(place->claim, "shared-gpu");
+  EXPECT_EQ(place->resource, "");
+  EXPECT_EQ(place->node, "");
+  EXPECT_THAT(place->warnings, ElementsAre(HasSubstr("rests on the scenario's word")));
+  wishes.resource = "nvidia.com/gpu";
+  EXPECT_EQ(choose().error().code, ErrorCode::kBadInput);
+}
+
 }  // namespace
 }  // namespace kts::kubernetes

@@ -32,6 +32,7 @@ struct JobSpec {
   std::string image, pull_policy;
   std::vector<std::string> worker;  // what stands after "kts-worker pod --"
   std::string resource;             // of which it gets one; empty: none
+  std::string claim;                // ResourceClaim that brings its GPU instead; empty: none
   std::map<std::string, std::string> node_selector;
   bool together = false;  // on the node of the run's other pods, whichever that is
   std::vector<Toleration> tolerations;

@@ -21,6 +21,7 @@ struct Wishes {
   std::string node;     // empty: any
   std::map<std::string, std::string> node_selector;
   std::string resource;  // empty: the one that the node shares
+  std::string claim;     // ResourceClaim that brings the GPU; then no resource is asked for
   std::optional<std::string> runtime_class;
   bool allow_neighbours = false;
 };
@@ -30,6 +31,7 @@ struct Place {
   std::string node;
   std::map<std::string, std::string> node_selector;
   std::string resource;
+  std::string claim;
   std::string runtime_class;
   std::optional<std::int64_t> cards;
   std::optional<std::int64_t> slots;  // of the resource, on the node
