@@ -201,6 +201,7 @@ class LogParser {
     prototype.block = block.number;
     prototype.phase = block.phase;
     prototype.neighbours = block.neighbours;
+    prototype.active = block.active;
     const std::int64_t length_ns = block.window_stop_ns - block.window_start_ns;
     return {prototype,
             {block.window_start_ns, block.window_start_ns + length_ns / 20, block.window_stop_ns},

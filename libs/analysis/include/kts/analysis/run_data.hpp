@@ -60,7 +60,8 @@ struct AgentBlock {
   int block = 0;
   Phase phase = Phase::kSolo;
   std::optional<Neighbours> neighbours;
-  std::int64_t window_start_ns = 0;  // untrimmed
+  std::vector<std::string> active = {};  // who else ran, itself included; v2
+  std::int64_t window_start_ns = 0;      // untrimmed
   std::int64_t window_stop_ns = 0;
 
   SampleColumn latency, backlog, gpu_wait, gpu_time;

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/analysis/matrix.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "kts/analysis/summarize.hpp"
+#include "kts/base/error.hpp"
+#include "kts/stats/interval.hpp"
+
+namespace kts::analysis {
+namespace {
+
+// Places in the header's agents, ascending, with repeats.
+using Set = std::vector<std::size_t>;
+
+bool has_interval(const Estimate& e) { return e.value && e.ci_low && e.ci_high; }
+
+// Mean of the blocks' rates of one copy, with Student's interval; at least two blocks for one.
+Estimate rate_of(const std::vector<const AgentBlock*>& blocks, int copies) {
+  std::vector<double> rates;
+  for (const AgentBlock* block : blocks) {
+    const auto length_s = static_cast<double>(block->window_stop_ns - block->window_start_ns) / 1e9;
+    if (length_s > 0) {
+      rates.push_back(static_cast<double>(block->completed_in_window) / length_s / copies);
+    }
+  }
+  if (rates.empty()) return {};
+  const auto n = static_cast<double>(rates.size());
+  double mean = 0;
+  for (const double rate : rates) mean += rate / n;
+  Estimate estimate{mean, {}, {}};
+  if (rates.size() < static_cast<std::size_t>(stats::kMinBlocks)) return estimate;
+  double squares = 0;
+  for (const double rate : rates) squares += (rate - mean) * (rate - mean);
+  const double reach = stats::student_t_quantile(0.975, static_cast<int>(rates.size()) - 1) *
+                       std::sqrt(squares / (n - 1) / n);
+  estimate.ci_low = mean - reach;
+  estimate.ci_high = mean + reach;
+  return estimate;
+}
+
+Estimate ratio_of(const Estimate& numerator, const Estimate& denominator) {
+  if (!numerator.value || !denominator.value || !(*denominator.value > 0)) return {};
+  const stats::Interval interval =
+      stats::ratio_interval(*numerator.value, {numerator.ci_low, numerator.ci_high},
+                            *denominator.value, {denominator.ci_low, denominator.ci_high});
+  return {*numerator.value / *denominator.value, interval.low, interval.high};
+}
+
+// `from`'s samples to those of another copy of the agent in the same block.
+void pool(AgentBlock& into, const AgentBlock& from) {
+  for (const auto column :
+       {&AgentBlock::latency, &AgentBlock::backlog, &AgentBlock::gpu_wait, &AgentBlock::gpu_time}) {
+    for (std::size_t i = 0; i < (from.*column).size(); ++i) {
+      (into.*column).append((from.*column)[i]);
+    }
+  }
+  into.trimmed += from.trimmed;
+  into.lost += from.lost;
+  into.abandoned += from.abandoned;
+  into.completed_in_window += from.completed_in_window;
+  into.due_in_window += from.due_in_window;
+  into.backlog_median_first_third_ns =
+      std::max(into.backlog_median_first_third_ns, from.backlog_median_first_third_ns);
+  into.backlog_median_last_third_ns =
+      std::max(into.backlog_median_last_third_ns, from.backlog_median_last_third_ns);
+  if (into.end && from.end) {
+    into.end->drain_ns = std::max(into.end->drain_ns, from.end->drain_ns);
+    into.end->abandoned += from.end->abandoned;
+  }
+}
+
+class Contention {
+ public:
+  explicit Contention(const RunData& data) : data_(data), agents_(data.header.agents) {}
+
+  Matrix compute() {
+    Matrix matrix;
+    matrix.header = data_.header;
+    std::erase_if(matrix.header.agents,
+                  [this](const AgentInfo& agent) { return original(agent.name) != agent.name; });
+    for (const AgentInfo& agent : matrix.header.agents) {
+      if (auto row = alone(agent)) matrix.alone.push_back(*std::move(row));
+    }
+    std::map<Set, std::vector<const AgentBlock*>> sets;
+    for (const AgentBlock& block : data_.blocks) {
+      if (block.phase == Phase::kShared) sets[set_of(block)].push_back(&block);
+    }
+    for (const auto& [set, blocks] : sets) matrix.sets.push_back(measure(set, blocks));
+    std::ranges::stable_sort(matrix.sets, {}, [](const SetResult& s) { return s.agents.size(); });
+    for (const std::string& warning : warnings_) matrix.header.warnings.push_back(warning);
+    return matrix;
+  }
+
+ private:
+  [[nodiscard]] std::string original(const std::string& agent) const {
+    const auto found = data_.baseline.find(agent);
+    return found == data_.baseline.end() ? agent : found->second;
+  }
+  [[nodiscard]] Set set_of(const AgentBlock& block) const {
+    Set set;
+    for (const std::string& agent : block.active) {
+      set.push_back(static_cast<std::size_t>(
+          std::ranges::find(agents_, original(agent), &AgentInfo::name) - agents_.begin()));
+    }
+    std::ranges::sort(set);
+    return set;
+  }
+
+  [[nodiscard]] std::vector<const AgentBlock*> solo_blocks(const std::string& agent) const {
+    std::vector<const AgentBlock*> blocks;
+    for (const AgentBlock& block : data_.blocks) {
+      if (block.phase == Phase::kSolo && block.agent == agent) blocks.push_back(&block);
+    }
+    return blocks;
+  }
+
+  // The run as if only these agents and shared blocks had been.
+  Summary summary_of(const std::vector<AgentInfo>& agents, std::vector<AgentBlock> shared) {
+    RunData part;
+    part.header.source = data_.header.source;
+    part.header.sharing = data_.header.sharing;
+    part.header.agents = agents;
+    for (const AgentInfo& agent : agents) {
+      part.baseline[agent.name] = agent.name;
+      for (const AgentBlock* block : solo_blocks(agent.name)) part.blocks.push_back(*block);
+    }
+    std::ranges::move(shared, std::back_inserter(part.blocks));
+    Summary summary = summarize(part);
+    for (std::string& warning : summary.warnings) {
+      const bool known = std::ranges::find(warnings_, warning) != warnings_.end();
+      if (!known) warnings_.push_back(std::move(warning));
+    }
+    return summary;
+  }
+
+  std::optional<AloneResult> alone(const AgentInfo& agent) {
+    const Summary summary = summary_of({agent}, {});
+    const MeasureResult* latency =
+        find_result(summary, agent.name, Phase::kSolo, Measure::kLatency);
+    if (!latency) return std::nullopt;
+    AloneResult row;
+    row.agent = agent.name;
+    row.n = latency->n;
+    row.blocks = latency->blocks;
+    row.p50 = latency->p50;
+    row.p95 = latency->p95;
+    row.p99 = latency->p99;
+    row.rate_per_s = rate_of(solo_blocks(agent.name), 1);
+    row.overloaded = std::ranges::any_of(summary.loads, &Load::overloaded);
+    return row;
+  }
+
+  SetResult measure(const Set& set, const std::vector<const AgentBlock*>& blocks) {
+    SetResult result;
+    std::vector<AgentInfo> agents;
+    std::map<std::string, int> copies;
+    for (const std::size_t place : set) {
+      const AgentInfo& agent = agents_[place];
+      result.agents.push_back(agent.name);
+      if (++copies[agent.name] == 1) agents.push_back(agent);
+    }
+    // One block of each agent, whatever its copies are called.
+    std::map<std::pair<std::string, std::int64_t>, AgentBlock> pooled;
+    std::map<int, int> numbers;
+    for (const AgentBlock* block : blocks) {
+      const std::string agent = original(block->agent);
+      const auto [at, first] = pooled.try_emplace({agent, block->window_start_ns}, *block);
+      at->second.agent = agent;
+      if (!first) pool(at->second, *block);
+      ++numbers[block->block];
+    }
+    result.blocks = static_cast<int>(numbers.size());
+    std::map<std::string, std::vector<const AgentBlock*>> shared_of;
+    std::vector<AgentBlock> shared;
+    for (auto& [key, block] : pooled) {
+      shared_of[key.first].push_back(&block);
+      shared.push_back(block);
+    }
+    const Summary summary = summary_of(agents, std::move(shared));
+    double kept_sum = 0;
+    bool all_kept = true;
+    for (const AgentInfo& agent : agents) {
+      MatrixCell cell = cell_of(summary, agent.name);
+      cell.copies = copies[agent.name];
+      cell.kept = ratio_of(rate_of(shared_of[agent.name], cell.copies),
+                           rate_of(solo_blocks(agent.name), 1));
+      all_kept &= cell.kept.value.has_value();
+      kept_sum += cell.copies * cell.kept.value.value_or(0);
+      result.cells.push_back(std::move(cell));
+    }
+    if (all_kept) result.kept_sum = kept_sum;
+    return result;
+  }
+
+  static MatrixCell cell_of(const Summary& summary, const std::string& agent) {
+    MatrixCell cell;
+    cell.agent = agent;
+    if (const auto* latency = find_result(summary, agent, Phase::kShared, Measure::kLatency)) {
+      cell.n = latency->n;
+      cell.blocks = latency->blocks;
+      cell.p50 = latency->p50;
+      cell.p95 = latency->p95;
+      cell.p99 = latency->p99;
+    }
+    for (const Load& load : summary.loads) {
+      if (load.agent != agent || !load.overloaded) continue;
+      cell.overloaded = true;
+      cell.why = load.why;
+    }
+    for (const SloOutcome& slo : summary.slos) {
+      if (slo.agent == agent && (slo.met || slo.missed)) cell.slo_met = slo.met;
+    }
+    const Degradation* p99 = find_degradation(summary, agent, Measure::kLatency, 0.99);
+    if (p99) {
+      cell.df = p99->ratio;
+      cell.verdict = p99->verdict;
+      cell.samples_needed = p99->samples_needed;
+    }
+    if (cell.verdict == Verdict::kCannotConclude && !has_interval(cell.df)) {
+      for (const double quantile : {0.95, 0.5}) {
+        const auto* lower = find_degradation(summary, agent, Measure::kLatency, quantile);
+        if (!lower || !has_interval(lower->ratio)) continue;
+        cell.quantile = quantile;
+        cell.df = lower->ratio;
+        break;
+      }
+    }
+    if (const auto* time = find_degradation(summary, agent, Measure::kGpuTime, 0.99)) {
+      cell.gpu_time_df = time->ratio;
+    }
+    return cell;
+  }
+
+  const RunData& data_;
+  const std::vector<AgentInfo>& agents_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace
+
+Matrix contention(const RunData& data) { return Contention(data).compute(); }
+
+const SetResult* find_set(const Matrix& matrix, std::vector<std::string> agents) {
+  std::ranges::sort(agents);
+  const auto found = std::ranges::find_if(matrix.sets, [&](const SetResult& set) {
+    std::vector<std::string> sorted = set.agents;
+    std::ranges::sort(sorted);
+    return sorted == agents;
+  });
+  return found == matrix.sets.end() ? nullptr : &*found;
+}
+
+const MatrixCell* find_cell(const SetResult& set, std::string_view agent) {
+  const auto found = std::ranges::find(set.cells, agent, &MatrixCell::agent);
+  return found == set.cells.end() ? nullptr : &*found;
+}
+
+int exit_code(const Matrix& matrix) {
+  const auto& agents = matrix.header.agents;
+  const bool any_slo = std::ranges::any_of(
+      agents, [](const AgentInfo& agent) { return agent.slo_quantile.has_value(); });
+  for (std::size_t i = 0; i < agents.size(); ++i) {
+    if (any_slo ? !agents[i].slo_quantile.has_value() : i > 0) continue;
+    const bool told = std::ranges::any_of(matrix.sets, [&](const SetResult& set) {
+      const MatrixCell* cell = find_cell(set, agents[i].name);
+      return cell && (cell->overloaded || cell->verdict != Verdict::kCannotConclude);
+    });
+    if (!told) return static_cast<int>(ErrorCode::kInconclusive);
+  }
+  return 0;
+}
+
+}  // namespace kts::analysis

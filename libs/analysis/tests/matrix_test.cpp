@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/analysis/matrix.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "synthetic.hpp"
+
+namespace kts::analysis {
+namespace {
+
+using testing::ElementsAre;
+
+constexpr int kBlocks = 8;
+constexpr int kPerBlock = 400;
+
+// A run of light, heavy and light-2, a copy of light. `wait_ms` is what light waits in a set.
+class MatrixTest : public testing::Test {
+ protected:
+  MatrixTest() {
+    for (const char* name : {"light", "heavy", "light-2"}) {
+      AgentInfo info;
+      info.name = name;
+      data_.header.agents.push_back(info);
+    }
+    data_.baseline = {{"light", "light"}, {"heavy", "heavy"}, {"light-2", "light"}};
+    for (const char* name : {"light", "heavy"}) {
+      for (int b = 0; b < kBlocks; ++b) add({name}, name, Phase::kSolo, 0, kPerBlock);
+    }
+  }
+
+  void add(const std::vector<std::string>& active, const std::string& agent, Phase phase,
+           double wait_ms, int iterations, int number = -1) {
+    AgentBlock block = open_block(agent, number < 0 ? number_++ : number, phase, 1000);
+    block.active = active;
+    for (int i = 0; i < iterations; ++i) {
+      add_iteration(block, {0, 0.05 + wait_ms, random_.uniform(0.9, 1.1), 0.01});
+    }
+    data_.blocks.push_back(std::move(block));
+  }
+  void add_set(const std::vector<std::string>& active, double wait_ms, int iterations) {
+    for (int b = 0; b < kBlocks; ++b) {
+      const int number = number_++;
+      for (const std::string& agent : active) {
+        add(active, agent, Phase::kShared, wait_ms, iterations, number);
+      }
+    }
+  }
+
+  RunData data_;
+  Random random_{11};
+  int number_ = 0;
+};
+
+TEST_F(MatrixTest, EachSetIsJudgedByItsOwnBlocks) {
+  add_set({"light", "heavy"}, 2, kPerBlock / 2);
+  add_set({"light", "light-2"}, 0, kPerBlock);
+  const Matrix matrix = contention(data_);
+  ASSERT_EQ(matrix.sets.size(), 2U);
+
+  const SetResult* beside_heavy = find_set(matrix, {"heavy", "light"});
+  ASSERT_NE(beside_heavy, nullptr);
+  EXPECT_EQ(beside_heavy->blocks, kBlocks);
+  const MatrixCell* light = find_cell(*beside_heavy, "light");
+  ASSERT_NE(light, nullptr);
+  EXPECT_EQ(light->verdict, Verdict::kHurt);
+  EXPECT_NEAR(*light->df.value, (1.16 + 2) / 1.16, 0.05);
+  EXPECT_NEAR(*light->kept.value, 0.5, 1e-9);
+  EXPECT_NEAR(*light->gpu_time_df.value, 1, 0.02);
+
+  const SetResult* twins = find_set(matrix, {"light", "light"});
+  ASSERT_NE(twins, nullptr);
+  EXPECT_THAT(twins->agents, ElementsAre("light", "light"));
+  ASSERT_EQ(twins->cells.size(), 1U);
+  EXPECT_EQ(twins->cells[0].verdict, Verdict::kFree);
+}
+
+TEST_F(MatrixTest, CopiesArePooledAndKeptIsOfOne) {
+  add_set({"light", "light-2"}, 0, kPerBlock / 2);
+  const Matrix matrix = contention(data_);
+  const MatrixCell& cell = matrix.sets.at(0).cells.at(0);
+  EXPECT_EQ(cell.copies, 2);
+  EXPECT_EQ(cell.n, static_cast<std::uint64_t>(kBlocks * kPerBlock));
+  EXPECT_EQ(cell.blocks, kBlocks);
+  EXPECT_NEAR(*cell.kept.value, 0.5, 1e-9);
+  EXPECT_NEAR(*matrix.sets[0].kept_sum, 1, 1e-9);
+}
+
+TEST_F(MatrixTest, CopiesAreNoAgentsOfTheirOwn) {
+  add_set({"light", "light-2"}, 0, kPerBlock);
+  const Matrix matrix = contention(data_);
+  ASSERT_EQ(matrix.header.agents.size(), 2U);
+  ASSERT_EQ(matrix.alone.size(), 2U);
+  EXPECT_EQ(matrix.alone[0].agent, "light");
+  EXPECT_NEAR(*matrix.alone[0].rate_per_s.value, kPerBlock, 1e-9);
+}
+
+TEST_F(MatrixTest, AnAgentOfFewIterationsIsJudgedAtALowerQuantile) {
+  data_.blocks.clear();
+  for (int b = 0; b < kBlocks; ++b) add({"heavy"}, "heavy", Phase::kSolo, 0, 20);
+  add_set({"heavy", "light"}, 1, 20);
+  const Matrix matrix = contention(data_);
+  const MatrixCell* heavy = find_cell(matrix.sets.at(0), "heavy");
+  ASSERT_NE(heavy, nullptr);
+  EXPECT_LT(heavy->quantile, 0.99);
+  EXPECT_TRUE(heavy->df.ci_low && heavy->df.ci_high);
+  // A verdict is of p99 alone.
+  EXPECT_EQ(heavy->verdict, Verdict::kCannotConclude);
+}
+
+TEST_F(MatrixTest, SmallerSetsComeFirst) {
+  add_set({"light", "heavy", "light-2"}, 1, 50);
+  add_set({"light", "heavy"}, 1, 50);
+  const Matrix matrix = contention(data_);
+  ASSERT_EQ(matrix.sets.size(), 2U);
+  EXPECT_EQ(matrix.sets[0].agents.size(), 2U);
+  EXPECT_EQ(matrix.sets[1].agents.size(), 3U);
+}
+
+TEST_F(MatrixTest, FailsToConcludeOnlyWhenNothingCanBeSaidOfTheAgentThatMatters) {
+  EXPECT_EQ(exit_code(contention(data_)), 5);
+  add_set({"light", "heavy"}, 2, kPerBlock);
+  EXPECT_EQ(exit_code(contention(data_)), 0);
+  // heavy has an objective, and too few iterations for a verdict.
+  data_.header.agents[1].slo_quantile = 0.99;
+  data_.header.agents[1].slo_latency_ms = 100;
+  for (AgentBlock& block : data_.blocks) {
+    if (block.agent == "heavy")
+      block.latency = block.backlog = block.gpu_wait = block.gpu_time = {};
+  }
+  EXPECT_EQ(exit_code(contention(data_)), 5);
+}
+
+}  // namespace
+}  // namespace kts::analysis
