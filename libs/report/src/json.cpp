@@ -6,39 +6,6 @@
 namespace kts::report {
 namespace {
 
-Json estimate(const analysis::Estimate& e) {
-  return {{"value", optional(e.value)},
-          {"ci_low", optional(e.ci_low)},
-          {"ci_high", optional(e.ci_high)}};
-}
-
-Json run(const Summary& s) {
-  return {{"id", s.run_id},
-          {"scenario", text(s.scenario)},
-          {"started", text(s.started)},
-          {"duration_s", s.duration_s},
-          {"sharing", text(s.sharing)},
-          {"device",
-           {{"kind", text(s.device.kind)},
-            {"name", text(s.device.name)},
-            {"uuid", text(s.device.uuid)},
-            {"driver", text(s.device.driver)}}},
-          {"source", s.source},
-          {"within_run_only", s.within_run_only}};
-}
-
-Json agent(const analysis::AgentInfo& a) {
-  Json slo = nullptr;
-  if (a.slo_quantile && a.slo_latency_ms) {
-    slo = {{"quantile", *a.slo_quantile}, {"latency_ms", *a.slo_latency_ms}};
-  }
-  return {{"name", a.name},
-          {"workload", text(a.workload)},
-          {"arrival", text(a.arrival)},
-          {"slo", std::move(slo)},
-          {"baseline", text(a.baseline)}};
-}
-
 Json result(const analysis::MeasureResult& r) {
   return {{"agent", r.agent},
           {"phase", name(r.phase)},
@@ -50,10 +17,10 @@ Json result(const analysis::MeasureResult& r) {
           {"trimmed", r.trimmed},
           {"lost", r.lost},
           {"mean", optional(r.mean)},
-          {"p50", estimate(r.p50)},
-          {"p95", estimate(r.p95)},
-          {"p99", estimate(r.p99)},
-          {"p999", estimate(r.p999)},
+          {"p50", estimate_json(r.p50)},
+          {"p95", estimate_json(r.p95)},
+          {"p99", estimate_json(r.p99)},
+          {"p999", estimate_json(r.p999)},
           {"max", optional(r.max)},
           {"jitter", optional(r.jitter)},
           {"rate_proxy_per_s", optional(r.rate_proxy_per_s)},
@@ -112,7 +79,7 @@ Json load(const analysis::Load& l) {
 
 Json slo(const analysis::SloOutcome& s) {
   return {{"agent", s.agent},         {"quantile", s.quantile},
-          {"target_ms", s.target_ms}, {"shared", estimate(s.shared)},
+          {"target_ms", s.target_ms}, {"shared", estimate_json(s.shared)},
           {"missed", s.missed},       {"met", s.met}};
 }
 
@@ -120,8 +87,8 @@ Json slo(const analysis::SloOutcome& s) {
 
 std::string summary_json(const Summary& summary) {
   const Json document{{"schema", "kts.summary/1"},
-                      {"run", run(summary)},
-                      {"agents", array(summary.agents, agent)},
+                      {"run", run_json(summary)},
+                      {"agents", array(summary.agents, agent_json)},
                       {"results", array(summary.results, result)},
                       {"degradation", array(summary.degradation, degradation)},
                       {"findings", array(summary.findings, change)},

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "kts/analysis/summary.hpp"
+
 namespace kts::report {
 
 using Json = nlohmann::ordered_json;
@@ -23,5 +25,10 @@ Json array(const Items& items, Render render) {
   for (const auto& item : items) out.push_back(render(item));
   return out;
 }
+
+// Parts of documents that tell of a run.
+Json estimate_json(const analysis::Estimate& e);
+Json run_json(const analysis::Summary& s);
+Json agent_json(const analysis::AgentInfo& a);
 
 }  // namespace kts::report

@@ -10,6 +10,7 @@
 #include "format.hpp"
 #include "kts/report/report.hpp"
 #include "palette.hpp"
+#include "plot_pieces.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -21,15 +22,6 @@ using analysis::Phase;
 
 constexpr int kFontPixels = 14;
 constexpr int kLegendPixels = 46;  // above the panels
-
-std::string gnuplot_string(std::string_view text) {
-  std::string out = "'";
-  for (const char c : printable(text)) {
-    if (c == '\'') out += '\'';
-    out += c;
-  }
-  return out + "'";
-}
 
 std::string_view color_of(Phase phase) { return phase == Phase::kSolo ? kSolo.hex : kShared.hex; }
 
@@ -196,31 +188,6 @@ Plot panels(const Summary& summary) {
 
 // --- ccdf ---
 
-// Round numbers, at least a seventh of the axis apart, since their labels stand side by side.
-std::vector<double> log_ticks(double low, double high) {
-  const double decades = std::log10(high / low);
-  std::vector<double> candidates;
-  if (decades > 0.8) {
-    const std::vector<double> steps = decades > 3     ? std::vector<double>{1}
-                                      : decades > 1.6 ? std::vector<double>{1, 3}
-                                                      : std::vector<double>{1, 2, 5};
-    for (double decade = std::pow(10, std::floor(std::log10(low))); decade <= high; decade *= 10) {
-      for (const double step : steps) candidates.push_back(decade * step);
-    }
-  } else {
-    const double raw = (high - low) / 4;
-    const double unit = std::pow(10, std::floor(std::log10(raw)));
-    const double step = unit * (raw < 2 * unit ? 1 : raw < 5 * unit ? 2 : 5);
-    for (double k = std::ceil(low / step); k * step <= high; ++k) candidates.push_back(k * step);
-  }
-  std::vector<double> ticks;
-  for (const double tick : candidates) {
-    const bool crowded = !ticks.empty() && std::log10(tick / ticks.back()) < decades / 7;
-    if (tick >= low && tick <= high && !crowded) ticks.push_back(tick);
-  }
-  return ticks;
-}
-
 struct Range {
   double low = 0;
   double high = 0;
@@ -314,6 +281,39 @@ Plot ccdf(const Summary& summary) {
 
 }  // namespace
 
+std::vector<double> log_ticks(double low, double high) {
+  const double decades = std::log10(high / low);
+  std::vector<double> candidates;
+  if (decades > 0.8) {
+    const std::vector<double> steps = decades > 3     ? std::vector<double>{1}
+                                      : decades > 1.6 ? std::vector<double>{1, 3}
+                                                      : std::vector<double>{1, 2, 5};
+    for (double decade = std::pow(10, std::floor(std::log10(low))); decade <= high; decade *= 10) {
+      for (const double step : steps) candidates.push_back(decade * step);
+    }
+  } else {
+    const double raw = (high - low) / 4;
+    const double unit = std::pow(10, std::floor(std::log10(raw)));
+    const double step = unit * (raw < 2 * unit ? 1 : raw < 5 * unit ? 2 : 5);
+    for (double k = std::ceil(low / step); k * step <= high; ++k) candidates.push_back(k * step);
+  }
+  std::vector<double> ticks;
+  for (const double tick : candidates) {
+    const bool crowded = !ticks.empty() && std::log10(tick / ticks.back()) < decades / 7;
+    if (tick >= low && tick <= high && !crowded) ticks.push_back(tick);
+  }
+  return ticks;
+}
+
+std::string gnuplot_string(std::string_view text) {
+  std::string out = "'";
+  for (const char c : printable(text)) {
+    if (c == '\'') out += '\'';
+    out += c;
+  }
+  return out + "'";
+}
+
 std::vector<Plot> plan_plots(const Summary& summary) {
   std::vector<Plot> plots;
   if (!summary.agents.empty() && !summary.results.empty()) plots.push_back(panels(summary));
@@ -321,8 +321,8 @@ std::vector<Plot> plan_plots(const Summary& summary) {
   return plots;
 }
 
-Drawing draw_all(const Summary& summary, const std::string& gnuplot) {
-  Drawing drawing{plan_plots(summary), {}};
+Drawing draw_all(std::vector<Plot> plots, const std::string& gnuplot) {
+  Drawing drawing{std::move(plots), {}};
   for (auto& plot : drawing.plots) {
     auto svg = draw(plot, gnuplot);
     if (!svg) return {{}, "no plots: " + to_line(svg.error())};

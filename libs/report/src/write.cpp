@@ -2,18 +2,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "kts/base/files.hpp"
+#include "kts/report/matrix.hpp"
 #include "kts/report/report.hpp"
 
 namespace kts::report {
 namespace {
 
+struct File {
+  std::string name;
+  std::string text;
+};
+
 // Plots of an earlier report would stand beside numbers that they don't show. Whether there were
 // any.
-Result<bool> remove_stale_plots(const Drawing& drawing, const std::filesystem::path& folder) {
+Result<bool> remove_stale_plots(const Drawing& drawing, std::span<const std::string_view> names,
+                                const std::filesystem::path& folder) {
   bool any = false;
-  for (const std::string_view name : kPlotNames) {
+  for (const std::string_view name : names) {
     const bool drawn =
         std::ranges::any_of(drawing.plots, [&](const Plot& plot) { return plot.name == name; });
     if (drawn) continue;
@@ -29,28 +37,46 @@ Result<bool> remove_stale_plots(const Drawing& drawing, const std::filesystem::p
   return any;
 }
 
-}  // namespace
-
-Result<std::vector<std::string>> write_all(const Summary& summary,
-                                           const std::filesystem::path& folder,
-                                           const WriteOptions& options) {
+Result<std::vector<std::string>> write(const std::vector<File>& files, const Drawing& drawing,
+                                       std::span<const std::string_view> plot_names,
+                                       const std::filesystem::path& folder) {
   std::vector<std::string> warnings;
-  const Drawing drawing = draw_all(summary, options.gnuplot);
   KTS_CHECK_OK(make_directories(folder));
-  KTS_TRY(const bool removed, remove_stale_plots(drawing, folder / "plots"));
+  KTS_TRY(const bool removed, remove_stale_plots(drawing, plot_names, folder / "plots"));
   if (!drawing.missing.empty()) {
     warnings.push_back(drawing.missing +
                        (removed ? "; the plots of an earlier report were removed" : ""));
   }
-  KTS_CHECK_OK(write_file(folder / "summary.json", summary_json(summary)));
-  KTS_CHECK_OK(write_file(folder / "summary.csv", summary_csv(summary)));
-  KTS_CHECK_OK(write_file(folder / "results.md", results_markdown(summary)));
-  KTS_CHECK_OK(write_file(folder / "report.html", report_html(summary, drawing)));
+  for (const File& file : files) KTS_CHECK_OK(write_file(folder / file.name, file.text));
   if (!drawing.plots.empty()) KTS_CHECK_OK(make_directories(folder / "plots"));
   for (const auto& plot : drawing.plots) {
     KTS_CHECK_OK(write_file(folder / "plots" / (plot.name + ".svg"), plot.svg));
   }
   return warnings;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> write_all(const Summary& summary,
+                                           const std::filesystem::path& folder,
+                                           const WriteOptions& options) {
+  const Drawing drawing = draw_all(plan_plots(summary), options.gnuplot);
+  return write({{"summary.json", summary_json(summary)},
+                {"summary.csv", summary_csv(summary)},
+                {"results.md", results_markdown(summary)},
+                {"report.html", report_html(summary, drawing)}},
+               drawing, kPlotNames, folder);
+}
+
+Result<std::vector<std::string>> write_all(const Matrix& matrix,
+                                           const std::filesystem::path& folder,
+                                           const WriteOptions& options) {
+  const Drawing drawing = draw_all(plan_plots(matrix), options.gnuplot);
+  return write({{"matrix.json", matrix_json(matrix)},
+                {"matrix.csv", matrix_csv(matrix)},
+                {"results.md", matrix_markdown(matrix)},
+                {"report.html", matrix_html(matrix, drawing)}},
+               drawing, kMatrixPlotNames, folder);
 }
 
 }  // namespace kts::report

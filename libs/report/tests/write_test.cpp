@@ -116,7 +116,7 @@ TEST_F(Write, AGnuplotThatFailsIsAWarningWithItsWords) {
 
 TEST_F(Write, AGnuplotThatDoesNotReadIsNoHang) {
   const auto program = script(folder_.path() / "gnuplot", "exit 0\n");
-  const auto drawing = draw_all(fixtures::six_agents(), program);
+  const auto drawing = draw_all(plan_plots(fixtures::six_agents()), program);
   EXPECT_THAT(drawing.plots, IsEmpty());
   EXPECT_THAT(drawing.missing, HasSubstr("drew nothing"));
 }

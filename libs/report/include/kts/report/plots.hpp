@@ -19,8 +19,9 @@ struct Plot {
   std::string svg;          // gnuplot's output, empty until drawn
 };
 
-// Names of all plots that there can be.
+// Names of all plots that a summary and a matrix can have.
 inline constexpr std::array<std::string_view, 2> kPlotNames{"panels", "ccdf"};
+inline constexpr std::array<std::string_view, 2> kMatrixPlotNames{"matrix", "scaling"};
 
 // The plots that a summary has data for, not drawn yet.
 [[nodiscard]] std::vector<Plot> plan_plots(const analysis::Summary& summary);
@@ -34,6 +35,6 @@ struct Drawing {
   std::vector<Plot> plots;
   std::string missing;
 };
-[[nodiscard]] Drawing draw_all(const analysis::Summary& summary, const std::string& gnuplot);
+[[nodiscard]] Drawing draw_all(std::vector<Plot> plots, const std::string& gnuplot);
 
 }  // namespace kts::report

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "format.hpp"
+#include "html_page.hpp"
+#include "kts/report/matrix.hpp"
+#include "matrix_words.hpp"
+#include "words.hpp"
+
+namespace kts::report {
+namespace {
+
+using analysis::MatrixCell;
+
+std::string header(const Matrix& matrix) {
+  std::string facts;
+  for (const auto& [label, value] : run_facts(matrix.header)) {
+    facts += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", label, escape_html(value));
+  }
+  return fmt::format(
+      "<header>\n<h1>{} <small>who pays what beside whom</small></h1>\n"
+      "<p class=\"finding\">{}</p>\n<dl class=\"facts\">\n{}</dl>\n</header>\n",
+      escape_html(matrix.header.scenario), escape_html(finding(matrix)), facts);
+}
+
+std::string alone(const Matrix& matrix) {
+  std::string rows;
+  for (const auto& a : matrix.alone) {
+    const auto info = std::ranges::find(matrix.header.agents, a.agent, &analysis::AgentInfo::name);
+    rows += "<tr>" + row_head(escape_html(a.agent)) + word(escape_html(info->workload)) +
+            word(escape_html(info->arrival)) + cell(number(a.p50.value)) +
+            cell(number(a.p95.value)) + cell(number(a.p99.value)) +
+            cell(number(a.rate_per_s.value)) + cell(count(a.n)) + cell(std::to_string(a.blocks)) +
+            "</tr>\n";
+  }
+  return section("Alone", table("Latency in milliseconds; completions per second.",
+                                head_cells({"agent", "workload", "arrival"},
+                                           {"p50", "p95", "p99", "per s", "samples", "blocks"}) +
+                                    "<tbody>\n" + rows + "</tbody>\n"));
+}
+
+std::string all_sets(const Matrix& matrix) {
+  std::string rows;
+  for (const CellView& view : costliest(matrix)) {
+    const MatrixCell& c = *view.cell;
+    rows += "<tr>" + row_head(escape_html(c.agent)) +
+            word(escape_html(beside(*view.set, c.agent))) + cell(number(c.p50.value)) +
+            cell(number(c.p99.value)) + cell(df_text(c)) + cell(df_interval(c)) +
+            word(badge(verdict_words(c))) +
+            cell(c.gpu_time_df.value ? times(*c.gpu_time_df.value) : std::string(kAbsent)) +
+            cell(kept_text(c.kept)) + cell(count(c.n)) + cell(std::to_string(c.blocks)) + "</tr>\n";
+  }
+  if (rows.empty()) return rows;
+  return section(
+      "Every set",
+      table("Those who pay most first. Events: the DF of p99 of CUDA events' time, the usual "
+            "stopwatch. Kept: throughput, as a share of its own alone.",
+            "<thead><tr><th scope=\"col\" class=\"word\">agent</th><th scope=\"col\" "
+            "class=\"word\">beside</th><th scope=\"col\">p50 ms</th><th scope=\"col\">p99 "
+            "ms</th><th scope=\"col\">DF</th><th scope=\"col\">95 % interval</th><th "
+            "scope=\"col\" class=\"word\">verdict</th><th scope=\"col\">events</th><th "
+            "scope=\"col\">kept</th><th scope=\"col\">samples</th><th "
+            "scope=\"col\">blocks</th></tr></thead>\n<tbody>\n" +
+                rows + "</tbody>\n"));
+}
+
+}  // namespace
+
+std::string matrix_html(const Matrix& matrix, const Drawing& drawing) {
+  std::string alert;
+  if (!matrix.header.inconclusive.empty()) {
+    alert = "<section class=\"alert\">\n<h2>What can't be concluded</h2>\n" +
+            list(matrix.header.inconclusive) + "</section>\n";
+  }
+  return page(
+      matrix.header.scenario,
+      header(matrix) + alert + section("In words", list(sentences(matrix))) + figures(drawing) +
+          alone(matrix) + all_sets(matrix) + section("Warnings", list(matrix.header.warnings)) +
+          section("Method", "<p>" + escape_html(matrix_method_sentence(matrix)) + "</p>\n"));
+}
+
+}  // namespace kts::report

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "format.hpp"
+#include "kts/report/matrix.hpp"
+#include "matrix_words.hpp"
+#include "painter.hpp"
+
+namespace kts::report {
+namespace {
+
+using analysis::MatrixCell;
+using analysis::SetResult;
+
+constexpr std::size_t kNameWidth = 14;
+constexpr std::size_t kCellWidth = 12;
+constexpr std::size_t kMostColumns = 7;  // of a table of pairs that fits in 100
+constexpr std::size_t kMostRows = 20;
+
+Ink ink_of(const MatrixCell& cell) {
+  if (cell.overloaded || cell.verdict == analysis::Verdict::kHurt) return Ink::kRed;
+  return cell.verdict == analysis::Verdict::kCannotConclude ? Ink::kYellow : Ink::kGreen;
+}
+
+std::string name_of(const std::string& agent, std::size_t width) {
+  return shorten(printable(agent), width - 1);
+}
+
+// Row: who suffers; column: beside whom. A DF without a verdict has a question mark.
+std::string pairs(const Matrix& matrix, const Painter& paint) {
+  const auto& agents = matrix.header.agents;
+  if (agents.size() > kMostColumns) return {};
+  std::string head = pad_right("p99 DF beside", kNameWidth);
+  for (const auto& agent : agents) head += pad_left(name_of(agent.name, kCellWidth), kCellWidth);
+  std::string out = paint(Ink::kDim, head) + "\n";
+  bool any = false;
+  for (const auto& agent : agents) {
+    out += paint(Ink::kBold, pad_right(name_of(agent.name, kNameWidth), kNameWidth));
+    for (const auto& neighbour : agents) {
+      const SetResult* set = find_set(matrix, {agent.name, neighbour.name});
+      const MatrixCell* cell = set ? find_cell(*set, agent.name) : nullptr;
+      any |= cell != nullptr;
+      std::string text(kAbsent);
+      if (cell) {
+        text = cell->overloaded ? "overloaded" : cell->df.value ? times(*cell->df.value) : text;
+        const bool unsure =
+            !cell->overloaded && cell->verdict == analysis::Verdict::kCannotConclude;
+        if (unsure && cell->df.value) text += "?";
+      }
+      text = pad_left(text, kCellWidth);
+      out += cell ? paint(ink_of(*cell), text) : text;
+    }
+    out += "\n";
+  }
+  return any ? out + "\n" : std::string();
+}
+
+std::string dearest(const Matrix& matrix, const Painter& paint) {
+  const std::vector<CellView> cells = costliest(matrix);
+  std::string out =
+      paint(Ink::kDim, pad_right("agent", kNameWidth) + pad_right("beside", 30) +
+                           pad_left("p99 ms", 9) + pad_left("DF", 13) + "  " +
+                           pad_right("95 %", 12) + pad_right("verdict", 16) + "kept") +
+      "\n";
+  for (std::size_t i = 0; i < std::min(cells.size(), kMostRows); ++i) {
+    const MatrixCell& c = *cells[i].cell;
+    out += pad_right(name_of(c.agent, kNameWidth), kNameWidth) +
+           pad_right(shorten(beside(*cells[i].set, c.agent), 29), 30) +
+           pad_left(number(c.p99.value), 9) +
+           pad_left(c.overloaded ? std::string(kAbsent) : df_text(c), 13) + "  " +
+           pad_right(df_interval(c), 12) + paint(ink_of(c), pad_right(verdict_words(c), 16)) +
+           kept_text(c.kept) + "\n";
+  }
+  if (cells.size() > kMostRows) {
+    out +=
+        paint(Ink::kDim, fmt::format("and {} more in results.md", cells.size() - kMostRows)) + "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string matrix_table(const Matrix& matrix, TerminalStyle style) {
+  const Painter paint(style);
+  std::string out = pairs(matrix, paint) + dearest(matrix, paint);
+  out += "\n" + paint(Ink::kBold, wrapped(finding(matrix), ""));
+  for (const auto& sentence : sentences(matrix)) out += wrapped("- " + sentence, "  ");
+  for (const auto& reason : matrix.header.inconclusive) {
+    out += wrapped("- " + printable(reason), "  ");
+  }
+  return out;
+}
+
+}  // namespace kts::report
