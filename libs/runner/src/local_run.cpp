@@ -68,6 +68,7 @@ class Execution {
         cores_(
             assign_cores(run.cpu.allowed_cores, !on_gpu_, scenario_.agents.size(), scenario_.sync)),
         plan_(plan_blocks(scenario_, on_gpu_)),
+        blocks_(run.blocks != nullptr ? *run.blocks : plan_),
         offset_(EpochOffset::measure()) {}
 
   Status execute() {
@@ -124,19 +125,16 @@ class Execution {
     return write_file(run_.folder / "environment.json", to_json(environment_));
   }
 
-  // Blocks that follow each other with the same processes share a session.
   Status measure() {
-    for (std::size_t first = 0; first < plan_.size();) {
-      std::size_t last = first;
-      while (last < plan_.size() && plan_[last].alive() == plan_[first].alive()) ++last;
-      KTS_CHECK_OK(measure_session(first, last));
-      first = last;
-    }
+    KTS_TRY(std::optional<Block> block, blocks_.next());
+    while (block) KTS_CHECK_OK(measure_session(block));
     return {};
   }
 
-  Status measure_session(std::size_t first, std::size_t last) {
-    alive_ = plan_[first].alive();
+  // Blocks that follow each other with the same processes share a session; leaves the first that
+  // doesn't.
+  Status measure_session(std::optional<Block>& block) {
+    alive_ = block->alive();
     std::vector<AgentLaunch> launches;
     for (const std::size_t place : alive_) {
       const scenario::AgentSpec& agent = scenario_.agents[place];
@@ -148,7 +146,10 @@ class Execution {
     // Only now: what it starts would inherit it.
     const Affinity affinity(cores_.runner_cores);
     KTS_CHECK_OK(meet(session));
-    for (std::size_t i = first; i < last; ++i) KTS_CHECK_OK(run_block(session, plan_[i]));
+    while (block && block->alive() == alive_) {
+      KTS_CHECK_OK(run_block(session, *block));
+      KTS_TRY(block, blocks_.next());
+    }
     return session.finish();
   }
 
@@ -240,7 +241,7 @@ class Execution {
       task.active.push_back(
           static_cast<std::size_t>(std::ranges::find(alive_, place) - alive_.begin()));
     }
-    task.folder = run_.folder / "blocks" / folder_name(block, scenario_, plan_.size());
+    task.folder = run_.folder / "blocks" / folder_name(block, scenario_, blocks_.most());
     task.length = length_of(block);
     task.drain = drain_limit(block, task.length);
     KTS_CHECK_OK(make_directories(task.folder));
@@ -290,9 +291,9 @@ class Execution {
                                Nanoseconds since_start, Nanoseconds length) {
     ProgressState state;
     state.block = block.index;
-    state.blocks = static_cast<int>(plan_.size());
+    state.blocks = static_cast<int>(blocks_.known());
     state.cycle = block.cycle;
-    state.cycles = scenario_.plan.cycles;
+    state.cycles = std::max(block.cycle, scenario_.plan.cycles);
     state.what = title_of(block, scenario_);
     const double seconds = std::max(1e-3, std::chrono::duration<double>(since_start).count());
     for (std::size_t i = 0; i < completed.size(); ++i) {
@@ -300,10 +301,10 @@ class Execution {
           {scenario_.agents[block.active[i]].name, static_cast<double>(completed[i]) / seconds});
     }
     state.remaining = std::max(Nanoseconds(0), length - since_start);
-    for (std::size_t i = static_cast<std::size_t>(block.index); i < plan_.size(); ++i) {
-      const auto known = overheads_.find(plan_[i].active);
+    for (const Block& next : blocks_.ahead()) {
+      const auto known = overheads_.find(next.active);
       state.remaining +=
-          length_of(plan_[i]) + (known == overheads_.end() ? overhead_ : known->second);
+          length_of(next) + (known == overheads_.end() ? overhead_ : known->second);
     }
     return state;
   }
@@ -349,7 +350,8 @@ class Execution {
   Progress& progress_;
   bool on_gpu_;
   CorePlan cores_;
-  std::vector<Block> plan_;
+  PlannedBlocks plan_;
+  BlockSource& blocks_;
   EpochOffset offset_;
   Environment environment_;
   std::vector<OutputFile> worker_logs_;

@@ -10,6 +10,7 @@
 #include "kts/device/cpu.hpp"
 #include "kts/device/gpu.hpp"
 #include "kts/process/signals.hpp"
+#include "kts/runner/plan.hpp"
 #include "kts/runner/progress.hpp"
 #include "kts/runner/session.hpp"
 #include "kts/scenario/scenario.hpp"
@@ -25,6 +26,8 @@ struct LocalRun {
   device::CpuInfo cpu;
   device::GpuSource* gpus = nullptr;        // null: no driver
   process::SignalWatch* signals = nullptr;  // null: signals end the process as usual
+  BlockSource* blocks = nullptr;            // null: the scenario's own plan
+  int first_block = 1;                      // beyond 1 the folder's run is continued
   Timeouts timeouts;
 };
 

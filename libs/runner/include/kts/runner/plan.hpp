@@ -2,9 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "kts/base/error.hpp"
 
 #include "kts/scenario/scenario.hpp"
 
@@ -38,5 +43,34 @@ struct Block {
 // "03-solo-router", "12-shared"; zeros in front so that names sort in time order.
 [[nodiscard]] std::string folder_name(const Block& block, const scenario::Scenario& scenario,
                                       std::size_t blocks);
+
+// What a run does next, block by block.
+class BlockSource {
+ public:
+  virtual ~BlockSource() = default;
+  // Empty at the end. The blocks before it are on disk.
+  [[nodiscard]] virtual Result<std::optional<Block>> next() = 0;
+  // As far as it is decided: blocks in all, and those that come after the last next().
+  [[nodiscard]] virtual std::size_t known() const = 0;
+  [[nodiscard]] virtual std::span<const Block> ahead() const = 0;
+  // No more blocks than this, for names of one length.
+  [[nodiscard]] virtual std::size_t most() const = 0;
+};
+
+class PlannedBlocks final : public BlockSource {
+ public:
+  explicit PlannedBlocks(std::vector<Block> blocks) : blocks_(std::move(blocks)) {}
+  Result<std::optional<Block>> next() override {
+    if (next_ == blocks_.size()) return std::nullopt;
+    return blocks_[next_++];
+  }
+  std::size_t known() const override { return blocks_.size(); }
+  std::span<const Block> ahead() const override { return std::span(blocks_).subspan(next_); }
+  std::size_t most() const override { return blocks_.size(); }
+
+ private:
+  std::vector<Block> blocks_;
+  std::size_t next_ = 0;
+};
 
 }  // namespace kts::runner
