@@ -303,8 +303,7 @@ class Execution {
     state.remaining = std::max(Nanoseconds(0), length - since_start);
     for (const Block& next : blocks_.ahead()) {
       const auto known = overheads_.find(next.active);
-      state.remaining +=
-          length_of(next) + (known == overheads_.end() ? overhead_ : known->second);
+      state.remaining += length_of(next) + (known == overheads_.end() ? overhead_ : known->second);
     }
     return state;
   }

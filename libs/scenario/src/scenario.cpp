@@ -2,6 +2,7 @@
 #include "kts/scenario/scenario.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -9,6 +10,7 @@
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
 #include "kts/scenario/built_in.hpp"
+#include "limits.hpp"
 #include "yaml.hpp"
 
 namespace kts::scenario {
@@ -19,8 +21,7 @@ using std::chrono_literals::operator""ns;
 using std::chrono_literals::operator""h;
 
 constexpr std::string_view kSchema = "kts.scenario/1";
-constexpr std::size_t kMaxBytes = 64 * 1024;
-constexpr std::size_t kMaxAgents = 64;
+constexpr std::size_t kMaxBytes = 256 * 1024;
 constexpr std::size_t kMaxName = 63;
 // Seeds pass through JSON, whose readers may keep numbers as doubles.
 constexpr std::int64_t kMaxSeed = std::int64_t{1} << 53;
@@ -55,15 +56,43 @@ Result<std::string> read_device(const YamlValue& value) {
   return value.refuse("not a device", "give auto, cpu, cuda or cuda:N");
 }
 
+Result<std::vector<std::vector<std::string>>> read_sets(const YamlValue& value, Order order) {
+  if (order != Order::kMatrix) {
+    return value.refuse("has a meaning for 'order: matrix' only", "remove it, or add the order");
+  }
+  KTS_TRY(const std::vector<YamlValue> items, value.items());
+  if (items.empty() || items.size() > kMaxSets) {
+    return value.refuse(fmt::format("{} sets", items.size()),
+                        fmt::format("give 1 to {}", kMaxSets));
+  }
+  std::vector<std::vector<std::string>> sets;
+  for (const YamlValue& item : items) {
+    KTS_TRY(const std::vector<YamlValue> members, item.items());
+    if (members.size() < 2 || members.size() > kMaxAgents) {
+      return item.refuse(fmt::format("a set of {}", members.size()),
+                         fmt::format("name 2 to {} agents", kMaxAgents));
+    }
+    std::vector<std::string>& set = sets.emplace_back();
+    for (const YamlValue& member : members) {
+      KTS_TRY(set.emplace_back(), read_name(member));
+    }
+  }
+  return sets;
+}
+
 Result<Plan> read_plan(const YamlValue& value) {
-  KTS_CHECK_OK(value.check_keys({"cycles", "block", "order"}));
+  KTS_CHECK_OK(value.check_keys({"cycles", "block", "order", "sets"}));
   Plan plan;
   if (value.has("order")) {
-    KTS_TRY(const std::string order, value.at("order").word({"interleaved", "study"}));
+    KTS_TRY(const std::string order, value.at("order").word({"interleaved", "study", "matrix"}));
     if (order == "study") {
       plan.order = Order::kStudy;
       plan.cycles = 1;
     }
+    if (order == "matrix") plan.order = Order::kMatrix;
+  }
+  if (value.has("sets")) {
+    KTS_TRY(plan.sets, read_sets(value.at("sets"), plan.order));
   }
   if (value.has("cycles")) {
     const YamlValue cycles = value.at("cycles");
@@ -178,6 +207,43 @@ Result<AgentSpec> read_agent(const YamlValue& value, std::uint64_t default_seed)
   return agent;
 }
 
+Status check_sets(const Scenario& scenario, const YamlValue& sets) {
+  KTS_TRY(const std::vector<YamlValue> items, sets.items());
+  std::vector<std::string_view> names;
+  for (const AgentSpec& agent : scenario.agents) names.push_back(agent.name);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    for (const std::string& member : scenario.plan.sets[i]) {
+      if (std::ranges::find(names, member) != names.end()) continue;
+      const std::string near = nearest_word(member, names);
+      return items[i].refuse(fmt::format("no agent is called '{}'", member),
+                             near.empty() ? fmt::format("there are: {}", fmt::join(names, ", "))
+                                          : fmt::format("did you mean '{}'?", near));
+    }
+  }
+  return {};
+}
+
+std::string_view name_of(Order order) {
+  switch (order) {
+    case Order::kStudy:
+      return "study";
+    case Order::kMatrix:
+      return "matrix";
+    case Order::kInterleaved:
+      break;
+  }
+  return "interleaved";
+}
+
+std::string to_yaml(const std::vector<std::vector<std::string>>& sets) {
+  if (sets.empty()) return {};
+  std::string out;
+  for (const auto& set : sets) {
+    out += fmt::format("{}\n  [{}]", out.empty() ? "" : ",", fmt::join(set, ", "));
+  }
+  return fmt::format(", sets: [{}]", out);
+}
+
 std::string to_yaml(const AgentSpec& agent) {
   std::string out =
       fmt::format("  - name: {}\n    workload: {{kind: {}", agent.name, agent.workload.kind());
@@ -245,6 +311,7 @@ Result<Scenario> parse(std::string_view yaml, std::string_view where) {
     }
     scenario.agents.push_back(std::move(agent));
   }
+  if (!scenario.plan.sets.empty()) KTS_CHECK_OK(check_sets(scenario, root.at("plan").at("sets")));
   return scenario;
 }
 
@@ -261,10 +328,10 @@ Result<Scenario> load(const std::filesystem::path& path) {
 std::string to_yaml(const Scenario& scenario) {
   std::string out = fmt::format(
       "schema: {}\nname: {}\ndevice: {}\nsharing: {}\nsync: {}\nseed: {}\n"
-      "plan: {{cycles: {}, block: {}, order: {}}}\nagents:\n",
+      "plan: {{cycles: {}, block: {}, order: {}{}}}\nagents:\n",
       kSchema, scenario.name, scenario.device, scenario.sharing, scenario.sync, scenario.seed,
-      scenario.plan.cycles, format_duration(scenario.plan.block),
-      scenario.plan.order == Order::kStudy ? "study" : "interleaved");
+      scenario.plan.cycles, format_duration(scenario.plan.block), name_of(scenario.plan.order),
+      to_yaml(scenario.plan.sets));
   for (const AgentSpec& agent : scenario.agents) out += to_yaml(agent);
   return out;
 }

@@ -206,7 +206,7 @@ TEST(Scenario, HugeFilesAreRefusedUnread) {
   ASSERT_TRUE(write_file(path, std::string(1 << 20, '#')));
   const auto scenario = load(path);
   ASSERT_FALSE(scenario);
-  EXPECT_THAT(to_line(scenario.error()), HasSubstr("big.yaml: larger than 64.0 KiB"));
+  EXPECT_THAT(to_line(scenario.error()), HasSubstr("big.yaml: larger than 256.0 KiB"));
 }
 
 TEST(Scenario, MissingFileIsBadInputThatNamesIt) {

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "kts/base/error.hpp"
-
 #include "kts/scenario/scenario.hpp"
 
 namespace kts::runner {

@@ -32,12 +32,14 @@ struct AgentSpec {
   friend bool operator==(const AgentSpec&, const AgentSpec&) = default;
 };
 
-enum class Order { kInterleaved, kStudy };
+// kMatrix: solo blocks, and blocks of each of the plan's sets (kts matrix).
+enum class Order { kInterleaved, kStudy, kMatrix };
 
 struct Plan {
   int cycles = 10;
   Nanoseconds block{2'000'000'000};
   Order order = Order::kInterleaved;
+  std::vector<std::vector<std::string>> sets = {};  // kMatrix: agents that are active together
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
@@ -57,6 +59,11 @@ struct Scenario {
 [[nodiscard]] Result<Scenario> load(const std::filesystem::path& path);
 // Every default filled in; parse reads it back to an equal scenario.
 [[nodiscard]] std::string to_yaml(const Scenario& scenario);
+
+// The scenario as a matrix: with no sets of its own, those of all multisets of its agents of 2 to
+// `slots`. An agent that stands in a set more than once gets copies ("fft-2", of another seed), so
+// that in the result a set names nobody twice. kBadInput when that makes too many agents or sets.
+[[nodiscard]] Result<Scenario> as_matrix(Scenario scenario, int slots);
 
 // Two agents with an equal solo baseline: same workload, arrival and in_flight (rates and all).
 [[nodiscard]] bool same_baseline(const AgentSpec& a, const AgentSpec& b);

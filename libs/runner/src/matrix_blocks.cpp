@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/runner/matrix_blocks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "kts/stats/interval.hpp"
+#include "kts/workload/operands.hpp"
+
+namespace kts::runner {
+namespace {
+
+// Of an interval that the samples don't give yet.
+constexpr double kUnknownWidth = 3;
+// Narrower than the band of a verdict's indifference: more blocks would tell nobody anything.
+constexpr double kSettledWidth = 0.025;
+
+double log_half_width(const analysis::Estimate& e) {
+  if (!e.ci_low || !e.ci_high || !(*e.ci_low > 0)) return kUnknownWidth;
+  return std::log(*e.ci_high / *e.ci_low) / 2;
+}
+
+double width_of(const analysis::AloneResult& alone) {
+  if (alone.overloaded) return 0;
+  for (const analysis::Estimate* e : {&alone.p99, &alone.p95, &alone.p50}) {
+    if (e->ci_low && e->ci_high) return log_half_width(*e);
+  }
+  return kUnknownWidth;
+}
+
+double width_of(const analysis::SetResult& set) {
+  double widest = 0;
+  for (const analysis::MatrixCell& cell : set.cells) {
+    if (!cell.overloaded) widest = std::max(widest, log_half_width(cell.df));
+  }
+  return widest;
+}
+
+std::size_t baseline_of(const scenario::Scenario& scenario, std::size_t agent) {
+  for (std::size_t i = 0; i < agent; ++i) {
+    if (same_baseline(scenario.agents[i], scenario.agents[agent])) return i;
+  }
+  return agent;
+}
+
+}  // namespace
+
+MatrixBlocks::MatrixBlocks(const scenario::Scenario& scenario, Options options,
+                           std::function<Result<analysis::Matrix>()> measured)
+    : scenario_(scenario), options_(std::move(options)), measured_(std::move(measured)) {
+  issued_ = static_cast<std::size_t>(options_.first_block - 1);
+  for (std::size_t i = 0; i < scenario_.agents.size(); ++i) {
+    if (baseline_of(scenario_, i) == i) items_.push_back({{i}, {scenario_.agents[i].name}});
+  }
+  for (const std::vector<std::string>& set : scenario_.plan.sets) {
+    Item item;
+    for (const std::string& member : set) {
+      const auto agent = static_cast<std::size_t>(
+          std::ranges::find(scenario_.agents, member, &scenario::AgentSpec::name) -
+          scenario_.agents.begin());
+      item.active.push_back(agent);
+      item.baselines.push_back(scenario_.agents[baseline_of(scenario_, agent)].name);
+    }
+    std::ranges::sort(item.active);
+    items_.push_back(std::move(item));
+  }
+}
+
+Result<std::optional<Block>> MatrixBlocks::next() {
+  if (options_.deadline && options_.now() >= *options_.deadline) {
+    ending_ = "the time is up";
+    return std::nullopt;
+  }
+  if (round_.empty()) {
+    if (issued_ > 0) KTS_CHECK_OK(look());
+    std::vector<std::size_t> chosen = choose();
+    if (chosen.empty()) return std::nullopt;
+    plan_round(std::move(chosen));
+  }
+  Block block = std::move(round_.front());
+  round_.erase(round_.begin());
+  ++issued_;
+  return block;
+}
+
+Status MatrixBlocks::look() {
+  KTS_TRY(const analysis::Matrix matrix, measured_());
+  for (Item& item : items_) {
+    item.blocks = 0;
+    item.width = kUnknownWidth;
+    if (item.active.size() == 1) {
+      const auto alone =
+          std::ranges::find(matrix.alone, item.baselines.front(), &analysis::AloneResult::agent);
+      if (alone == matrix.alone.end()) continue;
+      item.blocks = alone->blocks;
+      item.width = width_of(*alone);
+    } else if (const analysis::SetResult* set = find_set(matrix, item.baselines)) {
+      item.blocks = set->blocks;
+      item.width = width_of(*set);
+    }
+  }
+  return {};
+}
+
+// The items of the next round; none at the end.
+std::vector<std::size_t> MatrixBlocks::choose() {
+  const int enough = options_.deadline ? stats::kMinBlocks : scenario_.plan.cycles;
+  const int least = std::ranges::min(items_, {}, &Item::blocks).blocks;
+  std::vector<std::size_t> chosen;
+  if (least < enough) {
+    cycle_ = least + 1;
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (items_[i].blocks == least) chosen.push_back(i);
+    }
+    return chosen;
+  }
+  ++cycle_;
+  if (!options_.deadline) {
+    ending_ = fmt::format("all have {} blocks", enough);
+    return chosen;
+  }
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (items_[i].width > kSettledWidth) chosen.push_back(i);
+  }
+  if (chosen.empty()) {
+    ending_ = "nothing is left to settle";
+    return chosen;
+  }
+  std::ranges::stable_sort(chosen, std::greater{},
+                           [this](std::size_t i) { return items_[i].width; });
+  chosen.resize(std::min(chosen.size(), (items_.size() + 1) / 2));
+  return chosen;
+}
+
+void MatrixBlocks::plan_round(std::vector<std::size_t> items) {
+  // A pair of rounds has one order, forwards and back.
+  const auto pair = static_cast<std::uint64_t>((cycle_ - 1) / 2);
+  std::ranges::sort(items, {}, [&](std::size_t i) {
+    return workload::scatter(workload::scatter(scenario_.seed + pair) + i + 1);
+  });
+  if (cycle_ % 2 == 0) std::ranges::reverse(items);
+  const bool solos_absent = options_.others_absent || (options_.first_solo_absent && cycle_ == 1);
+  if (solos_absent) {
+    // Each is a start of its own, so they don't come between the sets.
+    std::ranges::stable_partition(items,
+                                  [this](std::size_t i) { return items_[i].active.size() == 1; });
+  }
+  int index = static_cast<int>(issued_);
+  for (const std::size_t i : items) {
+    const Item& item = items_[i];
+    const bool solo = item.active.size() == 1;
+    round_.push_back(block_of(item, solo ? solos_absent : options_.others_absent));
+    round_.back().index = ++index;
+  }
+}
+
+Block MatrixBlocks::block_of(const Item& item, bool absent) const {
+  Block block;
+  block.cycle = cycle_;
+  block.active = item.active;
+  if (item.active.size() == 1) {
+    block.phase = Phase::kSolo;
+    block.neighbours = absent ? Neighbours::kAbsent : Neighbours::kParked;
+  } else {
+    block.phase = Phase::kShared;
+  }
+  if (!absent) {
+    for (std::size_t i = 0; i < scenario_.agents.size(); ++i) {
+      if (!std::ranges::binary_search(item.active, i)) block.parked.push_back(i);
+    }
+  }
+  return block;
+}
+
+}  // namespace kts::runner

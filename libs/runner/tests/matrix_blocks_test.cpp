@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/runner/matrix_blocks.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace kts::runner {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::IsEmpty;
+
+scenario::Scenario two_agents(int cycles) {
+  auto scenario = scenario::parse(
+      "schema: kts.scenario/1\nname: m\nplan: {cycles: " + std::to_string(cycles) + R"(}
+agents:
+  - {name: a, workload: {kind: fft, size: 8}, arrival: {process: poisson, rate: 10}}
+  - {name: b, workload: {kind: gemm, size: 8}, arrival: {process: saturate}}
+)",
+      "m.yaml");
+  return scenario::as_matrix(*std::move(scenario), 2).value();
+}
+
+// A run that measures what it is told to, with intervals as wide as a set's `width`.
+class FakeRun {
+ public:
+  explicit FakeRun(scenario::Scenario scenario) : scenario_(std::move(scenario)) {}
+
+  MatrixBlocks blocks(MatrixBlocks::Options options = {}) {
+    options.now = [this] { return MonotonicTime(now_); };
+    return {scenario_, std::move(options), [this] { return measured(); }};
+  }
+  // Runs them all; empty when the source fails.
+  std::vector<Block> run(MatrixBlocks& source) {
+    std::vector<Block> done;
+    for (;;) {
+      auto block = source.next();
+      EXPECT_TRUE(block);
+      if (!block || !*block) return done;
+      done.push_back(**block);
+      std::vector<std::string> names;
+      for (const std::size_t agent : (*block)->active) {
+        names.push_back(scenario_.agents[agent].name.substr(0, 1));
+      }
+      ++count_[names];
+      now_ += 1s;
+    }
+  }
+
+  Result<analysis::Matrix> measured() const {
+    const auto around = [](double width) {
+      return analysis::Estimate{1, std::exp(-width), std::exp(width)};
+    };
+    analysis::Matrix matrix;
+    for (const auto& [names, blocks] : count_) {
+      const auto known = width_.find(names);
+      const double width = known == width_.end() ? 0.01 : known->second;
+      if (names.size() == 1) {
+        analysis::AloneResult alone;
+        alone.agent = names[0];
+        alone.blocks = blocks;
+        alone.p99 = around(width);
+        matrix.alone.push_back(alone);
+      } else {
+        analysis::MatrixCell cell;
+        cell.agent = names[0];
+        cell.df = around(width);
+        matrix.sets.push_back({names, blocks, {cell}, {}});
+      }
+    }
+    return matrix;
+  }
+
+  scenario::Scenario scenario_;
+  std::map<std::vector<std::string>, int> count_;
+  std::map<std::vector<std::string>, double> width_;
+  Nanoseconds now_{0};
+};
+
+TEST(MatrixBlocks, EveryItemComesOnceARoundAndEveryOtherRoundIsReversed) {
+  FakeRun run(two_agents(4));
+  MatrixBlocks source = run.blocks();
+  const std::vector<Block> done = run.run(source);
+  ASSERT_EQ(done.size(), 4U * 5);  // a, b, aa, ab, bb
+  for (const auto& [names, blocks] : run.count_) EXPECT_EQ(blocks, 4);
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(done[i].active, done[9 - i].active);
+  for (std::size_t i = 0; i < done.size(); ++i) EXPECT_EQ(done[i].index, static_cast<int>(i) + 1);
+  EXPECT_EQ(source.ending(), "all have 4 blocks");
+}
+
+TEST(MatrixBlocks, OthersAreParked) {
+  FakeRun run(two_agents(1));
+  MatrixBlocks source = run.blocks();
+  for (const Block& block : run.run(source)) {
+    EXPECT_EQ(block.active.size() + block.parked.size(), 4U);
+    EXPECT_EQ(block.phase, block.active.size() == 1 ? Phase::kSolo : Phase::kShared);
+  }
+}
+
+TEST(MatrixBlocks, OrAbsentWhenAskedTo) {
+  FakeRun run(two_agents(1));
+  MatrixBlocks source = run.blocks({.others_absent = true});
+  for (const Block& block : run.run(source)) EXPECT_THAT(block.parked, IsEmpty());
+}
+
+TEST(MatrixBlocks, OnAGpuTheFirstSoloBlocksRunAbsent) {
+  FakeRun run(two_agents(2));
+  MatrixBlocks source = run.blocks({.first_solo_absent = true});
+  const std::vector<Block> done = run.run(source);
+  for (std::size_t i = 0; i < done.size(); ++i) {
+    if (done[i].phase != Phase::kSolo) continue;
+    EXPECT_EQ(done[i].neighbours, i < 2 ? Neighbours::kAbsent : Neighbours::kParked) << i;
+  }
+}
+
+TEST(MatrixBlocks, TheBudgetGoesWhereIntervalsAreWide) {
+  FakeRun run(two_agents(10));
+  run.width_[{"a", "b"}] = 0.4;
+  MatrixBlocks source = run.blocks({.deadline = MonotonicTime(60s)});
+  run.run(source);
+  EXPECT_EQ((run.count_[{"b", "b"}]), 5);
+  EXPECT_EQ((run.count_[{"a", "b"}]), 5 + 60 - 25);
+  EXPECT_EQ(source.ending(), "the time is up");
+}
+
+TEST(MatrixBlocks, EndsBeforeTheDeadlineWhenAllIsSettled) {
+  FakeRun run(two_agents(10));
+  MatrixBlocks source = run.blocks({.deadline = MonotonicTime(1h)});
+  EXPECT_EQ(run.run(source).size(), 25U);
+  EXPECT_EQ(source.ending(), "nothing is left to settle");
+}
+
+TEST(MatrixBlocks, ContinuesWhereAnEarlierRunEnded) {
+  FakeRun run(two_agents(3));
+  MatrixBlocks first = run.blocks({.deadline = MonotonicTime(7s)});
+  EXPECT_EQ(run.run(first).size(), 7U);
+  MatrixBlocks second = run.blocks({.first_block = 8});
+  const std::vector<Block> done = run.run(second);
+  EXPECT_EQ(done.front().index, 8);
+  for (const auto& [names, blocks] : run.count_) EXPECT_EQ(blocks, 3);
+}
+
+}  // namespace
+}  // namespace kts::runner
