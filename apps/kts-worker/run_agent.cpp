@@ -26,7 +26,7 @@ void announce(int err, const Options& options, const workload::DeviceChoice& cho
   if (options.controlled) return;
   const workload::DeviceIdentity device = engine.device();
   const auto& agent = options.agent;
-  say(err, "{} {}, {}, on {} ({}){}", agent.engine.kind, agent.engine.size, describe(agent.arrival),
+  say(err, "{}, {}, on {} ({}){}", describe(agent.engine.workload), describe(agent.arrival),
       device.name, device.kind,
       options.size_is_default && device.kind == "cpu"
           ? "; the study's size is made for a GPU, --size 512 suits a CPU"
@@ -94,8 +94,9 @@ Status run_agent(const Options& options, const Streams& streams) {
   worker::SystemPacing pacing(stop, options.own_core);
   worker::RecordWriter writer(
       streams.out,
-      {spec.record, spec.name, std::string(workload::find_workload(spec.engine.kind)->v1_kind),
-       options.phase, spec.epoch},
+      {spec.record, spec.name,
+       std::string(workload::find_workload(spec.engine.workload.kind())->v1_kind), options.phase,
+       spec.epoch},
       stop);
   worker::Agent agent(spec, *engine, pacing, writer);
   KTS_CHECK_OK(agent.warm_up(options.warm_up));

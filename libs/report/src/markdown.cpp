@@ -5,6 +5,7 @@
 
 #include "format.hpp"
 #include "kts/report/report.hpp"
+#include "markdown_pieces.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -13,19 +14,6 @@ namespace {
 using analysis::Measure;
 using analysis::MeasureResult;
 using analysis::Phase;
-
-std::string row(const std::vector<std::string>& cells) {
-  std::string out = "|";
-  for (const auto& cell : cells) out += " " + cell + " |";
-  return out + "\n";
-}
-
-// `align` has a letter a column: l for words, r for numbers.
-std::string table_head(const std::vector<std::string>& cells, std::string_view align) {
-  std::string rule = "|";
-  for (const char c : align) rule += c == 'l' ? "---|" : "--:|";
-  return row(cells) + rule + "\n";
-}
 
 std::string quantiles(const MeasureResult* r) {
   if (r == nullptr) return std::string(kAbsent);
@@ -59,8 +47,6 @@ std::string solo_beside_shared(const Summary& summary, const std::vector<AgentVi
   }
   return out + "\n";
 }
-
-std::string bullet(const std::string& text) { return "- " + text + "\n"; }
 
 std::string hidden_by_averages(const std::vector<AgentView>& all) {
   std::string out;

@@ -16,6 +16,7 @@
 #include "cuda_clock.hpp"
 #include "kts/base/units.hpp"
 #include "kts/record/iteration.hpp"
+#include "kts/workload/cost.hpp"
 #include "kts/workload/cuda_module.hpp"
 #include "kts/workload/engine.hpp"
 #include "kts/workload/operands.hpp"
@@ -90,20 +91,21 @@ class FftWork final : public Work {
   }
 
   Status create(const EngineSpec& spec, cudaStream_t stream) override {
-    spec_ = spec;
-    const auto n = static_cast<std::size_t>(spec.size);
+    size_ = spec.workload.number("size");
+    seed_ = spec.seed;
+    const auto n = static_cast<std::size_t>(size_);
     if (auto code = cufftCreate(&plan_); code != CUFFT_SUCCESS) {
       return tl::unexpected(cufft_error(code, "cannot create a plan"));
     }
     cufftSetAutoAllocation(plan_, 0);
     std::size_t workspace = 0;
-    const int edge = static_cast<int>(spec.size);
+    const int edge = static_cast<int>(size_);
     if (auto code = cufftMakePlan2d(plan_, edge, edge, CUFFT_C2C, &workspace);
         code != CUFFT_SUCCESS) {
       return tl::unexpected(cufft_error(code, "cannot plan the FFT"));
     }
     const std::size_t array = n * n * sizeof(cufftComplex);
-    bytes_ = workload::operand_bytes(spec.kind, spec.size) + workspace;
+    bytes_ = workload::memory_of(spec.workload, "cuda").total() + workspace;
     KTS_CHECK_OK(require_memory(bytes_));
     KTS_TRY(in_, allocate(array));
     KTS_TRY(out_, allocate(array));
@@ -114,7 +116,7 @@ class FftWork final : public Work {
     if (auto code = cufftSetStream(plan_, stream); code != CUFFT_SUCCESS) {
       return tl::unexpected(cufft_error(code, "cannot set the stream"));
     }
-    const auto host = workload::fft_operand(spec.size, spec.seed);
+    const auto host = workload::fft_operand(size_, spec.seed);
     KTS_CUDA(cudaMemcpy(in_.get(), host.data(), array, cudaMemcpyHostToDevice),
              "cannot copy the operand");
     KTS_CUDA(cudaMemset(out_.get(), 0xff, array), "cannot clear the result");
@@ -129,21 +131,22 @@ class FftWork final : public Work {
   }
 
   Result<workload::Verification> verify() override {
-    const auto n = static_cast<std::size_t>(spec_.size);
+    const auto n = static_cast<std::size_t>(size_);
     std::vector<std::complex<float>> out(n * n);
     KTS_CUDA(cudaMemcpy(out.data(), out_.get(), out.size() * sizeof out[0], cudaMemcpyDeviceToHost),
              "cannot copy the result");
-    return workload::verify_fft(spec_.size, spec_.seed, out);
+    return workload::verify_fft(size_, seed_, out);
   }
 
   std::uint64_t bytes() const override { return bytes_; }
   std::pair<const void*, std::size_t> result() const override {
-    const auto n = static_cast<std::size_t>(spec_.size);
+    const auto n = static_cast<std::size_t>(size_);
     return {out_.get(), 2 * n * n};
   }
 
  private:
-  EngineSpec spec_;
+  std::int64_t size_ = 0;
+  std::uint64_t seed_ = 0;
   cufftHandle plan_ = 0;
   DeviceMemory in_, out_, workspace_;
   std::uint64_t bytes_ = 0;
@@ -156,10 +159,11 @@ class GemmWork final : public Work {
   }
 
   Status create(const EngineSpec& spec, cudaStream_t stream) override {
-    spec_ = spec;
-    const auto n = static_cast<std::size_t>(spec.size);
+    size_ = spec.workload.number("size");
+    seed_ = spec.seed;
+    const auto n = static_cast<std::size_t>(size_);
     const std::size_t array = n * n * sizeof(float);
-    bytes_ = workload::operand_bytes(spec.kind, spec.size) + kWorkspaceBytes;
+    bytes_ = workload::memory_of(spec.workload, "cuda").total() + kWorkspaceBytes;
     KTS_CHECK_OK(require_memory(bytes_));
     if (auto code = cublasCreate(&handle_); code != CUBLAS_STATUS_SUCCESS) {
       return tl::unexpected(cublas_error(code, "cannot create a handle"));
@@ -175,7 +179,7 @@ class GemmWork final : public Work {
         code != CUBLAS_STATUS_SUCCESS) {
       return tl::unexpected(cublas_error(code, "cannot set the workspace"));
     }
-    const auto host = workload::gemm_operands(spec.size, spec.seed);
+    const auto host = workload::gemm_operands(size_, spec.seed);
     KTS_CUDA(cudaMemcpy(a_.get(), host.a.data(), array, cudaMemcpyHostToDevice),
              "cannot copy the operand");
     KTS_CUDA(cudaMemcpy(b_.get(), host.b.data(), array, cudaMemcpyHostToDevice),
@@ -185,7 +189,7 @@ class GemmWork final : public Work {
   }
 
   Status launch() noexcept override {
-    const int n = static_cast<int>(spec_.size);
+    const int n = static_cast<int>(size_);
     const float one = 1;
     const float zero = 0;
     // Row-major C = A B is column-major C' = B' A'.
@@ -199,16 +203,16 @@ class GemmWork final : public Work {
   }
 
   Result<workload::Verification> verify() override {
-    const auto n = static_cast<std::size_t>(spec_.size);
+    const auto n = static_cast<std::size_t>(size_);
     std::vector<float> c(n * n);
     KTS_CUDA(cudaMemcpy(c.data(), c_.get(), c.size() * sizeof c[0], cudaMemcpyDeviceToHost),
              "cannot copy the result");
-    return workload::verify_gemm(spec_.size, spec_.seed, c);
+    return workload::verify_gemm(size_, seed_, c);
   }
 
   std::uint64_t bytes() const override { return bytes_; }
   std::pair<const void*, std::size_t> result() const override {
-    const auto n = static_cast<std::size_t>(spec_.size);
+    const auto n = static_cast<std::size_t>(size_);
     return {c_.get(), n * n};
   }
 
@@ -216,7 +220,8 @@ class GemmWork final : public Work {
   // What cuBLAS recommends for Hopper; given once so that nothing is allocated later.
   static constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 
-  EngineSpec spec_;
+  std::int64_t size_ = 0;
+  std::uint64_t seed_ = 0;
   cublasHandle_t handle_ = nullptr;
   DeviceMemory a_, b_, c_, workspace_;
   std::uint64_t bytes_ = 0;
@@ -300,9 +305,10 @@ class CudaEngine final : public workload::Engine {
       KTS_CUDA(cudaEventCreateWithFlags(&slot.start, cudaEventDefault), "cannot create an event");
       KTS_CUDA(cudaEventCreateWithFlags(&slot.end, flags), "cannot create an event");
     }
-    work_ = make_work(spec.kind);
+    work_ = make_work(spec.workload.kind());
     if (!work_) {
-      return bad_input(fmt::format("the CUDA backend has no workload '{}'", spec.kind));
+      return environment_lacks(
+          fmt::format("the CUDA backend has no workload '{}'", spec.workload.kind()));
     }
     KTS_CHECK_OK(work_->create(spec, stream_));
     return clock_.create(stream_);
@@ -316,7 +322,7 @@ class CudaEngine final : public workload::Engine {
     const int rounds = std::max(iterations, spec_.in_flight);
     for (int i = 0; i < rounds; ++i) {
       const int slot = i % spec_.in_flight;
-      submit(slot);
+      submit(slot, {});
       wait(slot);
       (void)span(slot);
     }
@@ -325,7 +331,7 @@ class CudaEngine final : public workload::Engine {
   }
 
   Result<workload::Verification> verify() override {
-    submit(0);
+    submit(0, {});
     wait(0);
     KTS_CHECK_OK(status());
     KTS_TRY(auto verification, work_->verify());
@@ -334,7 +340,7 @@ class CudaEngine final : public workload::Engine {
     return verification;
   }
 
-  void submit(int slot) noexcept override {
+  void submit(int slot, const workload::RequestShape& /*shape*/) noexcept override {
     if (failed_) return;
     Slot& s = slots_[static_cast<std::size_t>(slot)];
     note(cudaEventRecord(s.start, stream_), "cannot record an event");
@@ -431,12 +437,12 @@ class CudaEngine final : public workload::Engine {
 
 extern "C" {
 
-int kts_workload_cuda_device_count_v1() noexcept {
+int kts_workload_cuda_device_count_v2() noexcept {
   int devices = 0;
   return cudaGetDeviceCount(&devices) == cudaSuccess ? devices : 0;
 }
 
-kts::workload::Engine* kts_workload_cuda_create_v1(const kts::workload::EngineSpec* spec,
+kts::workload::Engine* kts_workload_cuda_create_v2(const kts::workload::EngineSpec* spec,
                                                    kts::Error* error) noexcept {
   try {
     auto engine = std::make_unique<kts::workload_cuda::CudaEngine>();

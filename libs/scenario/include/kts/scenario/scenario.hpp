@@ -12,6 +12,7 @@
 #include "kts/base/error.hpp"
 #include "kts/scenario/sharing.hpp"
 #include "kts/workload/arrival.hpp"
+#include "kts/workload/spec.hpp"
 
 namespace kts::scenario {
 
@@ -21,16 +22,10 @@ struct Slo {
   friend bool operator==(const Slo&, const Slo&) = default;
 };
 
-struct WorkloadSpec {
-  std::string kind;
-  std::int64_t size = 0;
-  int threads = 1;  // CPU backend
-  friend bool operator==(const WorkloadSpec&, const WorkloadSpec&) = default;
-};
-
 struct AgentSpec {
   std::string name;  // [a-z0-9]([a-z0-9-]*[a-z0-9])?, at most 63 characters
-  WorkloadSpec workload;
+  workload::WorkloadSpec workload;
+  int threads = 1;  // CPU backend
   workload::ArrivalSpec arrival;
   int in_flight = 1;
   std::uint64_t seed = 0;  // filled in from the scenario's seed and the agent's place
@@ -76,8 +71,5 @@ struct Scenario {
 // Two agents with an equal solo baseline: same workload, arrival, in_flight (rates and all) and
 // demands.
 [[nodiscard]] bool same_baseline(const AgentSpec& a, const AgentSpec& b);
-
-// "fft 4096".
-[[nodiscard]] std::string describe(const WorkloadSpec& workload);
 
 }  // namespace kts::scenario
