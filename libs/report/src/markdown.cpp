@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "markdown.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,19 +15,6 @@ namespace {
 using analysis::Measure;
 using analysis::MeasureResult;
 using analysis::Phase;
-
-std::string row(const std::vector<std::string>& cells) {
-  std::string out = "|";
-  for (const auto& cell : cells) out += " " + cell + " |";
-  return out + "\n";
-}
-
-// `align` has a letter a column: l for words, r for numbers.
-std::string table_head(const std::vector<std::string>& cells, std::string_view align) {
-  std::string rule = "|";
-  for (const char c : align) rule += c == 'l' ? "---|" : "--:|";
-  return row(cells) + rule + "\n";
-}
 
 std::string quantiles(const MeasureResult* r) {
   if (r == nullptr) return std::string(kAbsent);
@@ -59,8 +48,6 @@ std::string solo_beside_shared(const Summary& summary, const std::vector<AgentVi
   }
   return out + "\n";
 }
-
-std::string bullet(const std::string& text) { return "- " + text + "\n"; }
 
 std::string hidden_by_averages(const std::vector<AgentView>& all) {
   std::string out;
@@ -145,14 +132,28 @@ std::string sample_table(const Summary& summary) {
                    count(summary.duplicate_records), count(summary.foreign_lines));
 }
 
+}  // namespace
+
+std::string row(const std::vector<std::string>& cells) {
+  std::string out = "|";
+  for (const auto& cell : cells) out += " " + cell + " |";
+  return out + "\n";
+}
+
+std::string table_head(const std::vector<std::string>& cells, std::string_view align) {
+  std::string rule = "|";
+  for (const char c : align) rule += c == 'l' ? "---|" : "--:|";
+  return row(cells) + rule + "\n";
+}
+
+std::string bullet(const std::string& text) { return "- " + text + "\n"; }
+
 std::string list(std::string_view title, const std::vector<std::string>& items) {
   if (items.empty()) return {};
   std::string out = fmt::format("## {}\n\n", title);
   for (const auto& item : items) out += bullet(escape_markdown(item));
   return out + "\n";
 }
-
-}  // namespace
 
 std::string results_markdown(const Summary& summary) {
   const auto all = views(summary);
