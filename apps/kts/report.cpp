@@ -9,7 +9,11 @@
 #include <string>
 
 #include "commands.hpp"
+#include "kts/analysis/fleet.hpp"
+#include "kts/analysis/matrix.hpp"
 #include "kts/analysis/summarize.hpp"
+#include "kts/report/fleet.hpp"
+#include "kts/report/matrix.hpp"
 
 namespace kts::app {
 namespace {
@@ -30,26 +34,88 @@ void explain(const analysis::Summary& summary, ErrorCode code) {
   }
 }
 
-}  // namespace
+// What was measured on a node; nothing where nothing was.
+std::optional<analysis::Summary> report_on_node(const std::filesystem::path& run,
+                                                const std::filesystem::path& out) {
+  std::error_code ec;
+  if (!std::filesystem::is_directory(run / "blocks", ec)) return std::nullopt;
+  const auto say = [&](std::string_view what) {
+    fmt::print(stderr, "warning: {}: {}\n", run.filename().string(), report::printable(what));
+  };
+  const auto data = analysis::load(run);
+  if (!data) {
+    say(to_line(data.error()));
+    return std::nullopt;
+  }
+  analysis::Summary summary = analysis::summarize(*data);
+  if (const auto written = report::write_all(summary, out); !written) say(to_line(written.error()));
+  for (const std::string& warning : summary.warnings) say(warning);
+  return summary;
+}
 
-Result<int> report_on(const std::filesystem::path& run, const ReportOptions& options) {
-  KTS_TRY(const analysis::RunData data, analysis::load(run, options.load));
-  const analysis::Summary summary = analysis::summarize(data);
+Result<int> report_on_fleet(const std::filesystem::path& run, const ReportOptions& options) {
+  KTS_TRY(analysis::Fleet fleet, analysis::load_fleet(run));
+  if (!options.load.phases.empty() || !options.load.agents.empty()) {
+    return bad_input("a fleet's folder says phases and agents by itself",
+                     "leave --phase and --agent to folders of v1 logs", run.string());
+  }
   const std::filesystem::path& folder = options.out.empty() ? run : options.out;
-  KTS_TRY(const std::vector<std::string> warnings, report::write_all(summary, folder));
+  std::vector<std::optional<analysis::Summary>> summaries;
+  for (const analysis::FleetNode& node : fleet.nodes) {
+    summaries.push_back(report_on_node(analysis::node_folder(run, node.node),
+                                       analysis::node_folder(folder, node.node)));
+  }
+  const analysis::FleetSummary summary =
+      analysis::compare_nodes(std::move(fleet), std::move(summaries));
+  KTS_CHECK_OK(report::write_fleet(summary, folder));
   if (options.json) {
-    fmt::print("{}", report::summary_json(summary));
+    fmt::print("{}", report::fleet_json(summary));
   } else {
-    fmt::print("{}\n{}\n", report::terminal_table(summary, report::terminal_style(STDOUT_FILENO)),
+    fmt::print("{}\n{}\n", report::fleet_table(summary, report::terminal_style(STDOUT_FILENO)),
                folder.string());
   }
   KTS_CHECK_OK(flush_output());
+  fmt::print(stderr, "report: {}\n", (folder / "results.md").string());
+  return analysis::exit_code(summary);
+}
+
+// Writes a whole report and prints its table or its JSON.
+template <typename Report>
+Status publish(const Report& report, const std::string& table, const std::string& json,
+               const std::vector<std::string>& warnings, const std::filesystem::path& folder,
+               bool as_json) {
+  KTS_TRY(const std::vector<std::string> more, report::write_all(report, folder));
+  if (as_json) {
+    fmt::print("{}", json);
+  } else {
+    fmt::print("{}\n{}\n", table, folder.string());
+  }
+  KTS_CHECK_OK(flush_output());
   fmt::print(stderr, "report: {}\n", (folder / "report.html").string());
-  for (const auto* list : {&summary.warnings, &warnings}) {
+  for (const auto* list : {&warnings, &more}) {
     for (const auto& warning : *list) {
       fmt::print(stderr, "warning: {}\n", report::printable(warning));
     }
   }
+  return {};
+}
+
+}  // namespace
+
+Result<int> report_on(const std::filesystem::path& run, const ReportOptions& options) {
+  if (analysis::is_fleet(run)) return report_on_fleet(run, options);
+  KTS_TRY(const analysis::RunData data, analysis::load(run, options.load));
+  const std::filesystem::path& folder = options.out.empty() ? run : options.out;
+  const report::TerminalStyle style = report::terminal_style(STDOUT_FILENO);
+  if (data.is_matrix) {
+    const analysis::Matrix matrix = analysis::contention(data);
+    KTS_CHECK_OK(publish(matrix, report::matrix_table(matrix, style), report::matrix_json(matrix),
+                         matrix.header.warnings, folder, options.json));
+    return analysis::exit_code(matrix);
+  }
+  const analysis::Summary summary = analysis::summarize(data);
+  KTS_CHECK_OK(publish(summary, report::terminal_table(summary, style),
+                       report::summary_json(summary), summary.warnings, folder, options.json));
   const int code = analysis::exit_code(summary);
   explain(summary, static_cast<ErrorCode>(code));
   return code;
@@ -59,12 +125,14 @@ Command add_report(CLI::App& root) {
   auto options = std::make_shared<ReportCommand>();
   CLI::App* parser =
       root.add_subcommand("report", "Derive tables, plots and verdicts from what a run recorded");
-  parser->add_option("run", options->run, "A run's folder, or a folder of v1 logs")
+  parser
+      ->add_option("run", options->run,
+                   "A run's, matrix' or fleet's folder, or a folder of v1 logs")
       ->required()
       ->type_name("RUN");
   parser->add_option("--out", options->report.out, "Where to write; default: into RUN")
       ->type_name("DIR");
-  parser->add_flag("--json", options->report.json, "Print summary.json in place of the table");
+  parser->add_flag("--json", options->report.json, "Print the JSON in place of the table");
   parser
       ->add_option("--phase", options->report.load.phases,
                    "Phase of a v1 log that doesn't say: solo or shared; repeatable")

@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -17,6 +18,7 @@
 #include "kts/runner/plan.hpp"
 #include "kts/telemetry/clock_warnings.hpp"
 #include "kts/telemetry/sampler.hpp"
+#include "sharing_host.hpp"
 #include "worker_command.hpp"
 
 namespace kts::runner {
@@ -57,40 +59,86 @@ std::string title_of(const Block& block, const scenario::Scenario& scenario) {
              : fmt::format("solo {}", scenario.agents[block.active.front()].name);
 }
 
-// One run in progress.
-class Execution {
+}  // namespace
+
+class RunInParts::Execution {
  public:
-  Execution(const LocalRun& run, Progress& progress)
-      : run_(run),
-        scenario_(run.scenario),
+  Execution(LocalRun run, Progress& progress)
+      : run_(std::move(run)),
+        scenario_(run_.scenario),
         progress_(progress),
-        on_gpu_(device_kind(run.scenario.device) == "cuda"),
-        cores_(
-            assign_cores(run.cpu.allowed_cores, !on_gpu_, scenario_.agents.size(), scenario_.sync)),
-        plan_(plan_blocks(scenario_, on_gpu_)),
-        blocks_(run.blocks != nullptr ? *run.blocks : plan_),
+        on_gpu_(device_kind(run_.scenario.device) == "cuda"),
+        cores_(assign_cores(run_.cpu.allowed_cores, !on_gpu_, scenario_.agents.size(),
+                            scenario_.sync)),
         offset_(EpochOffset::measure()) {}
 
-  Status execute() {
+  Status begin() {
+    if (scenario_.plan.order == scenario::Order::kMatrix && run_.blocks == nullptr) {
+      return bad_input("the scenario is a matrix", "kts matrix runs it", scenario_.name);
+    }
+    if (run_.first_block > 1) take_over();
     KTS_CHECK_OK(make_directories(run_.folder / "blocks"));
     KTS_CHECK_OK(make_directories(run_.folder / "workers"));
     KTS_CHECK_OK(write_file(run_.folder / "scenario.yaml", to_yaml(scenario_)));
     KTS_CHECK_OK(describe_machine());
     for (const scenario::AgentSpec& agent : scenario_.agents) {
-      KTS_TRY(OutputFile log,
-              OutputFile::create(run_.folder / "workers" / fmt::format("{}.log", agent.name)));
+      KTS_TRY(OutputFile log, OutputFile::create(run_.folder / "workers" /
+                                                 fmt::format("{}{}.log", agent.name, continued())));
       worker_logs_.push_back(std::move(log));
     }
+    return {};
+  }
 
-    const Status measured = measure();
+  // The scenario's own blocks of these cycles.
+  [[nodiscard]] std::vector<Block> planned(int first_cycle, int last_cycle) const {
+    // Threads of one process can't be absent.
+    std::vector<Block> blocks = plan_blocks(scenario_, on_gpu_ && scenario_.sharing != "streams");
+    std::erase_if(blocks, [&](const Block& block) {
+      return block.cycle < first_cycle || block.cycle > last_cycle;
+    });
+    return blocks;
+  }
+
+  Status measure(BlockSource& blocks) {
+    ++part_;
+    Status measured = measure_part(blocks);
+    if (!measured && sharing_) measured = tl::unexpected(sharing_->explain(measured.error()));
     const Status sampled = stop_sampler();
+    const Status stopped = sharing_ ? sharing_->stop() : Status{};
+    sharing_.reset();
     Status written = write_environment();
     KTS_CHECK_OK(measured);
     KTS_CHECK_OK(sampled);
+    KTS_CHECK_OK(stopped);
     return written;
   }
 
+  Status end() {
+    for (std::string& warning : telemetry::clock_warnings(readings_, windows_)) {
+      warn(std::move(warning));
+    }
+    return write_environment();
+  }
+
  private:
+  // What a run that is continued said of itself stays.
+  void take_over() {
+    const auto text = read_file(run_.folder / "environment.json");
+    if (!text) return;
+    const Json earlier = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+    for (const auto& [key, into] : {std::pair("warnings", &environment_.warnings),
+                                    std::pair("inconclusive", &environment_.inconclusive)}) {
+      if (!earlier.is_object() || !earlier.contains(key) || !earlier[key].is_array()) continue;
+      for (const Json& line : earlier[key]) {
+        if (line.is_string()) into->push_back(line.get<std::string>());
+      }
+    }
+  }
+  // Files that an earlier part of the run has already get the first block in their names.
+  [[nodiscard]] std::string continued() const {
+    return run_.first_block > 1 ? fmt::format("-from-{}", run_.first_block) : std::string();
+  }
+
   Status describe_machine() {
     const auto now = offset_.to_epoch(MonotonicTimeline::now());
     environment_.started = utc_iso8601(now);
@@ -118,15 +166,19 @@ class Execution {
 
   void warn(std::string text) {
     progress_.note(fmt::format("warning: {}", text));
-    environment_.warnings.push_back(std::move(text));
+    const bool known =
+        std::ranges::find(environment_.warnings, text) != environment_.warnings.end();
+    if (!known) environment_.warnings.push_back(std::move(text));
   }
 
   Status write_environment() {
     return write_file(run_.folder / "environment.json", to_json(environment_));
   }
 
-  Status measure() {
-    KTS_TRY(std::optional<Block> block, blocks_.next());
+  Status measure_part(BlockSource& blocks) {
+    KTS_TRY(sharing_, make_sharing_host(run_));
+    blocks_ = &blocks;
+    KTS_TRY(std::optional<Block> block, blocks.next());
     while (block) KTS_CHECK_OK(measure_session(block));
     return {};
   }
@@ -138,7 +190,8 @@ class Execution {
     std::vector<AgentLaunch> launches;
     for (const std::size_t place : alive_) {
       const scenario::AgentSpec& agent = scenario_.agents[place];
-      launches.push_back({agent.name, worker_command(run_, place, cores_, offset_),
+      launches.push_back({agent.name,
+                          sharing_->adapt(worker_command(run_, place, cores_, offset_), place),
                           is_open(agent.arrival.process), agent.in_flight, &worker_logs_[place]});
     }
     Session session(std::move(launches), run_.timeouts, offset_, run_.signals);
@@ -148,7 +201,7 @@ class Execution {
     KTS_CHECK_OK(meet(session));
     while (block && block->alive() == alive_) {
       KTS_CHECK_OK(run_block(session, *block));
-      KTS_TRY(block, blocks_.next());
+      KTS_TRY(block, blocks_->next());
     }
     return session.finish();
   }
@@ -156,29 +209,44 @@ class Execution {
   // After all are ready: what they run on, and the telemetry of that.
   Status meet(const Session& session) {
     pids_.clear();
+    std::vector<mps::Member> members;
     for (std::size_t i = 0; i < alive_.size(); ++i) {
       const control::Ready& ready = session.ready(i);
       pids_.push_back(ready.pid);
+      members.push_back({ready.agent, ready.pid});
       medians_[alive_[i]] = Nanoseconds(ready.median_iteration_ns);
       if (environment_.device_uuid.empty()) {
         environment_.device_name = ready.device_name;
         environment_.device_uuid = ready.device_uuid;
       }
     }
-    if (!on_gpu_ || run_.gpus == nullptr || environment_.gpu) return write_environment();
+    KTS_CHECK_OK(sharing_->verify(members));
+    if (!on_gpu_ || run_.gpus == nullptr) return write_environment();
+    if (!environment_.gpu) KTS_CHECK_OK(find_gpu());
+    if (!environment_.gpu || sampler_) return {};
+    KTS_CHECK_OK(make_directories(run_.folder / "telemetry"));
+    const std::string name =
+        part_ == 1 ? fmt::format("nvml{}.csv", continued()) : fmt::format("nvml-{}.csv", part_);
+    KTS_TRY(sampler_, telemetry::Sampler::start(*run_.gpus, {environment_.gpu->index}, offset_,
+                                                run_.folder / "telemetry" / name));
+    return {};
+  }
+
+  Status find_gpu() {
     if (const auto gpus = run_.gpus->gpus()) {
-      const auto used = std::ranges::find(*gpus, environment_.device_uuid, &device::Gpu::uuid);
+      const auto used = std::ranges::find_if(*gpus, [&](const device::Gpu& gpu) {
+        return gpu.uuid == environment_.device_uuid ||
+               std::ranges::find(gpu.mig_instances, environment_.device_uuid) !=
+                   gpu.mig_instances.end();
+      });
       if (used != gpus->end()) environment_.gpu = *used;
     }
     KTS_CHECK_OK(write_environment());
-    if (!environment_.gpu) {
+    if (!environment_.gpu && !gpu_unknown_) {
+      gpu_unknown_ = true;
       warn(fmt::format("the driver doesn't know a GPU {}, so its clocks are not recorded",
                        environment_.device_uuid));
-      return {};
     }
-    KTS_CHECK_OK(make_directories(run_.folder / "telemetry"));
-    KTS_TRY(sampler_, telemetry::Sampler::start(*run_.gpus, {environment_.gpu->index}, offset_,
-                                                run_.folder / "telemetry" / "nvml.csv"));
     return {};
   }
 
@@ -241,14 +309,17 @@ class Execution {
       task.active.push_back(
           static_cast<std::size_t>(std::ranges::find(alive_, place) - alive_.begin()));
     }
-    task.folder = run_.folder / "blocks" / folder_name(block, scenario_, blocks_.most());
+    task.folder = run_.folder / "blocks" / folder_name(block, scenario_, blocks_->most());
     task.length = length_of(block);
     task.drain = drain_limit(block, task.length);
     KTS_CHECK_OK(make_directories(task.folder));
 
     std::vector<device::GpuProcess> foreign;
     task.before_start = [&] { look_for_foreign(foreign); };
-    task.after_drain = [&] { look_for_foreign(foreign); };
+    task.after_drain = [&] {
+      look_for_foreign(foreign);
+      if (block.phase == Phase::kShared) note_memory();
+    };
     ProgressState state;
     const MonotonicTime began = MonotonicTimeline::now();
     task.tick = [&](const std::vector<std::uint64_t>& completed, Nanoseconds since_start) {
@@ -287,11 +358,28 @@ class Execution {
     }
   }
 
+  // What the driver says that all agents hold together; it says nothing right of MPS clients.
+  void note_memory() {
+    if (!environment_.gpu || scenario_.sharing == "mps") return;
+    const auto listed = run_.gpus->compute_processes(environment_.gpu->index);
+    if (!listed) return;
+    const std::set<std::int64_t> ours(pids_.begin(), pids_.end());
+    std::uint64_t sum = 0;
+    std::size_t known = 0;
+    for (const device::GpuProcess& process : *listed) {
+      if (!ours.contains(process.pid) || !process.memory_bytes) continue;
+      sum += *process.memory_bytes;
+      ++known;
+    }
+    if (known != ours.size()) return;
+    environment_.memory_in_use_bytes = std::max(environment_.memory_in_use_bytes.value_or(0), sum);
+  }
+
   ProgressState progress_state(const Block& block, const std::vector<std::uint64_t>& completed,
                                Nanoseconds since_start, Nanoseconds length) {
     ProgressState state;
     state.block = block.index;
-    state.blocks = static_cast<int>(blocks_.known());
+    state.blocks = static_cast<int>(blocks_->known());
     state.cycle = block.cycle;
     state.cycles = std::max(block.cycle, scenario_.plan.cycles);
     state.what = title_of(block, scenario_);
@@ -301,7 +389,7 @@ class Execution {
           {scenario_.agents[block.active[i]].name, static_cast<double>(completed[i]) / seconds});
     }
     state.remaining = std::max(Nanoseconds(0), length - since_start);
-    for (const Block& next : blocks_.ahead()) {
+    for (const Block& next : blocks_->ahead()) {
       const auto known = overheads_.find(next.active);
       state.remaining += length_of(next) + (known == overheads_.end() ? overhead_ : known->second);
     }
@@ -338,23 +426,25 @@ class Execution {
   Status stop_sampler() {
     if (!sampler_) return {};
     KTS_TRY(const std::vector<telemetry::Reading> readings, sampler_->stop());
-    for (std::string& warning : telemetry::clock_warnings(readings, windows_)) {
-      warn(std::move(warning));
-    }
+    sampler_.reset();
+    readings_.insert(readings_.end(), readings.begin(), readings.end());
     return {};
   }
 
-  const LocalRun& run_;
+  const LocalRun run_;
   const scenario::Scenario& scenario_;
   Progress& progress_;
   bool on_gpu_;
   CorePlan cores_;
-  PlannedBlocks plan_;
-  BlockSource& blocks_;
+  BlockSource* blocks_ = nullptr;  // of the part in progress
   EpochOffset offset_;
   Environment environment_;
   std::vector<OutputFile> worker_logs_;
+  int part_ = 0;
+  std::unique_ptr<SharingHost> sharing_;  // of the part in progress
   std::unique_ptr<telemetry::Sampler> sampler_;
+  std::vector<telemetry::Reading> readings_;
+  bool gpu_unknown_ = false;
   std::vector<telemetry::Window> windows_;
   std::map<std::size_t, Nanoseconds> medians_;  // by place in the scenario, once known
   std::set<std::size_t> lengthened_;
@@ -367,8 +457,6 @@ class Execution {
   std::vector<std::size_t> alive_;
   std::vector<std::int64_t> pids_;
 };
-
-}  // namespace
 
 Status prepare_folder(const std::filesystem::path& folder) {
   KTS_CHECK_OK(make_directories(folder));
@@ -388,7 +476,25 @@ std::filesystem::path default_folder(EpochTime now, std::string_view scenario) {
 }
 
 Status run_locally(const LocalRun& run, Progress& progress) {
-  return Execution(run, progress).execute();
+  RunInParts parts(run, progress);
+  KTS_CHECK_OK(parts.begin());
+  const Status measured = run.blocks != nullptr ? parts.measure(*run.blocks)
+                                                : parts.measure(1, run.scenario.plan.cycles);
+  Status ended = parts.end();
+  KTS_CHECK_OK(measured);
+  return ended;
 }
+
+RunInParts::RunInParts(LocalRun run, Progress& progress)
+    : execution_(std::make_unique<Execution>(std::move(run), progress)) {}
+RunInParts::~RunInParts() = default;
+Status RunInParts::begin() { return execution_->begin(); }
+Status RunInParts::measure(int first_cycle, int last_cycle) {
+  const std::size_t all = execution_->planned(1, std::numeric_limits<int>::max()).size();
+  PlannedBlocks blocks(execution_->planned(first_cycle, last_cycle), all);
+  return execution_->measure(blocks);
+}
+Status RunInParts::measure(BlockSource& blocks) { return execution_->measure(blocks); }
+Status RunInParts::end() { return execution_->end(); }
 
 }  // namespace kts::runner

@@ -81,6 +81,7 @@ struct AgentBlock {
 struct RunData {
   Summary header;  // run_id … agents, counts and warnings filled in; results empty
   std::vector<AgentBlock> blocks;  // in time order, per agent
+  bool is_matrix = false;          // shared blocks are of several sets: contention() tells of them
   // Which agent's solo blocks are an agent's baseline; itself, unless an equal agent was measured.
   std::map<std::string, std::string> baseline;
 };

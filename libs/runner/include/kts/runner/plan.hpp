@@ -56,19 +56,23 @@ class BlockSource {
   [[nodiscard]] virtual std::size_t most() const = 0;
 };
 
+// Some blocks of a plan, in order.
 class PlannedBlocks final : public BlockSource {
  public:
-  explicit PlannedBlocks(std::vector<Block> blocks) : blocks_(std::move(blocks)) {}
+  // `all` are the plan's.
+  PlannedBlocks(std::vector<Block> blocks, std::size_t all)
+      : blocks_(std::move(blocks)), all_(all) {}
   Result<std::optional<Block>> next() override {
     if (next_ == blocks_.size()) return std::nullopt;
     return blocks_[next_++];
   }
-  std::size_t known() const override { return blocks_.size(); }
+  std::size_t known() const override { return all_; }
   std::span<const Block> ahead() const override { return std::span(blocks_).subspan(next_); }
-  std::size_t most() const override { return blocks_.size(); }
+  std::size_t most() const override { return all_; }
 
  private:
   std::vector<Block> blocks_;
+  std::size_t all_;
   std::size_t next_ = 0;
 };
 

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/analysis/matrix.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "commands.hpp"
+#include "kts/analysis/load.hpp"
+#include "kts/runner/matrix_blocks.hpp"
+#include "local_machine.hpp"
+
+namespace kts::app {
+namespace {
+
+struct MatrixOptions {
+  LocalOptions local;
+  int slots = 2;
+  double minutes = 0;
+  std::string resume;
+  bool absent = false;
+};
+
+// Number of the last block of a folder; blocks that were not finished are removed, and said so.
+Result<int> last_block(const std::filesystem::path& folder, runner::Progress& progress) {
+  int last = 0;
+  std::error_code ec;
+  std::vector<std::filesystem::path> unfinished;
+  for (std::filesystem::directory_iterator it(folder / "blocks", ec), end; !ec && it != end;
+       it.increment(ec)) {
+    if (!std::filesystem::exists(it->path() / "block.json")) {
+      unfinished.push_back(it->path());
+      continue;
+    }
+    const std::string name = it->path().filename().string();
+    int number = 0;
+    std::from_chars(name.data(), name.data() + name.size(), number);
+    last = std::max(last, number);
+  }
+  if (ec) {
+    return bad_input("there is no run to continue", "name the folder of a kts matrix",
+                     folder.string());
+  }
+  for (const auto& path : unfinished) {
+    std::filesystem::remove_all(path, ec);
+    if (ec) {
+      return environment_lacks(with_errno("an unfinished block can't be removed", ec.value()),
+                               "make the folder writable", path.string());
+    }
+    progress.note(
+        fmt::format("{} was not finished, and is measured again", path.filename().string()));
+  }
+  return last;
+}
+
+Result<analysis::Matrix> measured(const std::filesystem::path& folder) {
+  KTS_TRY(const analysis::RunData data, analysis::load(folder));
+  return analysis::contention(data);
+}
+
+Result<scenario::Scenario> scenario_of(const MatrixOptions& options, LocalMachine& machine) {
+  if (options.resume.empty()) {
+    KTS_TRY(scenario::Scenario scenario, machine.load(options.local));
+    if (options.local.quick) scenario.plan.cycles = 5;
+    return scenario::as_matrix(std::move(scenario), options.slots);
+  }
+  LocalOptions again = options.local;
+  again.scenario = (std::filesystem::path(options.resume) / "scenario.yaml").string();
+  KTS_TRY(scenario::Scenario scenario, machine.load(again));
+  if (scenario.plan.order != scenario::Order::kMatrix) {
+    return bad_input("is not the run of a matrix", "name the folder of a kts matrix",
+                     again.scenario);
+  }
+  return scenario;
+}
+
+Result<std::filesystem::path> measure(const MatrixOptions& options) {
+  KTS_TRY(const auto machine, LocalMachine::open(options.local.worker));
+  KTS_TRY(scenario::Scenario scenario, scenario_of(options, *machine));
+  KTS_CHECK_OK(runner::check_sharing_mode(scenario, machine->gpus()));
+  const bool resumes = !options.resume.empty();
+  const std::filesystem::path folder =
+      resumes ? std::filesystem::path(options.resume) : folder_for(options.local, scenario);
+  runner::MatrixBlocks::Options plan;
+  if (resumes) {
+    KTS_TRY(plan.first_block, last_block(folder, machine->progress()));
+    ++plan.first_block;
+  } else {
+    KTS_CHECK_OK(runner::prepare_folder(folder));
+  }
+  const bool on_gpu = runner::device_kind(scenario.device) == "cuda";
+  plan.others_absent = options.absent;
+  plan.first_solo_absent = on_gpu && scenario.sharing != "streams";
+  if (options.minutes > 0) {
+    plan.deadline = MonotonicTimeline::now() +
+                    std::chrono::duration_cast<Nanoseconds>(
+                        std::chrono::duration<double, std::ratio<60>>(options.minutes));
+  }
+
+  runner::LocalRun run = machine->run(std::move(scenario), folder);
+  run.first_block = plan.first_block;
+  runner::MatrixBlocks blocks(run.scenario, std::move(plan), [&] { return measured(folder); });
+  run.blocks = &blocks;
+  machine->progress().note(fmt::format(
+      "{} sets of {} agents{}", run.scenario.plan.sets.size(), run.scenario.agents.size(),
+      options.minutes > 0 ? fmt::format(", for {} min", options.minutes)
+                          : fmt::format(", {} rounds", run.scenario.plan.cycles)));
+  if (const auto done = runner::run_locally(run, machine->progress()); !done) {
+    Error error = with_folder(done.error(), folder);
+    if (std::filesystem::exists(folder / "blocks")) {
+      error.hint += fmt::format("; kts matrix --resume {} goes on", folder.string());
+    }
+    return tl::unexpected(std::move(error));
+  }
+  if (!blocks.ending().empty()) machine->progress().note(blocks.ending());
+  return folder;
+}
+
+Result<int> run(const MatrixOptions& options, const CLI::App& parser) {
+  if (!options.resume.empty()) {
+    for (const char* other : {"scenario", "--slots", "--out", "--quick", "--sharing"}) {
+      if (parser.get_option(other)->count() == 0) continue;
+      return bad_input(fmt::format("{} and --resume don't go together", other),
+                       "a run that goes on keeps its scenario", "--resume");
+    }
+  }
+  if (!std::isfinite(options.minutes) || options.minutes < 0) {
+    return bad_input(fmt::format("{} is no number of minutes", options.minutes), {}, "--minutes");
+  }
+  KTS_TRY(const std::filesystem::path folder, measure(options));
+  return report_on(folder, {});
+}
+
+}  // namespace
+
+Command add_matrix(CLI::App& root) {
+  auto options = std::make_shared<MatrixOptions>();
+  CLI::App* parser = root.add_subcommand(
+      "matrix", "Measure each agent of a scenario beside each other, and in larger sets");
+  add_local_options(*parser, options->local);
+  parser
+      ->add_option("--slots", options->slots,
+                   "All multisets of 2 to N agents, unless the scenario lists sets")
+      ->check(CLI::Range(2, 64))
+      ->capture_default_str();
+  parser
+      ->add_option("--minutes", options->minutes,
+                   "Measure for that long, where intervals are widest, in place of the plan's "
+                   "cycles")
+      ->type_name("M");
+  parser->add_option("--resume", options->resume, "Go on with the run of an earlier kts matrix")
+      ->type_name("RUN");
+  parser->add_flag("--absent", options->absent,
+                   "Keep only a set's own processes: for agents that don't fit on the device "
+                   "together");
+  return {parser, [options, parser] { return run(*options, *parser); }};
+}
+
+}  // namespace kts::app
