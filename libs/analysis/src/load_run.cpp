@@ -455,6 +455,7 @@ std::string not_shared(const BlockFolder& block, const std::vector<const LogJob*
 void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& warnings) {
   struct Totals {
     std::uint64_t records = 0, lost = 0, beyond_bound = 0;
+    const LogJob* refused = nullptr;  // the first block at whose end it had been denied memory
   };
   std::map<std::string, Totals> totals;
   for (const LogJob& job : jobs) {
@@ -470,9 +471,20 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
     } else {
       if (job.end->interrupted) warnings.push_back(job.name + ": the worker was interrupted");
       if (!job.end->finite) warnings.push_back(job.name + ": results were not finite");
+      if (job.end->refused_bytes && t.refused == nullptr) t.refused = &job;
     }
   }
   for (const auto& [agent, t] : totals) {
+    if (t.refused != nullptr) {
+      const record::BlockEnd& end = *t.refused->end;
+      const auto bytes = [](std::int64_t value) {
+        return format_bytes(static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0)));
+      };
+      warnings.push_back(fmt::format(
+          "{}: {} more were refused, by its limit or the device, with {} "
+          "held; it went on with that",
+          t.refused->name, bytes(*end.refused_bytes), bytes(end.held_bytes.value_or(0))));
+    }
     if (t.lost > 0) {
       warnings.push_back(fmt::format(
           "{}: {} of {} records lost ({:.3g} %)", agent, t.lost, t.records + t.lost,

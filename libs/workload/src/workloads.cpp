@@ -146,6 +146,12 @@ std::vector<WorkloadInfo> all_workloads() {
                  "nothing: a context and its memory are there, the device does no work",
                  100ms,
                  {bytes("bytes", "of memory to hold", 64 * kMiB, 1)}});
+  all.push_back({"grow",
+                 "GROW",
+                 "takes a further step of memory, until the device refuses or the limit is reached",
+                 100ms,
+                 {bytes("step", "taken by an iteration", kMiB, kKiB),
+                  bytes("limit", "of all steps together", 256 * kMiB, kKiB)}});
   return all;
 }
 
