@@ -14,6 +14,7 @@
 #include "kts/base/units.hpp"
 #include "kts/runner/cores.hpp"
 #include "kts/runner/foreign.hpp"
+#include "kts/runner/memory.hpp"
 #include "kts/runner/plan.hpp"
 #include "kts/telemetry/clock_warnings.hpp"
 #include "kts/telemetry/sampler.hpp"
@@ -97,6 +98,7 @@ class Execution {
     environment_.sharing = scenario_.sharing;
     environment_.sync = cores_.sync;
     environment_.cpu = run_.cpu;
+    environment_.memory = predict_memory(scenario_);
     environment_.shared_core = cores_.device_core;
     if (on_gpu_ && run_.gpus != nullptr) {
       if (const auto driver = run_.gpus->driver()) {
@@ -164,11 +166,14 @@ class Execution {
         environment_.device_uuid = ready.device_uuid;
       }
     }
+    if (!on_gpu_) measure_resident();
+    if (on_gpu_ && environment_.gpu) measure_on_card();
     if (!on_gpu_ || run_.gpus == nullptr || environment_.gpu) return write_environment();
     if (const auto gpus = run_.gpus->gpus()) {
       const auto used = std::ranges::find(*gpus, environment_.device_uuid, &device::Gpu::uuid);
       if (used != gpus->end()) environment_.gpu = *used;
     }
+    if (environment_.gpu) measure_on_card();
     KTS_CHECK_OK(write_environment());
     if (!environment_.gpu) {
       warn(fmt::format("the driver doesn't know a GPU {}, so its clocks are not recorded",
@@ -179,6 +184,30 @@ class Execution {
     KTS_TRY(sampler_, telemetry::Sampler::start(*run_.gpus, {environment_.gpu->index}, offset_,
                                                 run_.folder / "telemetry" / "nvml.csv"));
     return {};
+  }
+
+  // Of those alive that nobody has measured yet.
+  void measure_resident() {
+    for (std::size_t i = 0; i < alive_.size(); ++i) {
+      AgentMemory& memory = environment_.memory[alive_[i]];
+      if (memory.measured_bytes) continue;
+      memory.measured_bytes = resident_bytes(pids_[i]);
+      memory.measured_by = "resident set";
+    }
+  }
+  // By what the driver says of each process, in whose PID namespace ours needn't be. Under MPS its
+  // figures are the server's.
+  void measure_on_card() {
+    if (scenario_.sharing == "mps") return;
+    const auto processes = run_.gpus->compute_processes(environment_.gpu->index);
+    if (!processes) return;
+    for (std::size_t i = 0; i < alive_.size(); ++i) {
+      AgentMemory& memory = environment_.memory[alive_[i]];
+      const auto found = std::ranges::find(*processes, pids_[i], &device::GpuProcess::pid);
+      if (memory.measured_bytes || found == processes->end()) continue;
+      memory.measured_bytes = found->memory_bytes;
+      memory.measured_by = "nvml";
+    }
   }
 
   Nanoseconds length_of(const Block& block) {
