@@ -39,6 +39,7 @@ std::string to_json(const Environment& e) {
     memory.push_back(std::move(one));
   }
   out["memory"] = std::move(memory);
+  if (e.memory_in_use_bytes) out["memory_in_use_bytes"] = *e.memory_in_use_bytes;
   out["versions"] = {{"kts", version()}};
   out["commit"] = commit();
   out["warnings"] = e.warnings;
