@@ -65,9 +65,10 @@ int list(const WorkloadOptions& options) {
       std::string flags;
       for (const workload::ParameterInfo& parameter : info.parameters) {
         if (parameter.of_custom_model) continue;
-        flags += fmt::format(
-            "{}{}{}", flags.empty() ? "" : "  ", workload::flag_of(parameter.name),
-            parameter.default_value ? fmt::format(" {}", to_text(*parameter.default_value)) : "");
+        flags += fmt::format("{}{}{}", flags.empty() ? "" : "  ", workload::flag_of(parameter.name),
+                             parameter.default_value
+                                 ? fmt::format(" {}", workload::to_text(*parameter.default_value))
+                                 : "");
       }
       fmt::print("           {}\n", flags);
     }

@@ -87,8 +87,8 @@ class Writer {
     if (value) object_[field] = *value;
   }
   void operator()(const char* field, const Parameters& values, Need) {
-    for (const auto& [name, value] : values) {
-      std::visit([&](const auto& v) { object_[field][name] = v; }, value);
+    for (const auto& entry : values) {
+      std::visit([&](const auto& v) { object_[field][entry.first] = v; }, entry.second);
     }
   }
   template <typename Scalar>

@@ -58,13 +58,13 @@ MemoryPlan transformer_memory(const WorkloadSpec& spec, std::int64_t element) {
 }
 
 // One pass through all layers. Sequences begin at position `first`.
-struct Pass {
+struct TokenPass {
   double batch = 1;
   double first = 0;
   double tokens = 1;
 };
 
-void add_pass(const ModelShape& model, std::int64_t head, const Pass& pass, double element,
+void add_pass(const ModelShape& model, std::int64_t head, const TokenPass& pass, double element,
               Cost& cost) {
   const auto layers = static_cast<double>(model.layers);
   const auto weights = layers * static_cast<double>(model.layer_weights());
@@ -89,7 +89,7 @@ Cost transformer_cost(const WorkloadSpec& spec, double element) {
   };
   const auto batch = static_cast<double>(batch_of(spec));
   Cost cost;
-  const auto pass = [&](const Pass& one) { add_pass(model, head, one, element, cost); };
+  const auto pass = [&](const TokenPass& one) { add_pass(model, head, one, element, cost); };
   if (spec.has("tokens")) pass({batch, 0, number("tokens")});
   if (spec.has("context")) pass({batch, number("context"), 1});
   if (spec.kind() == "request") {
