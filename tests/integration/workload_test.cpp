@@ -90,6 +90,15 @@ TEST(WorkloadCli, WorkerRunsEveryKindThatItLists) {
   }
 }
 
+TEST(WorkloadCli, GrowingAgentSaysHowFarItCame) {
+  const Outcome outcome =
+      Program::run({kWorker, "grow", "--step", "64KiB", "--limit", "128KiB", "--device", "cpu",
+                    "--arrival", "saturate", "--iterations", "3", "--warm-up", "1"});
+  EXPECT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("\"held_bytes\":131072,\"refused_bytes\":65536,"));
+  EXPECT_THAT(outcome.err, HasSubstr("memory: 128.0 KiB held; 64.0 KiB more were refused"));
+}
+
 TEST(WorkloadCli, SetThatCanNotFitIsRefusedBeforeAnythingStarts) {
   const auto folder = TemporaryDirectory::create().value();
   const std::string file = (folder.path() / "large.yaml").string();
