@@ -17,6 +17,7 @@
 #include "kts/scenario/scenario.hpp"
 #include "load_samples.hpp"
 #include "load_sources.hpp"
+#include "notes.hpp"
 #include "parallel.hpp"
 
 namespace kts::analysis {
@@ -458,20 +459,21 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
     std::uint64_t records = 0, lost = 0, beyond_bound = 0;
     const LogJob* refused = nullptr;  // the first block at whose end it had been denied memory
   };
+  Notes notes;
   std::map<std::string, Totals> totals;
   for (const LogJob& job : jobs) {
     Totals& t = totals[job.agent];
     t.records += job.records;
     t.lost += job.lost;
     t.beyond_bound += job.beyond_bound;
-    if (!job.meta) warnings.push_back(job.name + " has no META line: its device is not known");
+    if (!job.meta) notes.add("meta", job.name + " has no META line: its device is not known");
     if (!job.end) {
-      warnings.push_back(job.name +
-                         " has no END line: it was cut, and what follows its last "
-                         "record is not known");
+      notes.add("end", job.name +
+                           " has no END line: it was cut, and what follows its last record is not "
+                           "known");
     } else {
-      if (job.end->interrupted) warnings.push_back(job.name + ": the worker was interrupted");
-      if (!job.end->finite) warnings.push_back(job.name + ": results were not finite");
+      if (job.end->interrupted) notes.add("interrupted", job.name + ": the worker was interrupted");
+      if (!job.end->finite) notes.add("finite", job.name + ": results were not finite");
       if (job.end->refused_bytes && t.refused == nullptr) t.refused = &job;
     }
   }
@@ -487,17 +489,18 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
           t.refused->name, bytes(*end.refused_bytes), bytes(end.held_bytes.value_or(0))));
     }
     if (t.lost > 0) {
-      warnings.push_back(fmt::format(
-          "{}: {} of {} records lost ({:.3g} %)", agent, t.lost, t.records + t.lost,
-          100.0 * static_cast<double>(t.lost) / static_cast<double>(t.records + t.lost)));
+      notes.add("lost",
+                fmt::format(
+                    "{}: {} of {} records lost ({:.3g} %)", agent, t.lost, t.records + t.lost,
+                    100.0 * static_cast<double>(t.lost) / static_cast<double>(t.records + t.lost)));
     }
     if (t.beyond_bound > 0) {
-      warnings.push_back(fmt::format(
-          "{}: {} of {} iterations have device instants out of order by more than the clock's "
-          "bound",
-          agent, t.beyond_bound, t.records));
+      notes.add("bound", fmt::format("{}: {} of {} iterations have device instants out of order by "
+                                     "more than the clock's bound",
+                                     agent, t.beyond_bound, t.records));
     }
   }
+  notes.append_to(warnings);
 }
 
 std::string workload_of(const record::BlockMeta& meta) {

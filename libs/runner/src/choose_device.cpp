@@ -7,6 +7,7 @@
 #include "kts/device/sharing.hpp"
 #include "kts/mps/control.hpp"
 #include "kts/runner/local_run.hpp"
+#include "kts/workload/registry.hpp"
 
 namespace kts::runner {
 namespace {
@@ -77,6 +78,11 @@ Result<DeviceChoice> choose_device(std::string_view wish, const std::filesystem:
                                    const device::CpuInfo& cpu,
                                    const Result<std::vector<device::Gpu>>& gpus,
                                    process::SignalWatch* signals) {
+  if (wish != "auto") {
+    if (auto known = workload::choose_device(wish); !known) {
+      return tl::unexpected(std::move(known).error());
+    }
+  }
   if (wish == "cpu") return DeviceChoice{"cpu", cpu_announcement(cpu, "")};
   if (wish == "auto" && (!gpus || gpus->empty())) {
     return DeviceChoice{"cpu", cpu_announcement(cpu, "no NVIDIA GPU here")};

@@ -28,8 +28,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kIterationsPerBlock = 30;
-// A queue that outlives its block by the block's length, and by more than a hiccup, won't end.
-constexpr auto kLeastDrain = std::chrono::seconds(2);
+// A queue that outlives its block by the block's length, and by more than a hiccup, won't end. A
+// hiccup is waited out for 2 s, or less where that is more than a thirtieth of the plan.
+constexpr Nanoseconds kLongestHiccup = std::chrono::seconds(2);
+constexpr Nanoseconds kShortestHiccup = std::chrono::milliseconds(400);
+constexpr int kHiccupsPerPlan = 30;
 
 // Keeps this thread, and those that it starts, on some cores while it lives.
 class Affinity {
@@ -187,16 +190,19 @@ class RunInParts::Execution {
   Status meet(const Session& session) {
     pids_.clear();
     std::vector<mps::Member> members;
+    std::vector<std::size_t> strangers;
     for (std::size_t i = 0; i < alive_.size(); ++i) {
       const control::Ready& ready = session.ready(i);
       pids_.push_back(ready.pid);
       members.push_back({ready.agent, ready.pid});
+      if (!medians_.contains(alive_[i])) strangers.push_back(alive_[i]);
       medians_[alive_[i]] = Nanoseconds(ready.median_iteration_ns);
       if (environment_.device_uuid.empty()) {
         environment_.device_name = ready.device_name;
         environment_.device_uuid = ready.device_uuid;
       }
     }
+    if (!strangers.empty()) note_lengthened(strangers);
     KTS_CHECK_OK(sharing_->verify(members));
     if (!on_gpu_) measure_resident();
     if (!on_gpu_ || run_.gpus == nullptr) return write_environment();
@@ -256,28 +262,45 @@ class RunInParts::Execution {
     });
   }
 
-  Nanoseconds length_of(const Block& block) {
+  Nanoseconds length_of(const Block& block) const {
     Nanoseconds length = scenario_.plan.block;
-    for (const std::size_t place : block.active) {
-      const Nanoseconds least = kIterationsPerBlock * medians_[place];
-      if (least <= length) continue;
-      length = least;
-      if (lengthened_.insert(place).second) {
-        progress_.note(
-            fmt::format("blocks with {} last {}, not {}: {} of its iterations take that long",
-                        scenario_.agents[place].name,
-                        format_duration(std::chrono::ceil<std::chrono::milliseconds>(least)),
-                        format_duration(scenario_.plan.block), kIterationsPerBlock));
-      }
-    }
+    for (const std::size_t place : block.active) length = std::max(length, least_length(place));
     return length;
   }
+  // Zero before the agent was met.
+  Nanoseconds least_length(std::size_t place) const {
+    const auto median = medians_.find(place);
+    return median == medians_.end() ? Nanoseconds(0) : kIterationsPerBlock * median->second;
+  }
 
-  // Once a queue was given up, its like is judged sooner: beyond 5 % of the block it is an overload
-  // however long it is watched.
+  // One line for those that are met now: of the slowest.
+  void note_lengthened(const std::vector<std::size_t>& places) {
+    std::size_t slowest = places.front();
+    std::size_t lengthened = 0;
+    for (const std::size_t place : places) {
+      if (least_length(place) > least_length(slowest)) slowest = place;
+      lengthened += least_length(place) > scenario_.plan.block;
+    }
+    if (lengthened == 0) return;
+    std::string text = fmt::format(
+        "blocks with {} last {}, not {}: {} of its iterations take that long",
+        scenario_.agents[slowest].name,
+        format_duration(std::chrono::ceil<std::chrono::milliseconds>(least_length(slowest))),
+        format_duration(scenario_.plan.block), kIterationsPerBlock);
+    if (lengthened > 1) text += fmt::format("; {} more likewise", lengthened - 1);
+    progress_.note(text);
+  }
+
+  // After a block whose queue was given up, the next with its agents is judged sooner: beyond 5 % of
+  // the block, and the three iterations in a tenth of it, it is an overload however long it is
+  // watched.
   Nanoseconds drain_limit(const Block& block, Nanoseconds length) const {
-    return gave_up_.contains(block.active) ? length / 2
-                                           : std::max<Nanoseconds>(length, kLeastDrain);
+    const bool expected = std::ranges::any_of(gave_up_, [&](const auto& last) {
+      return last.second && std::ranges::includes(block.active, last.first);
+    });
+    if (expected) return length / 10;
+    const Nanoseconds planned = scenario_.plan.block * static_cast<std::int64_t>(plan_.size());
+    return std::max(length, std::clamp(planned / kHiccupsPerPlan, kShortestHiccup, kLongestHiccup));
   }
 
   void note_given_up(const Block& block, const BlockTask& task,
@@ -296,7 +319,10 @@ class RunInParts::Execution {
       abandoned += end.abandoned;
       due += end.iterations + end.abandoned;
     }
-    if (who.empty() || !gave_up_.insert(block.active).second) return;
+    const auto last = gave_up_.find(block.active);
+    if (last != gave_up_.end()) last->second = !who.empty();
+    if (who.empty() || last != gave_up_.end()) return;
+    gave_up_.emplace(block.active, true);
     if (others > 0) who += fmt::format(" and {} more", others);
     progress_.note(
         fmt::format("warning: {} can't keep up: {} after {}, {} of {} requests were not begun; "
@@ -454,8 +480,8 @@ class RunInParts::Execution {
   bool gpu_unknown_ = false;
   std::vector<telemetry::Window> windows_;
   std::map<std::size_t, Nanoseconds> medians_;  // by place in the scenario, once known
-  std::set<std::size_t> lengthened_;
-  std::set<std::vector<std::size_t>> gave_up_;  // who was active when a queue was given up
+  // By who was active, once a queue was given up: whether one was in the last such block.
+  std::map<std::vector<std::size_t>, bool> gave_up_;
   // Of a block beside its length: the last one, and the last one with these agents active.
   Nanoseconds overhead_{0};
   std::map<std::vector<std::size_t>, Nanoseconds> overheads_;
