@@ -38,6 +38,7 @@ void announce(const Options& options, const workload::DeviceChoice& choice,
       options.size_is_default && device.kind == "cpu"
           ? "; the study's size is made for a GPU, --size 512 suits a CPU"
           : "");
+  if (agent.trace) say("{}", describe(*agent.trace, agent.arrival.trace));
 }
 
 std::string quantiles(std::string_view what, const worker::Histogram& histogram) {
@@ -50,9 +51,16 @@ std::string quantiles(std::string_view what, const worker::Histogram& histogram)
 void summarise(const worker::BlockOutcome& outcome, const worker::RecordWriter& writer) {
   if (outcome.iterations == 0) return say("no iteration was done");
   const double seconds = static_cast<double>(outcome.last_done_ns - outcome.first_due_ns) * 1e-9;
-  say("n {}, {:.4g}/s; {}; {}{}", outcome.iterations,
+  const std::string tokens =
+      writer.ttft().count() == 0
+          ? ""
+          : fmt::format("; {}{}", quantiles("ttft", writer.ttft()),
+                        writer.itl().count() == 0
+                            ? ""
+                            : fmt::format("; {}", quantiles("itl", writer.itl())));
+  say("n {}, {:.4g}/s; {}; {}{}{}", outcome.iterations,
       static_cast<double>(outcome.iterations) / seconds, quantiles("latency", writer.latency()),
-      quantiles("gpu_time", writer.gpu_time()),
+      quantiles("gpu_time", writer.gpu_time()), tokens,
       outcome.lost > 0 ? fmt::format("; {} records lost, the reader is too slow", outcome.lost)
                        : "");
 }

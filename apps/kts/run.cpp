@@ -87,6 +87,8 @@ Result<std::filesystem::path> measure(const RunOptions& options) {
   KTS_TRY(local.scenario,
           load_scenario(options, local.worker, local.cpu, gpus, signals, *progress));
   KTS_CHECK_OK(runner::check_sharing_mode(local.scenario, gpus));
+  KTS_TRY(const std::vector<scenario::TraceNote> traces, scenario::read_traces(local.scenario));
+  for (const auto& [agent, text] : traces) progress->note(fmt::format("{}: {}", agent, text));
 
   const auto now = std::chrono::time_point_cast<Nanoseconds>(std::chrono::system_clock::now());
   local.folder = options.out.empty() ? runner::default_folder(now, local.scenario.name)

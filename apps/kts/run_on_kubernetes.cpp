@@ -99,6 +99,17 @@ Status check_claims(kube::Client& client) {
                            "gate before; without it, leave --claim out");
 }
 
+// A pod has no file of ours but its plan.
+Status check_traces(const scenario::Scenario& scenario) {
+  for (const scenario::AgentSpec& agent : scenario.agents) {
+    if (agent.arrival.process != workload::ArrivalProcess::kTrace) continue;
+    return bad_input("a trace can't be replayed in a pod yet",
+                     "take gamma or on-off arrivals, or leave --on kubernetes out",
+                     fmt::format("agent {}", agent.name));
+  }
+  return {};
+}
+
 }  // namespace
 
 void add_kubernetes_options(CLI::App& parser, KubernetesOptions& options) {
@@ -155,6 +166,7 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
   kubernetes::ClusterRun run;
   KTS_CHECK_OK(fill_in(options, run));
   KTS_TRY(run.scenario, load_scenario(choice, progress));
+  KTS_CHECK_OK(check_traces(run.scenario));
   kubernetes::Wishes wishes;
   wishes.agents = run.scenario.agents.size();
   wishes.sharing = run.scenario.sharing;

@@ -17,6 +17,7 @@
 #include "kts/runner/plan.hpp"
 #include "kts/telemetry/clock_warnings.hpp"
 #include "kts/telemetry/sampler.hpp"
+#include "traces.hpp"
 #include "worker_command.hpp"
 
 namespace kts::runner {
@@ -233,6 +234,7 @@ class Execution {
   Status run_block(Session& session, const Block& block) {
     BlockTask task;
     task.index = block.index;
+    task.cycle = block.cycle;
     task.phase = name(block.phase);
     task.neighbours = name(block.neighbours);
     task.title = fmt::format("block {} ({})", block.index, title_of(block, scenario_));
@@ -387,7 +389,9 @@ std::filesystem::path default_folder(EpochTime now, std::string_view scenario) {
 }
 
 Status run_locally(const LocalRun& run, Progress& progress) {
-  return Execution(run, progress).execute();
+  LocalRun local = run;
+  KTS_CHECK_OK(bring_traces(local.scenario, run.folder));
+  return Execution(local, progress).execute();
 }
 
 }  // namespace kts::runner

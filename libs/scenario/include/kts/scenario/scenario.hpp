@@ -54,9 +54,18 @@ struct Scenario {
 
 // Whole validation; errors name file:line, the key, and for an unknown key the nearest known one.
 [[nodiscard]] Result<Scenario> parse(std::string_view yaml, std::string_view where);
+// A trace's file is looked for beside the scenario's, but not yet read.
 [[nodiscard]] Result<Scenario> load(const std::filesystem::path& path);
 // Every default filled in; parse reads it back to an equal scenario.
 [[nodiscard]] std::string to_yaml(const Scenario& scenario);
+
+// What there is to say of an agent's trace: how much of it will be replayed.
+struct TraceNote {
+  std::string agent;
+  std::string text;
+};
+// Reads the traces of all agents; kBadInput names file:line of what is wrong in one.
+[[nodiscard]] Result<std::vector<TraceNote>> read_traces(const Scenario& scenario);
 
 // Two agents with an equal solo baseline: same workload, arrival and in_flight (rates and all).
 [[nodiscard]] bool same_baseline(const AgentSpec& a, const AgentSpec& b);
