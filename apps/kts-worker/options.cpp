@@ -46,6 +46,8 @@ Examples:
   kts-worker fft --arrival trace --trace azure-code.csv --time-scale 2 --duration 10s
   kts-worker gemm --arrival saturate --in-flight 4 --duration 10s
   ITERATIONS=100 SLEEP_MS=0 kts-worker gemm --record v1 --phase solo
+  kts-worker host SOCKET        a process whose threads agents are; each joins it by
+  kts-worker join SOCKET fft --controlled
   kts-worker pod --help         one agent as a Kubernetes pod, driven by a plan in a file
 
 Exit status: 0 done, 1 internal error or wrong results, 2 bad usage, 4 the device, its libraries or
@@ -60,6 +62,7 @@ struct Texts {
   std::map<std::string, std::string, std::less<>> parameters;  // by name, as far as given
   std::string iterations, duration, sync = "auto";
   std::string record = "v2", device = "auto", host_cores, seed, epoch_offset;
+  std::string stream_priority = "normal";
   ArrivalTexts arrival;
 };
 
@@ -225,6 +228,8 @@ Status take_rest(const Texts& texts, Options& options) {
                                    {{"auto", automatic},
                                     {"spin", workload::SyncMode::kSpin},
                                     {"block", workload::SyncMode::kBlock}}));
+  KTS_TRY(options.agent.engine.high_priority, word<bool>(texts.stream_priority, "--stream-priority",
+                                                         {{"normal", false}, {"high", true}}));
   if (!texts.host_cores.empty()) {
     KTS_TRY(options.host_cores, core_list(texts.host_cores));
   }
@@ -324,6 +329,8 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
         "Waiting for the device: spin, block, auto (spin only with "
         "--own-core)",
         "MODE");
+  value(kDevice, "--stream-priority", texts.stream_priority,
+        "CUDA: of its stream among those of one process: normal or high (normal)", "PRIORITY");
   constexpr const char* kRecords = "Records";
   value(kRecords, "--record", texts.record, "Version of the lines: v2, or v1 as the study's", "V");
   value(kRecords, "--agent", options.agent.name, "Name in the records (the workload)", "NAME");

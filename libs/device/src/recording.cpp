@@ -31,6 +31,7 @@ Json to_json(const Gpu& gpu) {
   out["compute_mode"] = gpu.compute_mode;
   put(out, "mig_enabled", gpu.mig_enabled);
   put(out, "max_sm_clock_mhz", gpu.max_sm_clock_mhz);
+  if (!gpu.mig_instances.empty()) out["mig_instances"] = gpu.mig_instances;
   return out;
 }
 
@@ -81,7 +82,9 @@ class Recording final : public GpuSource {
                       get<std::uint64_t>(entry, "memory_bytes"),
                       entry.at("compute_mode").get<std::string>(),
                       get<bool>(entry, "mig_enabled"),
-                      get<unsigned>(entry, "max_sm_clock_mhz")};
+                      get<unsigned>(entry, "max_sm_clock_mhz"),
+                      get<std::vector<std::string>>(entry, "mig_instances")
+                          .value_or(std::vector<std::string>{})};
       for (const Json& sample : entry.at("samples"))
         recorded.samples.push_back(sample_from(sample));
       for (const Json& process : entry.at("processes")) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct Environment {
   std::string sync;
   device::CpuInfo cpu;
   std::optional<int> shared_core;
+  std::optional<std::uint64_t> memory_in_use_bytes;  // by all agents, in shared blocks
   std::vector<std::string> warnings;
   std::vector<std::string> inconclusive;  // why the run can't support its conclusion
 };

@@ -8,6 +8,7 @@
 #include <complex>
 #include <cstdlib>
 #include <limits>
+#include <mutex>
 
 #include "kts/workload/operands.hpp"
 #include "kts/workload/verify.hpp"
@@ -116,6 +117,9 @@ class GemmWork final : public CpuWork {
 }  // namespace
 
 std::unique_ptr<CpuWork> make_cpu_work(std::string_view kind) {
+  // Several agents of one process plan at the same time.
+  static std::once_flag once;
+  std::call_once(once, fftwf_make_planner_thread_safe);
   if (kind == "fft") return std::make_unique<FftWork>();
   if (kind == "gemm") return std::make_unique<GemmWork>();
   return nullptr;

@@ -27,6 +27,7 @@ struct Gpu {
   std::string compute_mode;         // "default", "exclusive-process", "prohibited"
   std::optional<bool> mig_enabled;  // empty: the card has no MIG
   std::optional<unsigned> max_sm_clock_mhz;
+  std::vector<std::string> mig_instances;  // as CUDA_VISIBLE_DEVICES names them
 };
 
 // One look at a GPU; what it doesn't report is empty.

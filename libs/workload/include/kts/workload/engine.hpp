@@ -19,9 +19,10 @@ struct EngineSpec {
   std::uint64_t seed = 1;  // same seed, same operands on every backend
   int in_flight = 1;       // slots
   SyncMode sync = SyncMode::kBlock;
-  int threads = 1;       // CPU backend
-  int device_core = -1;  // CPU backend: core of the device thread, -1 = not pinned
-  int cuda_device = 0;   // CUDA backend: ordinal
+  int threads = 1;             // CPU backend
+  int device_core = -1;        // CPU backend: core of the device thread, -1 = not pinned
+  int cuda_device = 0;         // CUDA backend: ordinal
+  bool high_priority = false;  // CUDA backend: of its stream
 };
 
 // Tokens of one request; 0: the workload's own number. Others than `request` ignore it.
