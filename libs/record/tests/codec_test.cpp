@@ -160,7 +160,8 @@ TEST(ParseV2, RequestHasItsTokensAndTheFirstOnesInstant) {
   request.output_tokens = 10;
   request.first_token_ns = kIteration.done_ns - 5;
   const std::string text = v2("router", request);
-  EXPECT_EQ(text, std::string(kGoldenV2) + ",4808,10," + std::to_string(request.first_token_ns));
+  EXPECT_EQ(text,
+            std::string(kGoldenV2) + ",4808,10," + std::to_string(request.first_token_ns) + "\n");
   const Line line = parsed(text);
   const auto* record = std::get_if<V2Record>(&line);
   ASSERT_NE(record, nullptr);

@@ -17,8 +17,7 @@ namespace {
 
 // As the workload's parameters have it; zeros for other kinds than `request`.
 workload::RequestShape shape_of(const workload::WorkloadSpec& work) {
-  if (!work.has("input") || !work.has("output")) return {};
-  return {work.number("input"), work.number("output")};
+  return work.kind() == "request" ? fitted({}, work) : workload::RequestShape{};
 }
 
 }  // namespace

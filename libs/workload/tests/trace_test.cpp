@@ -162,7 +162,7 @@ TEST(Trace, FileIsLoadedAndSelected) {
   EXPECT_EQ(trace->rows.size(), 3U);
 }
 
-TEST(Trace, RequestsAreCutDownToTheContextOutputFirst) {
+TEST(Trace, RequestsAreCutDownToTheContextAndKeepTheirOutput) {
   Trace trace;
   trace.rows = {{0, 100, 10}, {1, 1000, 100}, {2, 10, 5000}, {3, 1020, 4}};
   limit_context(trace, 1024);

@@ -53,7 +53,8 @@ inline constexpr std::size_t kMaxTraceBytes = std::size_t{256} << 20;
 [[nodiscard]] Result<Trace> select_stretch(Trace trace, const TraceSpec& spec);
 // Reads spec.file and selects.
 [[nodiscard]] Result<Trace> load_trace(const TraceSpec& spec);
-// Cuts requests down to what a model of `max_context` tokens can take, output first; counts them.
+// Cuts requests down to `max_context` tokens, the input unless the output alone is too long; counts
+// them.
 void limit_context(Trace& trace, std::int64_t max_context);
 
 // "8819 requests in 57min (2.57/s), Azure LLM 2023".
