@@ -31,6 +31,7 @@ void announce(int err, const Options& options, const workload::DeviceChoice& cho
       options.size_is_default && device.kind == "cpu"
           ? "; the study's size is made for a GPU, --size 512 suits a CPU"
           : "");
+  if (agent.trace) say(err, "{}", describe(*agent.trace, agent.arrival.trace));
 }
 
 std::string quantiles(std::string_view what, const worker::Histogram& histogram) {
@@ -43,9 +44,14 @@ std::string quantiles(std::string_view what, const worker::Histogram& histogram)
 void summarise(int err, const worker::BlockOutcome& outcome, const worker::RecordWriter& writer) {
   if (outcome.iterations == 0) return say(err, "no iteration was done");
   const double seconds = static_cast<double>(outcome.last_done_ns - outcome.first_due_ns) * 1e-9;
-  say(err, "n {}, {:.4g}/s; {}; {}{}", outcome.iterations,
+  std::string tokens;
+  for (const auto& [what, histogram] :
+       {std::pair("ttft", &writer.ttft()), std::pair("itl", &writer.itl())}) {
+    if (histogram->count() > 0) tokens += "; " + quantiles(what, *histogram);
+  }
+  say(err, "n {}, {:.4g}/s; {}; {}{}{}", outcome.iterations,
       static_cast<double>(outcome.iterations) / seconds, quantiles("latency", writer.latency()),
-      quantiles("gpu_time", writer.gpu_time()),
+      quantiles("gpu_time", writer.gpu_time()), tokens,
       outcome.lost > 0 ? fmt::format("; {} records lost, the reader is too slow", outcome.lost)
                        : "");
 }

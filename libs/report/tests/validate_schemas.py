@@ -79,6 +79,15 @@ good = {
     ],
 }
 check(scenario, "minimal scenario", good)
+for arrival in [
+    {"process": "closed", "think": "5ms"},
+    {"process": "gamma", "rate": 50, "cv": 2.5},
+    {"process": "on-off", "rate": 400, "on": "200ms", "off": "1s"},
+    {"process": "on-off", "rate": 400, "on": "200ms", "off": "1s", "phases": "fixed"},
+    {"process": "trace", "file": "t.csv"},
+    {"process": "trace", "file": "t.csv", "scale": 2, "wrap": False, "from": "10min", "length": "90s"},
+]:
+    check(scenario, arrival, changed(good, lambda s: s["agents"][0].update(arrival=arrival)))
 for label, change in {
     "unknown key": lambda s: s.update(agent=[]),
     "no agents": lambda s: s.update(agents=[]),
@@ -87,6 +96,13 @@ for label, change in {
     "duration as a bare number": lambda s: s["agents"][0]["slo"].update(latency=5),
     "open arrivals without a rate": lambda s: s["agents"][0]["arrival"].pop("rate"),
     "rate of a closed agent": lambda s: s["agents"][0]["arrival"].update(process="saturate"),
+    "cv of a poisson agent": lambda s: s["agents"][0]["arrival"].update(cv=2),
+    "gamma without cv": lambda s: s["agents"][0]["arrival"].update(process="gamma"),
+    "on-off without phases": lambda s: s["agents"][0]["arrival"].update(process="on-off"),
+    "trace without a file": lambda s: s["agents"][0].update(arrival={"process": "trace"}),
+    "trace with a rate": lambda s: s["agents"][0]["arrival"].update(process="trace", file="t.csv"),
+    "scale 0": lambda s: s["agents"][0].update(
+        arrival={"process": "trace", "file": "t.csv", "scale": 0}),
     "unknown workload": lambda s: s["agents"][0]["workload"].update(kind="fftt"),
     "parameter of another workload": lambda s: s["agents"][0]["workload"].update(tokens=4),
     "custom model without dimensions": lambda s: s["agents"][0].update(

@@ -20,6 +20,7 @@
 #include "kts/telemetry/clock_warnings.hpp"
 #include "kts/telemetry/sampler.hpp"
 #include "sharing_host.hpp"
+#include "traces.hpp"
 #include "worker_command.hpp"
 
 namespace kts::runner {
@@ -81,6 +82,7 @@ class RunInParts::Execution {
   Status begin() {
     KTS_CHECK_OK(make_directories(run_.folder / "blocks"));
     KTS_CHECK_OK(make_directories(run_.folder / "workers"));
+    KTS_CHECK_OK(bring_traces(run_.scenario, run_.folder));
     KTS_CHECK_OK(write_file(run_.folder / "scenario.yaml", to_yaml(scenario_)));
     KTS_CHECK_OK(describe_machine());
     for (const scenario::AgentSpec& agent : scenario_.agents) {
@@ -334,6 +336,7 @@ class RunInParts::Execution {
   Status run_block(Session& session, const Block& block) {
     BlockTask task;
     task.index = block.index;
+    task.cycle = block.cycle;
     task.phase = name(block.phase);
     task.neighbours = name(block.neighbours);
     task.title = fmt::format("block {} ({})", block.index, title_of(block, scenario_));
@@ -464,7 +467,7 @@ class RunInParts::Execution {
     return {};
   }
 
-  const LocalRun run_;
+  LocalRun run_;
   const scenario::Scenario& scenario_;
   Progress& progress_;
   bool on_gpu_;
