@@ -30,7 +30,7 @@ Command add_schema(CLI::App& root) {
   auto name = std::make_shared<std::string>();
   CLI::App* parser =
       root.add_subcommand("schema", "Print the JSON Schema of a file that kts reads or writes");
-  parser->add_option("name", *name, "summary, scenario or cluster")->required()->type_name("NAME");
+  parser->add_option("name", *name, "summary, scenario, cluster or modes")->required()->type_name("NAME");
   return {parser, [name] { return print_schema(*name); }};
 }
 
