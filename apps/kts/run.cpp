@@ -66,13 +66,16 @@ Result<scenario::Scenario> load_scenario(const RunOptions& options, const std::s
 }
 
 // The run's folder. While it measures, signals end it in good order; afterwards they act as usual.
-Result<std::filesystem::path> measure(const RunOptions& options) {
+Result<std::filesystem::path> measure(const RunOptions& options, const CLI::App& parser) {
   KTS_TRY(process::SignalWatch signals, process::SignalWatch::create({SIGINT, SIGTERM, SIGHUP}));
   const std::unique_ptr<runner::Progress> progress =
       runner::make_progress(stderr, is_terminal(stderr));
   if (options.on == "kubernetes") {
     const RunChoice choice{options.scenario, options.device, options.sharing, options.out,
                            options.quick};
+    if (!options.kubernetes.nodes.empty()) {
+      return measure_fleet(choice, options.kubernetes, parser, signals, *progress);
+    }
     return measure_on_kubernetes(choice, options.kubernetes, signals, *progress);
   }
 
@@ -106,7 +109,7 @@ Result<std::filesystem::path> measure(const RunOptions& options) {
 
 Result<int> run(const RunOptions& options, const CLI::App& parser) {
   if (options.on == "local") KTS_CHECK_OK(check_unused(parser));
-  KTS_TRY(const std::filesystem::path folder, measure(options));
+  KTS_TRY(const std::filesystem::path folder, measure(options, parser));
   if (folder.empty()) return 0;
   return report_on(folder, {});
 }

@@ -33,16 +33,16 @@ class ModesCli : public testing::Test {
   }
   std::string scenario(const std::string& more = {}, int cycles = 5) {
     const std::string file = path("pair.yaml");
-    EXPECT_TRUE(write_file(file, "schema: kts.scenario/1\nname: pair\nplan: {cycles: " +
-                                     std::to_string(cycles) +
-                                     ", block: 40ms}\nagents:\n"
-                                     "  - name: light\n"
-                                     "    workload: {kind: fft, size: 64}\n"
-                                     "    arrival: {process: poisson, rate: 200}\n"
-                                     "  - name: heavy\n"
-                                     "    workload: {kind: gemm, size: 64}\n"
-                                     "    arrival: {process: saturate}\n" +
-                                     more));
+    EXPECT_TRUE(write_file(
+        file, "schema: kts.scenario/1\nname: pair\nplan: {cycles: " + std::to_string(cycles) +
+                  ", block: 40ms}\nagents:\n"
+                  "  - name: light\n"
+                  "    workload: {kind: fft, size: 64}\n"
+                  "    arrival: {process: poisson, rate: 200}\n"
+                  "  - name: heavy\n"
+                  "    workload: {kind: gemm, size: 64}\n"
+                  "    arrival: {process: saturate}\n" +
+                  more));
     return file;
   }
   static Json end_of(const std::string& log) {
@@ -54,8 +54,8 @@ class ModesCli : public testing::Test {
 };
 
 TEST_F(ModesCli, StreamsRunsEveryAgentInOneProcess) {
-  const Outcome outcome = Program::run({kKts, "run", scenario(), "--device", "cpu", "--sharing",
-                                        "streams", "--out", path("run")});
+  const Outcome outcome = Program::run(
+      {kKts, "run", scenario(), "--device", "cpu", "--sharing", "streams", "--out", path("run")});
   ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
   std::vector<std::string> pids;
   for (const char* agent : {"light", "heavy"}) {
@@ -74,15 +74,15 @@ TEST_F(ModesCli, StreamsRunsEveryAgentInOneProcess) {
 
 TEST_F(ModesCli, AnInterruptedRunInStreamsLeavesNoProcess) {
   pid_t host = -1;
-  const Outcome outcome = Program::run(
-      {kKts, "run", scenario("", 200), "--device", "cpu", "--sharing", "streams", "--out",
-       path("run")},
-      [&](std::string_view line, pid_t pid) {
-        if (host > 0 || line.find("block 1/") == std::string_view::npos) return;
-        const std::string log = text("run/workers/light.log");
-        host = std::atoi(log.c_str() + log.find("\"pid\":") + 6);
-        kill(pid, SIGINT);
-      });
+  const Outcome outcome =
+      Program::run({kKts, "run", scenario("", 200), "--device", "cpu", "--sharing", "streams",
+                    "--out", path("run")},
+                   [&](std::string_view line, pid_t pid) {
+                     if (host > 0 || line.find("block 1/") == std::string_view::npos) return;
+                     const std::string log = text("run/workers/light.log");
+                     host = std::atoi(log.c_str() + log.find("\"pid\":") + 6);
+                     kill(pid, SIGINT);
+                   });
   EXPECT_EQ(outcome.exit, 130) << outcome.err;
   ASSERT_GT(host, 0);
   EXPECT_TRUE(kill(host, 0) != 0 && errno == ESRCH);
@@ -92,10 +92,9 @@ TEST_F(ModesCli, EveryModeIsARunAndTheComparisonComesAgainByteForByte) {
   const Outcome outcome =
       Program::run({kKts, "modes", scenario(), "--device", "cpu", "--out", path("all")});
   ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
-  for (const char* file :
-       {"modes.json", "modes.csv", "results.md", "report.html", "modes/plan.json",
-        "modes/exclusive-light/summary.json", "modes/time-slicing/summary.json",
-        "modes/streams/report.html"}) {
+  for (const char* file : {"modes.json", "modes.csv", "results.md", "report.html",
+                           "modes/plan.json", "modes/exclusive-light/summary.json",
+                           "modes/time-slicing/summary.json", "modes/streams/report.html"}) {
     EXPECT_TRUE(exists("all/" + std::string(file))) << file;
   }
   EXPECT_THAT(outcome.err, HasSubstr("mps beside heavy is left out: a CPU can't be shared"));
@@ -133,9 +132,8 @@ TEST_F(ModesCli, WrongWishesAreOneLine) {
 
 TEST_F(ModesCli, MpsIsProvenByItsClientListAndGoneAfterwards) {
   setenv("PATH", (std::string(KTS_FAKE_MPS_FOLDER) + ":" + std::getenv("PATH")).c_str(), 1);
-  const std::vector<std::string> command{kKts,    "run",       scenario(), "--device",
-                                         "cuda",  "--sharing", "mps",      "--worker",
-                                         KTS_FAKE_WORKER};
+  const std::vector<std::string> command{kKts,        "run", scenario(), "--device",     "cuda",
+                                         "--sharing", "mps", "--worker", KTS_FAKE_WORKER};
   auto argv = command;
   argv.insert(argv.end(), {"--out", path("run")});
   const Outcome outcome = Program::run(argv);

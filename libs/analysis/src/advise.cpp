@@ -62,9 +62,8 @@ Choice choose(const Modes& settled, const AgentInfo& agent) {
     Modes meeting;
     std::ranges::copy_if(settled, std::back_inserter(meeting),
                          [](const ModeResult* mode) { return mode->slo_met.value_or(false); });
-    const std::string objective =
-        fmt::format("p{:g} at most {:g} ms", agent.slo_quantile.value_or(0.99) * 100,
-                    *agent.slo_latency_ms);
+    const std::string objective = fmt::format(
+        "p{:g} at most {:g} ms", agent.slo_quantile.value_or(0.99) * 100, *agent.slo_latency_ms);
     if (!meeting.empty()) {
       return {kindest(meeting),
               fmt::format("it meets the objective ({}), and {}", objective,
@@ -115,18 +114,18 @@ void advise(CompanyResult& company, const ModesSummary& summary) {
   }
   const Choice choice = choose(settled, summary.agent);
   company.best = static_cast<std::size_t>(choice.mode - company.modes.data());
-  company.advice = fmt::format("Beside {} take {}: {}. {}'s p99 is {}, and the neighbours keep {} "
-                               "of their rate.",
-                               company.company, choice.mode->entry.way, choice.reason,
-                               summary.agent.name, ms(choice.mode->p99), kept(*choice.mode));
+  company.advice = fmt::format(
+      "Beside {} take {}: {}. {}'s p99 is {}, and the neighbours keep {} "
+      "of their rate.",
+      company.company, choice.mode->entry.way, choice.reason, summary.agent.name,
+      ms(choice.mode->p99), kept(*choice.mode));
   const ModeResult* quick = quickest(settled);
   if (quick != choice.mode && !overlap(quick->p99, choice.mode->p99)) {
     company.advice += fmt::format(" {} would bring p99 to {}, and leave them {}.", quick->entry.way,
                                   ms(quick->p99), kept(*quick));
   }
-  const auto slicing = std::ranges::find_if(settled, [](const ModeResult* mode) {
-    return mode->entry.way == "time-slicing";
-  });
+  const auto slicing = std::ranges::find_if(
+      settled, [](const ModeResult* mode) { return mode->entry.way == "time-slicing"; });
   if (slicing != settled.end() && *slicing != choice.mode) {
     company.advice += fmt::format(" Under time-slicing it is {}, with {} kept.",
                                   ms((*slicing)->p99), kept(**slicing));
@@ -152,10 +151,10 @@ void advise(ModesSummary& summary) {
   } else if (summary.companies.size() == 1) {
     summary.advice = summary.companies.front().advice;
   } else {
-    summary.advice = fmt::format("Take {}: it is best {}.", *best.begin(),
-                                 choices.size() == summary.companies.size()
-                                     ? "beside every neighbour here"
-                                     : "wherever the runs can conclude");
+    summary.advice =
+        fmt::format("Take {}: it is best {}.", *best.begin(),
+                    choices.size() == summary.companies.size() ? "beside every neighbour here"
+                                                               : "wherever the runs can conclude");
   }
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "covariates.hpp"
 #include "kts/base/clock.hpp"
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
@@ -578,6 +579,17 @@ void check_one_device_an_agent(const std::vector<LogJob>& jobs, Summary& header)
   }
 }
 
+std::vector<BlockWindow> windows_of(const std::vector<BlockFolder>& blocks) {
+  std::vector<BlockWindow> windows;
+  for (const BlockFolder& block : blocks) {
+    if (!block.has_window()) continue;
+    const bool solo = block.phase == Phase::kSolo && block.active.size() == 1;
+    windows.push_back({block.phase, solo ? block.active.front() : std::string(),
+                       block.window_start_ns, block.window_stop_ns});
+  }
+  return windows;
+}
+
 }  // namespace
 
 Result<RunData> load_run_folder(const fs::path& run) {
@@ -632,6 +644,8 @@ Result<RunData> load_run_folder(const fs::path& run) {
     header.inconclusive.push_back(fmt::format("{} was not shared: {}", block.name, why));
     leave_out_shared_block(data, block.number);
   }
+
+  KTS_CHECK_OK(read_covariates(run, windows_of(blocks), header));
 
   if (scenario) {
     if (header.sharing.empty()) header.sharing = scenario->sharing;

@@ -118,8 +118,7 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
   for (const AgentInfo& other : summary.agents) {
     if (other.name == agent) continue;
     ModeResult::Neighbour neighbour{other.name, {}, {}};
-    const MeasureResult* rate =
-        find_result(summary, other.name, Phase::kShared, Measure::kLatency);
+    const MeasureResult* rate = find_result(summary, other.name, Phase::kShared, Measure::kLatency);
     const auto alone = alone_rate(rates, other.name, entry.company);
     if (rate != nullptr) neighbour.rate_per_s = rate->rate_achieved_per_s;
     if (neighbour.rate_per_s && alone && *alone > 0) {
@@ -138,12 +137,9 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
 }  // namespace
 
 std::string to_json(const ModesPlan& plan) {
-  PlanJson out{{"schema", kPlanSchema},
-               {"scenario", plan.scenario},
-               {"agent", plan.agent},
-               {"rounds", plan.rounds},
-               {"baselines", PlanJson::array()},
-               {"entries", PlanJson::array()}};
+  PlanJson out{
+      {"schema", kPlanSchema}, {"scenario", plan.scenario},      {"agent", plan.agent},
+      {"rounds", plan.rounds}, {"baselines", PlanJson::array()}, {"entries", PlanJson::array()}};
   for (const ModesPlan::Baseline& entry : plan.baselines) {
     out["baselines"].push_back(
         {{"agent", entry.agent}, {"company", entry.company}, {"folder", entry.folder}});

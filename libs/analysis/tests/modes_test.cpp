@@ -37,7 +37,8 @@ TEST(Advice, IsTheLowestTailAmongThoseThatSpareTheNeighbours) {
                                    {}}});
   ASSERT_TRUE(s.companies[0].best);
   EXPECT_EQ(*s.companies[0].best, 2U);
-  EXPECT_THAT(s.advice, StartsWith("Beside gemm take mps-priority: its p99 is the lowest of those"));
+  EXPECT_THAT(s.advice,
+              StartsWith("Beside gemm take mps-priority: its p99 is the lowest of those"));
   EXPECT_THAT(s.advice, HasSubstr("3.40 ms (3.23–3.57)"));
   EXPECT_THAT(s.advice, HasSubstr("mps-75 would bring p99 to 1.20 ms"));
   EXPECT_THAT(s.advice, HasSubstr("Under time-slicing it is 7.60 ms"));
@@ -48,8 +49,7 @@ TEST(Advice, SaysWhenItDependsOnTheNeighbour) {
   const ModesSummary s =
       summary({{"gemm", {mode("time-slicing", 7.6, 0.9), mode("mps", 17.4, 0.95)}, {}, {}},
                {"decode", {mode("time-slicing", 5.3, 0.9), mode("mps", 0.47, 0.93)}, {}, {}}});
-  EXPECT_EQ(s.advice,
-            "It depends on the neighbour: time-slicing beside gemm, mps beside decode.");
+  EXPECT_EQ(s.advice, "It depends on the neighbour: time-slicing beside gemm, mps beside decode.");
   const ModesSummary one =
       summary({{"gemm", {mode("time-slicing", 7.6, 0.9), mode("mps", 4, 0.95)}, {}, {}},
                {"decode", {mode("time-slicing", 5.3, 0.9), mode("mps", 0.47, 0.93)}, {}, {}}});
@@ -100,8 +100,8 @@ TEST(Advice, WithoutIntervalsNothingIsRecommended) {
 TEST(ModesPlan, AFolderWithoutOneIsNotOfKtsModes) {
   const auto folder = TemporaryDirectory::create().value();
   EXPECT_FALSE(is_modes_folder(folder.path()));
-  ASSERT_TRUE(write_plan({"s", "fft", 2, {}, {{"mps", "mps", "gemm", "", "no driver"}}},
-                         folder.path()));
+  ASSERT_TRUE(
+      write_plan({"s", "fft", 2, {}, {{"mps", "mps", "gemm", "", "no driver"}}}, folder.path()));
   EXPECT_TRUE(is_modes_folder(folder.path()));
   const auto loaded = load_modes(folder.path());
   ASSERT_TRUE(loaded) << to_line(loaded.error());

@@ -159,6 +159,26 @@ std::string loads(const Summary& summary) {
                 "<tbody>\n" + rows + "</tbody>\n"));
 }
 
+std::string card_meanwhile(const Summary& summary) {
+  constexpr std::string_view kTitle = "What the card did meanwhile";
+  if (!summary.covariates_missing.empty()) {
+    return section(kTitle, "<p>Not known: " + escape_html(summary.covariates_missing) + ".</p>\n");
+  }
+  const auto all = covariate_table(summary);
+  if (all.empty()) return {};
+  std::string rows;
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    rows += "<tr>" + row_head(escape_html(all[i].front()));
+    for (std::size_t k = 1; k < all[i].size(); ++k) rows += cell(all[i][k]);
+    rows += "</tr>\n";
+  }
+  const std::vector<std::string_view> numbers(all.front().begin() + 1, all.front().end());
+  return section(kTitle,
+                 table("Mean (least–most) of what DCGM's exporter said of the whole card within "
+                       "the blocks.",
+                       head_cells({"phase"}, numbers) + "<tbody>\n" + rows + "</tbody>\n"));
+}
+
 std::string samples(const Summary& summary) {
   std::string rows;
   for (const auto& r : summary.results) {
@@ -207,8 +227,8 @@ std::string report_html(const Summary& summary, const Drawing& drawing) {
   return page(summary.scenario.empty() ? summary.run_id : summary.scenario,
               header(summary) + alert + agent_cards(all) + figures(drawing) +
                   results_table(summary, all) + objectives(summary) + growth(summary) +
-                  loads(summary) + section("Warnings", list(summary.warnings)) + samples(summary) +
-                  vocabulary());
+                  card_meanwhile(summary) + loads(summary) +
+                  section("Warnings", list(summary.warnings)) + samples(summary) + vocabulary());
 }
 
 }  // namespace kts::report

@@ -131,8 +131,8 @@ std::string row_head(const std::string& text) {
   return "<th scope=\"row\" class=\"word\">" + text + "</th>";
 }
 
-std::string head_cells(std::initializer_list<std::string_view> words,
-                       std::initializer_list<std::string_view> numbers) {
+std::string head_cells(const std::vector<std::string_view>& words,
+                       const std::vector<std::string_view>& numbers) {
   std::string out = "<thead><tr>";
   for (const auto w : words) out += fmt::format("<th scope=\"col\" class=\"word\">{}</th>", w);
   for (const auto n : numbers) out += fmt::format("<th scope=\"col\">{}</th>", n);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +16,8 @@ std::string page(std::string_view title, const std::string& body);
 // Empty without a body.
 std::string section(std::string_view title, const std::string& body);
 std::string table(std::string_view caption, const std::string& inside);
-std::string head_cells(std::initializer_list<std::string_view> words,
-                       std::initializer_list<std::string_view> numbers);
+std::string head_cells(const std::vector<std::string_view>& words,
+                       const std::vector<std::string_view>& numbers);
 std::string cell(const std::string& text);
 std::string word(const std::string& text);
 std::string row_head(const std::string& text);

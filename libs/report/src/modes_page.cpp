@@ -117,20 +117,22 @@ std::vector<Plot> plan_frontier(const ModesSummary& modes) {
   plot.script = fmt::format(
       "set encoding utf8\n"
       "set terminal svg noenhanced size {},420 font \"sans-serif,14\" background \"{}\"\n"
-      "unset key\nset border 3 lc rgb \"{}\"\nset tics out nomirror scale 0.5 textcolor rgb \"{}\"\n"
+      "unset key\nset border 3 lc rgb \"{}\"\nset tics out nomirror scale 0.5 textcolor rgb "
+      "\"{}\"\n"
       "set grid lt 1 lw 1 lc rgb \"{}\"\nset multiplot\n",
       width, kPaper.hex, kMuted.hex, kMuted.hex, kGrid.hex);
   for (std::size_t i = 0; i < drawn.size(); ++i) {
     const double share = 1.0 / static_cast<double>(drawn.size());
     const double begin = static_cast<double>(i) * share;
     plot.script += frontier_panel(modes, *drawn[i], begin + 0.16 * share, begin + 0.96 * share);
-    plot.description += fmt::format("{}Beside {}:", i == 0 ? "" : " ", printable(drawn[i]->company));
+    plot.description +=
+        fmt::format("{}Beside {}:", i == 0 ? "" : " ", printable(drawn[i]->company));
     std::string separator = " ";
     for (const ModeResult& mode : drawn[i]->modes) {
       if (!mode.measured || !mode.kept_ratio) continue;
-      plot.description += fmt::format("{}{} {} ms at {:.0f} % kept", separator,
-                                      printable(mode.entry.way), number(mode.p99.value),
-                                      *mode.kept_ratio * 100);
+      plot.description +=
+          fmt::format("{}{} {} ms at {:.0f} % kept", separator, printable(mode.entry.way),
+                      number(mode.p99.value), *mode.kept_ratio * 100);
       separator = ", ";
     }
     plot.description += ".";

@@ -93,12 +93,12 @@ std::string modes_json(const ModesSummary& modes) {
         {"p999", estimate_json(modes.baseline.p999)}}},
       {"companies", array(modes.companies,
                           [](const CompanyResult& company) -> Json {
-                            return {{"company", company.company},
-                                    {"modes", array(company.modes, mode_json)},
-                                    {"best", company.best
-                                                 ? Json(company.modes[*company.best].entry.way)
-                                                 : Json(nullptr)},
-                                    {"advice", company.advice}};
+                            return {
+                                {"company", company.company},
+                                {"modes", array(company.modes, mode_json)},
+                                {"best", company.best ? Json(company.modes[*company.best].entry.way)
+                                                      : Json(nullptr)},
+                                {"advice", company.advice}};
                           })},
       {"advice", modes.advice},
       {"warnings", modes.warnings}};
@@ -171,13 +171,14 @@ std::string modes_table(const ModesSummary& modes, TerminalStyle style) {
            pad_left(df, kNumber) + "  " + kept;
   };
   for (const CompanyResult& company : modes.companies) {
-    out += paint(Ink::kBold, printable(modes.agent.name) + " beside " + printable(company.company)) +
-           "\n" +
-           paint(Ink::kDim, "  " + pad_right("", kWay) + pad_left("p50", kNumber) +
-                                pad_left("p95", kNumber) + pad_left("p99 ms", kNumber) +
-                                pad_left("(95 %)", 16) + pad_left("DF", kNumber) +
-                                "  neighbours keep") +
-           "\n";
+    out +=
+        paint(Ink::kBold, printable(modes.agent.name) + " beside " + printable(company.company)) +
+        "\n" +
+        paint(Ink::kDim, "  " + pad_right("", kWay) + pad_left("p50", kNumber) +
+                             pad_left("p95", kNumber) + pad_left("p99 ms", kNumber) +
+                             pad_left("(95 %)", 16) + pad_left("DF", kNumber) +
+                             "  neighbours keep") +
+        "\n";
     out += line("alone (exclusive)", modes.baseline.p50, modes.baseline.p95, modes.baseline.p99, "",
                 "");
     out.erase(out.find_last_not_of(' ') + 1);

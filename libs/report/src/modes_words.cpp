@@ -72,12 +72,13 @@ std::vector<std::pair<std::string, std::string>> modes_facts(const analysis::Mod
   };
   add("comparison", modes.id);
   add("started", modes.started);
-  add("agent", modes.agent.name + (modes.agent.workload.empty() ? "" : ", " + modes.agent.workload) +
+  add("agent", modes.agent.name +
+                   (modes.agent.workload.empty() ? "" : ", " + modes.agent.workload) +
                    (modes.agent.arrival.empty() ? "" : ", " + modes.agent.arrival));
   if (modes.agent.slo_latency_ms && modes.agent.slo_quantile) {
-    add("objective", fmt::format("{} of latency at most {} ms",
-                                 quantile_name(*modes.agent.slo_quantile),
-                                 *modes.agent.slo_latency_ms));
+    add("objective",
+        fmt::format("{} of latency at most {} ms", quantile_name(*modes.agent.slo_quantile),
+                    *modes.agent.slo_latency_ms));
   }
   add("device", modes.device.name.empty() ? modes.device.kind : modes.device.name);
   if (modes.device.kind == "cpu") {

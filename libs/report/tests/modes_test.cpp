@@ -56,11 +56,10 @@ ModesSummary frontier() {
   modes.baseline.p99 = {0.443, 0.430, 0.460};
   modes.baseline.p999 = {0.535, 0.510, {}};
   analysis::CompanyResult gemm{"gemm", {}, {}, {}};
-  gemm.modes = {way("time-slicing", "time-slicing", "gemm", 7.6, 0.90),
-                way("mps", "mps", "gemm", 17.4, 1.0),
-                way("mps-priority", "mps", "gemm", 3.42, 0.96),
-                way("mps-75", "mps", "gemm", 1.2, 0.63),
-                way("streams", "streams", "gemm", 12, 0.99)};
+  gemm.modes = {
+      way("time-slicing", "time-slicing", "gemm", 7.6, 0.90), way("mps", "mps", "gemm", 17.4, 1.0),
+      way("mps-priority", "mps", "gemm", 3.42, 0.96), way("mps-75", "mps", "gemm", 1.2, 0.63),
+      way("streams", "streams", "gemm", 12, 0.99)};
   gemm.modes[4].inconclusive = {"fft is overloaded"};
   ModeResult mig;
   mig.entry = {"mig", "mig", "gemm", "", "MIG is not enabled on this card"};

@@ -49,8 +49,9 @@ Result<std::vector<Way>> find_ways(const ModesRun& modes) {
   std::vector<Way> known;
   for (const std::string_view mode : kModes) known.push_back({std::string(mode), nullptr});
   for (const scenario::Variant& variant : scenario.variants) {
-    const bool taken = variant.name == "exclusive" ||
-                       std::ranges::any_of(known, [&](const Way& w) { return w.name == variant.name; });
+    const bool taken = variant.name == "exclusive" || std::ranges::any_of(known, [&](const Way& w) {
+                         return w.name == variant.name;
+                       });
     if (taken) {
       return bad_input(fmt::format("a variant is called '{}', as a sharing mode is", variant.name),
                        "rename it", fmt::format("scenario {}", scenario.name));
@@ -113,9 +114,9 @@ Result<std::vector<Company>> find_companies(const ModesRun& modes) {
         company.scenario.agents.push_back(std::move(agent));
       }
       if (depth > 0 && !changed) {
-        return bad_input(fmt::format("{} arrive by themselves, so none queues work ahead",
-                                     company.name),
-                         "leave --in-flight out", "--in-flight");
+        return bad_input(
+            fmt::format("{} arrive by themselves, so none queues work ahead", company.name),
+            "leave --in-flight out", "--in-flight");
       }
       if (depths.size() > 1) {
         company.name += fmt::format(" at in_flight {}", depth);
@@ -214,8 +215,7 @@ Status run_modes(const ModesRun& modes, ModesWork work, Progress& progress) {
     Part part;
     part.folder = run.folder.string();
     part.cycles = run.scenario.plan.cycles;
-    part.progress =
-        std::make_unique<LabelledProgress>(progress, run.folder.filename().string());
+    part.progress = std::make_unique<LabelledProgress>(progress, run.folder.filename().string());
     run.folder = root / run.folder;
     KTS_CHECK_OK(make_directories(run.folder));
     part.run = std::make_unique<RunInParts>(std::move(run), *part.progress);

@@ -55,7 +55,7 @@ struct ModeResult {
     std::optional<double> kept_ratio;  // of its rate alone in mode exclusive
   };
   std::vector<Neighbour> neighbours;
-  std::optional<double> kept_ratio;  // mean of the neighbours'
+  std::optional<double> kept_ratio;                  // mean of the neighbours'
   std::optional<std::uint64_t> memory_in_use_bytes;  // of all agents together
   std::vector<std::string> inconclusive;
 };

@@ -14,10 +14,10 @@ namespace kts::runner {
 
 // One scenario in every sharing mode that this machine has.
 struct ModesRun {
-  LocalRun base;                   // its folder takes modes/
-  std::vector<std::string> ways;   // modes and variants' names; empty: all
-  std::vector<int> in_flight;      // of neighbours that don't arrive by themselves; empty: as it is
-  bool beside_each = false;        // one neighbour at a time, else all at once
+  LocalRun base;                  // its folder takes modes/
+  std::vector<std::string> ways;  // modes and variants' names; empty: all
+  std::vector<int> in_flight;     // of neighbours that don't arrive by themselves; empty: as it is
+  bool beside_each = false;       // one neighbour at a time, else all at once
   int rounds = 2;
 };
 
