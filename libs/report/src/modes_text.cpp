@@ -6,7 +6,7 @@
 #include "format.hpp"
 #include "json_values.hpp"
 #include "kts/report/modes.hpp"
-#include "markdown_pieces.hpp"
+#include "markdown.hpp"
 #include "modes_words.hpp"
 #include "painter.hpp"
 
