@@ -498,7 +498,8 @@ std::string not_shared(const BlockFolder& block, const std::vector<const LogJob*
       began = std::min(began, log->first_due_ns);
       finished = std::max(finished, log->last_done_ns);
     }
-    if (log->meta && !log->meta->device_uuid.empty()) {
+    // Instances of one card are devices of their own.
+    if (log->meta && !log->meta->device_uuid.empty() && log->meta->sharing != "mig") {
       if (uuid != nullptr && *uuid != log->meta->device_uuid) {
         return fmt::format("its agents ran on different devices ({}, {})", *uuid,
                            log->meta->device_uuid);

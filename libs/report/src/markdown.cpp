@@ -7,7 +7,6 @@
 
 #include "format.hpp"
 #include "kts/report/report.hpp"
-#include "markdown_pieces.hpp"
 #include "words.hpp"
 
 namespace kts::report {

@@ -381,7 +381,10 @@ std::vector<std::pair<std::string, std::string>> run_facts(const Summary& summar
   add("run", summary.run_id);
   add("started", summary.started);
   if (summary.duration_s > 0) add("duration", number(summary.duration_s) + " s");
-  add("sharing", summary.sharing);
+  add("sharing", summary.sharing == "streams"
+                     ? "streams: threads of one process, whose waits for its common launch lock "
+                       "are in the latency"
+                     : summary.sharing);
   add("device", summary.device.name.empty() ? summary.device.kind : summary.device.name);
   if (summary.device.kind == "cpu") {
     add("measured on", "one CPU core, where the operating system's scheduler plays the GPU's part");

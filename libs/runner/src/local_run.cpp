@@ -13,6 +13,7 @@
 #include "environment.hpp"
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
+#include "kts/mps/daemon.hpp"
 #include "kts/runner/cores.hpp"
 #include "kts/runner/foreign.hpp"
 #include "kts/runner/memory.hpp"
@@ -131,6 +132,9 @@ class RunInParts::Execution {
       }
     }
     for (const std::string& warning : cores_.warnings) warn(warning);
+    if (on_gpu_) {
+      for (const mps::Leftover& leftover : mps::find_leftovers()) warn(mps::describe(leftover));
+    }
     if (run_.cpu.quota_cores &&
         *run_.cpu.quota_cores < static_cast<double>(run_.cpu.allowed_cores.size())) {
       warn(

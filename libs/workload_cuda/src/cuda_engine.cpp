@@ -296,7 +296,12 @@ class CudaEngine final : public workload::Engine {
     cudaDeviceProp properties{};
     KTS_CUDA(cudaGetDeviceProperties(&properties, spec.cuda_device), "cannot describe the device");
     identity_ = {"cuda", properties.name, device_uuid(spec.cuda_device, properties)};
-    KTS_CUDA(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cannot create a stream");
+    int least = 0;
+    int greatest = 0;
+    KTS_CUDA(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cannot ask for priorities");
+    KTS_CUDA(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking,
+                                          spec.high_priority ? greatest : least),
+             "cannot create a stream");
 
     const unsigned flags =
         spec.sync == workload::SyncMode::kBlock ? cudaEventBlockingSync : cudaEventDefault;
