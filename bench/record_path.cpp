@@ -32,7 +32,7 @@ class EmptyEngine final : public workload::Engine {
   std::uint64_t operand_bytes() const override { return 0; }
   Status warm_up(int) override { return {}; }
   Result<workload::Verification> verify() override { return workload::Verification{}; }
-  void submit(int) noexcept override {}
+  void submit(int, const workload::RequestShape&) noexcept override {}
   void wait(int) noexcept override {}
   workload::DeviceSpan span(int) noexcept override { return {now_, now_}; }
   Result<workload::ClockCalibration> calibrate() override { return workload::ClockCalibration{}; }

@@ -33,8 +33,8 @@ void announce(const Options& options, const workload::DeviceChoice& choice,
   if (options.controlled) return;
   const workload::DeviceIdentity device = engine.device();
   const auto& agent = options.agent;
-  say("{} {}, {}, on {} ({}){}", agent.engine.kind, agent.engine.size, describe(agent.arrival),
-      device.name, device.kind,
+  say("{}, {}, on {} ({}){}", describe(agent.engine.workload), describe(agent.arrival), device.name,
+      device.kind,
       options.size_is_default && device.kind == "cpu"
           ? "; the study's size is made for a GPU, --size 512 suits a CPU"
           : "");
@@ -89,8 +89,9 @@ Status run(const Options& options) {
   worker::SystemPacing pacing(stop, options.own_core);
   worker::RecordWriter writer(
       STDOUT_FILENO,
-      {spec.record, spec.name, std::string(workload::find_workload(spec.engine.kind)->v1_kind),
-       options.phase, spec.epoch},
+      {spec.record, spec.name,
+       std::string(workload::find_workload(spec.engine.workload.kind())->v1_kind), options.phase,
+       spec.epoch},
       stop);
   worker::Agent agent(spec, *engine, pacing, writer);
   KTS_CHECK_OK(agent.warm_up(options.warm_up));

@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
 #include <limits>
+#include <map>
 
 #include "kts/base/units.hpp"
 #include "kts/base/version.hpp"
@@ -37,6 +39,7 @@ Records go to standard output, one line an iteration, and a summary to standard 
 Examples:
   kts-worker fft --duration 5s --size 512 --device cpu
   kts-worker fft --arrival poisson --rate 200 --duration 10s
+  kts-worker decode --model llama-3.1-8b --context 2048 --arrival saturate --duration 10s
   kts-worker gemm --arrival saturate --in-flight 4 --duration 10s
   ITERATIONS=100 SLEEP_MS=0 kts-worker gemm --record v1 --phase solo
   kts-worker pod --help         one agent as a Kubernetes pod, driven by a plan in a file
@@ -51,7 +54,8 @@ constexpr double kHighestRate = 1e9;
 
 struct Texts {
   std::string kind;
-  std::string iterations, size, think, duration, rate, arrival = "closed", sync = "auto";
+  std::map<std::string, std::string, std::less<>> parameters;  // by name, as far as given
+  std::string iterations, think, duration, rate, arrival = "closed", sync = "auto";
   std::string record = "v2", device = "auto", host_cores, seed, epoch_offset;
 };
 
@@ -128,23 +132,24 @@ Result<Value> word(const std::string& text, const char* flag,
   return bad_input(fmt::format("'{}' is none of {}", text, fmt::join(known, ", ")), {}, flag);
 }
 
+// Its MATRIX_SIZE is for its workloads alone.
+bool is_the_studys(std::string_view kind) { return kind == "fft" || kind == "gemm"; }
+
 Status take_workload(const Texts& texts, Options& options) {
   workload::EngineSpec& engine = options.agent.engine;
-  engine.kind = texts.kind;
-  if (!workload::find_workload(engine.kind)) {
-    std::vector<std::string_view> kinds;
-    for (const auto& info : workload::workloads()) kinds.push_back(info.kind);
-    return bad_input(fmt::format("there is no workload '{}'", engine.kind),
-                     fmt::format("choose one of {}", fmt::join(kinds, ", ")), "WORKLOAD");
+  std::vector<workload::GivenParameter> parameters;
+  for (const auto& [name, text] : texts.parameters) {
+    parameters.push_back({name, text, workload::flag_of(name)});
   }
-  if (options.agent.name.empty()) options.agent.name = engine.kind;
+  if (is_the_studys(texts.kind) && !texts.parameters.contains("size")) {
+    const auto size = given({}, "--size", "MATRIX_SIZE");
+    if (size) parameters.push_back({"size", size->text, size->where});
+    options.size_is_default = !size;
+  }
+  KTS_TRY(engine.workload, workload::complete(texts.kind, parameters, "WORKLOAD"));
+  if (options.agent.name.empty()) options.agent.name = texts.kind;
   KTS_CHECK_OK(take_name(options.agent.name, "--agent"));
   KTS_CHECK_OK(take_name(options.phase, "--phase"));
-  if (const auto size = given(texts.size, "--size", "MATRIX_SIZE")) {
-    KTS_TRY(engine.size, whole(size->text, 1, workload::kMaxSize, size->where));
-  } else {
-    options.size_is_default = true;
-  }
   if (!texts.seed.empty()) {
     KTS_TRY(const std::int64_t seed,
             whole(texts.seed, 0, std::numeric_limits<std::int64_t>::max(), "--seed"));
@@ -182,7 +187,7 @@ Status take_arrival(const Texts& texts, Options& options) {
     return bad_input(fmt::format("{} arrivals have no think time", texts.arrival),
                      "take --arrival closed", "--think");
   }
-  arrival.think = workload::find_workload(options.agent.engine.kind)->study_think;
+  arrival.think = workload::find_workload(options.agent.engine.workload.kind())->study_think;
   if (!texts.think.empty()) {
     KTS_TRY(arrival.think, duration(texts.think, Nanoseconds(0), "--think"));
   } else if (const auto sleep = given({}, "--think", "SLEEP_MS")) {
@@ -245,32 +250,70 @@ Status take_rest(const Texts& texts, Options& options) {
   return {};
 }
 
+// "default 4096", "tiny (default), llama-3.2-1b, ...".
+std::string values_of(const workload::ParameterInfo& parameter) {
+  if (parameter.type == workload::ParameterType::kWord) {
+    return fmt::format("{}; default {}", fmt::join(parameter.words, ", "),
+                       workload::to_text(*parameter.default_value));
+  }
+  return parameter.default_value
+             ? fmt::format("default {}", workload::to_text(*parameter.default_value))
+             : "";
+}
+
+// Every workload with the flags that it has.
+std::string workloads_text() {
+  std::string text = "Workloads and their flags:\n";
+  for (const workload::WorkloadInfo& info : workload::workloads()) {
+    text += fmt::format("  {:<10} {}\n", info.kind, info.meaning);
+    for (const workload::ParameterInfo& parameter : info.parameters) {
+      if (parameter.of_custom_model) continue;
+      const std::string values = values_of(parameter);
+      text += fmt::format("    {:<14} {}{}\n", workload::flag_of(parameter.name), parameter.meaning,
+                          values.empty() ? "" : fmt::format(" ({})", values));
+    }
+  }
+  return text +
+         "  Model custom takes --layers, --hidden, --ffn, --heads, --kv-heads and --vocab.\n\n";
+}
+
+// One flag a name, whichever workloads have it; complete() tells which.
+void add_parameters(CLI::App& app, Texts& texts) {
+  for (const workload::WorkloadInfo& info : workload::workloads()) {
+    for (const workload::ParameterInfo& parameter : info.parameters) {
+      const std::string flag = workload::flag_of(parameter.name);
+      if (app.get_option_no_throw(flag)) continue;
+      const std::string name(parameter.name);
+      // An empty group: the list by workload says more than one line could.
+      app.add_option_function<std::string>(
+             flag, [&texts, name](const std::string& text) { texts.parameters[name] = text; })
+          ->group("");
+    }
+  }
+}
+
 }  // namespace
 
 Result<std::optional<Options>> parse_options(int argc, const char* const* argv) {
   Options options;
   options.warm_up = 5;
   Texts texts;
-  std::string kinds;
-  for (const auto& info : workload::workloads()) {
-    kinds += fmt::format("{}{}: {}", kinds.empty() ? "" : "; ", info.kind, info.meaning);
-  }
 
   CLI::App app(
       "One agent: performs iterations of a workload on a device and records when each was "
       "due, submitted, begun and ended by the device, and done.",
       "kts-worker");
   app.set_version_flag("--version", fmt::format("kts-worker {} ({})", version(), commit()));
-  app.footer(kFooter);
+  app.footer(workloads_text() + kFooter);
   app.option_defaults()->take_last();  // so that a wrapper's flags can be overridden
-  app.add_option("WORKLOAD", texts.kind, kinds)->required();
+  app.add_option("WORKLOAD", texts.kind, "What it performs; all are listed below")->required();
 
   const auto value = [&app](const char* group, const char* flag, auto& to, const char* meaning,
                             const char* type) {
     app.add_option(flag, to, meaning)->group(group)->type_name(type);
   };
   constexpr const char* kWork = "Work";
-  value(kWork, "--size", texts.size, "Edge of the matrices (4096)", "N");
+  add_parameters(app, texts);
   value(kWork, "--iterations", texts.iterations,
         "How many; without it 800, or as many as --duration has room for", "N");
   value(kWork, "--duration", texts.duration, "For how long requests become due", "TIME");
@@ -280,7 +323,7 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
   value(kArrivals, "--arrival", texts.arrival,
         "closed (--think after the last one was done), saturate, poisson or uniform (--rate)",
         "PROCESS");
-  value(kArrivals, "--think", texts.think, "Think time of closed arrivals (fft 100ms, gemm 150ms)",
+  value(kArrivals, "--think", texts.think, "Think time of closed arrivals (100ms, gemm 150ms)",
         "TIME");
   value(kArrivals, "--rate", texts.rate, "Requests a second of poisson and uniform arrivals", "N");
   value(kArrivals, "--in-flight", options.agent.engine.in_flight,

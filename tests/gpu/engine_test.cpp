@@ -20,8 +20,7 @@ class CudaEngineTest : public testing::TestWithParam<const char*> {
 
 TEST_P(CudaEngineTest, AgreesWithTheCpuBackend) {
   EngineSpec spec;
-  spec.kind = GetParam();
-  spec.size = 512;
+  spec.workload = complete(GetParam(), {{"size", "512"}}).value();
   spec.seed = 7;
   double checksums[2] = {};
   int i = 0;
@@ -38,8 +37,7 @@ TEST_P(CudaEngineTest, AgreesWithTheCpuBackend) {
 
 TEST_P(CudaEngineTest, DeviceInstantsLieBetweenSubmitAndDone) {
   EngineSpec spec;
-  spec.kind = GetParam();
-  spec.size = 1024;
+  spec.workload = complete(GetParam(), {{"size", "1024"}}).value();
   spec.in_flight = 4;
   auto engine = make_engine(spec, "cuda").value();
   ASSERT_TRUE(engine->warm_up(5));
@@ -47,7 +45,7 @@ TEST_P(CudaEngineTest, DeviceInstantsLieBetweenSubmitAndDone) {
   const auto before = engine->calibrate().value();
   for (int round = 0; round < 200; ++round) {
     const std::int64_t submit = MonotonicTimeline::now().time_since_epoch().count();
-    for (int slot = 0; slot < 4; ++slot) engine->submit(slot);
+    for (int slot = 0; slot < 4; ++slot) engine->submit(slot, {});
     for (int slot = 0; slot < 4; ++slot) engine->wait(slot);
     const std::int64_t done = MonotonicTimeline::now().time_since_epoch().count();
     std::int64_t previous_end = submit;
@@ -66,8 +64,7 @@ TEST_P(CudaEngineTest, DeviceInstantsLieBetweenSubmitAndDone) {
 
 TEST_P(CudaEngineTest, OperandsBeyondTheCardsMemoryAreRefusedWithBothSizes) {
   EngineSpec spec;
-  spec.kind = GetParam();
-  spec.size = 262144;  // 550 GB an array
+  spec.workload = complete(GetParam(), {{"size", "262144"}}).value();  // 550 GB an array
   const auto engine = make_engine(spec, "cuda");
   ASSERT_FALSE(engine);
   EXPECT_EQ(engine.error().code, ErrorCode::kEnvironment);
@@ -76,7 +73,7 @@ TEST_P(CudaEngineTest, OperandsBeyondTheCardsMemoryAreRefusedWithBothSizes) {
 
 TEST_P(CudaEngineTest, AbsentOrdinalNamesThoseThatAreThere) {
   EngineSpec spec;
-  spec.kind = GetParam();
+  spec.workload = complete(GetParam()).value();
   const auto engine = make_engine(spec, "cuda:99");
   ASSERT_FALSE(engine);
   EXPECT_EQ(engine.error().code, ErrorCode::kEnvironment);

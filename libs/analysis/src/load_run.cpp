@@ -488,7 +488,13 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
 }
 
 std::string workload_of(const record::BlockMeta& meta) {
-  return meta.size > 0 ? fmt::format("{} {}", meta.workload, meta.size) : meta.workload;
+  std::vector<workload::GivenParameter> given;
+  for (const auto& [name, value] : meta.parameters) {
+    given.push_back({name, workload::to_text(value)});
+  }
+  if (given.empty() && meta.size > 0) given.push_back({"size", fmt::format("{}", *meta.size)});
+  const auto spec = workload::complete(meta.workload, given);
+  return spec && !given.empty() ? workload::describe(*spec) : meta.workload;
 }
 
 // As far as META says it; a scenario.yaml says it better.
@@ -502,14 +508,15 @@ workload::ArrivalSpec arrival_of(const record::BlockMeta& meta) {
 }
 
 bool same_baseline(const record::BlockMeta& a, const record::BlockMeta& b) {
-  return a.workload == b.workload && a.size == b.size && a.arrival == b.arrival &&
-         a.rate_per_s == b.rate_per_s && a.think_ns == b.think_ns && a.in_flight == b.in_flight;
+  return a.workload == b.workload && a.size == b.size && a.parameters == b.parameters &&
+         a.arrival == b.arrival && a.rate_per_s == b.rate_per_s && a.think_ns == b.think_ns &&
+         a.in_flight == b.in_flight;
 }
 
 AgentInfo describe(const scenario::AgentSpec& agent) {
   AgentInfo info;
   info.name = agent.name;
-  info.workload = scenario::describe(agent.workload);
+  info.workload = workload::describe(agent.workload);
   info.arrival = workload::describe(agent.arrival);
   if (agent.slo) {
     info.slo_quantile = agent.slo->quantile;

@@ -26,6 +26,16 @@ constexpr std::array kDurationUnits{
     DurationUnit{"h", 3'600'000'000'000},
 };
 
+struct ByteUnit {
+  std::string_view name;
+  std::int64_t bytes;
+};
+constexpr std::array kByteUnits{
+    ByteUnit{"GiB", std::int64_t{1} << 30},
+    ByteUnit{"MiB", std::int64_t{1} << 20},
+    ByteUnit{"KiB", std::int64_t{1} << 10},
+};
+
 }  // namespace
 
 Result<double> parse_double(std::string_view text) {
@@ -82,6 +92,31 @@ std::string format_bytes(std::uint64_t bytes) {
     ++unit;
   }
   return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+Result<std::int64_t> parse_bytes(std::string_view text) {
+  std::int64_t unit = 1;
+  std::string_view digits = text;
+  for (const ByteUnit& known : kByteUnits) {
+    if (!text.ends_with(known.name)) continue;
+    unit = known.bytes;
+    digits.remove_suffix(known.name.size());
+  }
+  const auto count = parse_int64(digits);
+  if (count && *count >= 0 && *count <= std::numeric_limits<std::int64_t>::max() / unit) {
+    return *count * unit;
+  }
+  return bad_input(fmt::format("'{}' is no number of bytes", text.substr(0, 64)),
+                   "write it like 4096, 64KiB, 12MiB or 2GiB");
+}
+
+std::string exact_bytes(std::int64_t bytes) {
+  for (const ByteUnit& unit : kByteUnits) {
+    if (bytes >= unit.bytes && bytes % unit.bytes == 0) {
+      return fmt::format("{}{}", bytes / unit.bytes, unit.name);
+    }
+  }
+  return fmt::format("{}", bytes);
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

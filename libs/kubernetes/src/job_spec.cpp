@@ -3,7 +3,7 @@
 
 #include "kts/runner/local_run.hpp"
 #include "kts/runner/plan.hpp"
-#include "kts/workload/registry.hpp"
+#include "kts/workload/cost.hpp"
 #include "worker_arguments.hpp"
 
 namespace kts::kubernetes {
@@ -25,8 +25,7 @@ JobSpec job_spec(const ClusterRun& run, std::size_t agent, std::size_t slot) {
   job.tolerations = run.tolerations;
   job.runtime_class = run.place.runtime_class;
   if (runner::device_kind(scenario.device) == "cuda") {
-    const scenario::WorkloadSpec& workload = scenario.agents[agent].workload;
-    job.gpu_memory_bytes = workload::operand_bytes(workload.kind, workload.size);
+    job.gpu_memory_bytes = workload::memory_of(scenario.agents[agent].workload, "cuda").total();
   }
   // A net for what is left without kts: never shorter than a run can take.
   const auto blocks = static_cast<double>(

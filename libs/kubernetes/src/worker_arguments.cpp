@@ -20,13 +20,12 @@ std::string sync_of(const scenario::Scenario& scenario, const std::vector<int>& 
 std::vector<std::string> worker_arguments(const scenario::Scenario& scenario, std::size_t place,
                                           const std::vector<int>& cores) {
   const scenario::AgentSpec& agent = scenario.agents[place];
-  std::vector<std::string> words{agent.workload.kind};
+  std::vector<std::string> words = arguments_of(agent.workload);
   const auto flag = [&words](const char* name, const auto& value) {
     words.emplace_back(name);
     words.push_back(fmt::format("{}", value));
   };
   flag("--agent", agent.name);
-  flag("--size", agent.workload.size);
   flag("--arrival", workload::name(agent.arrival.process));
   if (is_open(agent.arrival.process)) flag("--rate", agent.arrival.rate_per_s);
   if (agent.arrival.process == workload::ArrivalProcess::kClosed) {
@@ -36,7 +35,7 @@ std::vector<std::string> worker_arguments(const scenario::Scenario& scenario, st
   flag("--seed", agent.seed);
   flag("--sync", sync_of(scenario, cores));
   flag("--device", scenario.device);
-  flag("--threads", agent.workload.threads);
+  flag("--threads", agent.threads);
   if (runner::device_kind(scenario.device) == "cpu") {
     if (cores.empty()) {
       flag("--device-core", 0);

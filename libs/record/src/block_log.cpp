@@ -10,7 +10,6 @@
 namespace kts::record {
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
 
 enum class Need { kRequired, kOptional };
@@ -24,6 +23,7 @@ void visit_meta(Meta& meta, Visit&& visit) {
   visit("neighbours", meta.neighbours, Need::kOptional);
   visit("workload", meta.workload, Need::kOptional);
   visit("size", meta.size, Need::kOptional);
+  visit("parameters", meta.parameters, Need::kOptional);
   visit("arrival", meta.arrival, Need::kOptional);
   visit("rate_per_s", meta.rate_per_s, Need::kOptional);
   visit("think_ns", meta.think_ns, Need::kOptional);
@@ -84,6 +84,11 @@ class Writer {
   void operator()(const char* field, const std::optional<std::int64_t>& value, Need) {
     if (value) object_[field] = *value;
   }
+  void operator()(const char* field, const Parameters& values, Need) {
+    for (const auto& [name, value] : values) {
+      std::visit([&](const auto& v) { object_[field][name] = v; }, value);
+    }
+  }
   template <typename Scalar>
   requires std::is_arithmetic_v<Scalar>
   void operator()(const char* field, Scalar value, Need) { object_[field] = value; }
@@ -95,24 +100,24 @@ class Writer {
   ordered_json object_ = ordered_json::object();
 };
 
-bool read_value(const json& from, std::string& to) {
+bool read_value(const ordered_json& from, std::string& to) {
   if (!from.is_string()) return false;
   to = from.get_ref<const std::string&>();
   return true;
 }
-bool read_value(const json& from, bool& to) {
+bool read_value(const ordered_json& from, bool& to) {
   if (!from.is_boolean()) return false;
   to = from.get<bool>();
   return true;
 }
-bool read_value(const json& from, double& to) {
+bool read_value(const ordered_json& from, double& to) {
   if (!from.is_number()) return false;
   to = from.get<double>();
   return true;
 }
 template <typename Integer>
 requires(std::is_integral_v<Integer> &&
-         !std::is_same_v<Integer, bool>) bool read_value(const json& from, Integer& to) {
+         !std::is_same_v<Integer, bool>) bool read_value(const ordered_json& from, Integer& to) {
   if (from.is_number_unsigned()) {
     const auto value = from.get<std::uint64_t>();
     if (!std::in_range<Integer>(value)) return false;
@@ -126,10 +131,26 @@ requires(std::is_integral_v<Integer> &&
   return true;
 }
 template <typename Value>
-bool read_value(const json& from, std::optional<Value>& to) {
+bool read_value(const ordered_json& from, std::optional<Value>& to) {
   Value value{};
   if (!read_value(from, value)) return false;
   to = value;
+  return true;
+}
+
+bool read_value(const ordered_json& from, Parameters& to) {
+  if (!from.is_object()) return false;
+  for (const auto& [name, value] : from.items()) {
+    std::int64_t number = 0;
+    std::string word;
+    if (read_value(value, number)) {
+      to.emplace_back(name, number);
+    } else if (read_value(value, word)) {
+      to.emplace_back(name, std::move(word));
+    } else {
+      return false;
+    }
+  }
   return true;
 }
 
@@ -141,7 +162,7 @@ bool is_empty(const Value&) {
 
 class Reader {
  public:
-  Reader(const json& object, std::string_view line) : object_(object), line_(line) {}
+  Reader(const ordered_json& object, std::string_view line) : object_(object), line_(line) {}
 
   template <typename Value>
   void operator()(const char* field, Value& value, Need need) {
@@ -158,13 +179,13 @@ class Reader {
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
-  const json& object_;
+  const ordered_json& object_;
   std::string_view line_;
   std::string problem_;
 };
 
-Result<json> parse_object(std::string_view text, std::string_view line) {
-  json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
+Result<ordered_json> parse_object(std::string_view text, std::string_view line) {
+  ordered_json object = ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return bad_input(fmt::format("{} is not a JSON object", line));
   return object;
 }
@@ -184,7 +205,7 @@ std::string to_line(const BlockEnd& end) {
 }
 
 Result<BlockMeta> parse_meta(std::string_view text) {
-  KTS_TRY(const json object, parse_object(text, "META"));
+  KTS_TRY(const ordered_json object, parse_object(text, "META"));
   BlockMeta meta;
   Reader reader(object, "META");
   visit_meta(meta, reader);
@@ -193,7 +214,7 @@ Result<BlockMeta> parse_meta(std::string_view text) {
 }
 
 Result<BlockEnd> parse_end(std::string_view text) {
-  KTS_TRY(const json object, parse_object(text, "END"));
+  KTS_TRY(const ordered_json object, parse_object(text, "END"));
   BlockEnd end;
   Reader reader(object, "END");
   visit_end(end, reader);

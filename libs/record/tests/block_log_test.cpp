@@ -24,6 +24,7 @@ BlockMeta full_meta() {
   meta.neighbours = "parked";
   meta.workload = "fft";
   meta.size = 4096;
+  meta.parameters = {{"model", "tiny"}, {"batch", 3}};
   meta.arrival = "poisson";
   meta.rate_per_s = 200.5;
   meta.think_ns = 2'000'000;
@@ -57,6 +58,8 @@ TEST(Meta, RoundTrips) {
   EXPECT_EQ(back->seed, full_meta().seed);
   EXPECT_EQ(back->epoch_offset_ns, -5);
   EXPECT_EQ(back->rate_per_s, 200.5);
+  EXPECT_EQ(back->size, 4096);
+  EXPECT_EQ(back->parameters, full_meta().parameters);
 }
 
 TEST(Meta, WhatDoesNotApplyIsLeftOut) {

@@ -81,8 +81,23 @@ for label, change in {
     "open arrivals without a rate": lambda s: s["agents"][0]["arrival"].pop("rate"),
     "rate of a closed agent": lambda s: s["agents"][0]["arrival"].update(process="saturate"),
     "unknown workload": lambda s: s["agents"][0]["workload"].update(kind="fftt"),
+    "parameter of another workload": lambda s: s["agents"][0]["workload"].update(tokens=4),
+    "custom model without dimensions": lambda s: s["agents"][0].update(
+        workload={"kind": "decode", "model": "custom"}),
+    "known model with dimensions": lambda s: s["agents"][0].update(
+        workload={"kind": "decode", "model": "tiny", "layers": 2}),
+    "bytes with a wrong unit": lambda s: s["agents"][0].update(
+        workload={"kind": "membw", "bytes": "3GB"}),
 }.items():
     check(scenario, label, changed(good, change), valid=False)
+for workload in (
+    {"kind": "decode", "model": "llama-3.1-8b", "batch": 1, "context": 2048, "launch": "graph"},
+    {"kind": "encoder", "model": "custom", "layers": 2, "hidden": 64, "ffn": 128, "heads": 4,
+     "kv_heads": 4, "vocab": 100},
+    {"kind": "copy", "bytes": "64MiB", "direction": "both"},
+    {"kind": "idle-hold"},
+):
+    check(scenario, workload, changed(good, lambda s: s["agents"][0].update(workload=workload)))
 
 if not summaries or not scenarios or not clusters:
     failures += 1

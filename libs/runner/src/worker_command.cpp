@@ -19,10 +19,10 @@ process::Command worker_command(const LocalRun& run, std::size_t place, const Co
     argv.emplace_back(name);
     argv.push_back(fmt::format("{}", value));
   };
-  argv.push_back(agent.workload.kind);
+  const auto workload = arguments_of(agent.workload);
+  argv.insert(argv.end(), workload.begin(), workload.end());
   argv.emplace_back("--controlled");
   flag("--agent", agent.name);
-  flag("--size", agent.workload.size);
   flag("--arrival", workload::name(agent.arrival.process));
   if (is_open(agent.arrival.process)) flag("--rate", agent.arrival.rate_per_s);
   if (agent.arrival.process == workload::ArrivalProcess::kClosed) {
@@ -32,7 +32,7 @@ process::Command worker_command(const LocalRun& run, std::size_t place, const Co
   flag("--seed", agent.seed);
   flag("--sync", cores.sync);
   flag("--device", scenario.device);
-  flag("--threads", agent.workload.threads);
+  flag("--threads", agent.threads);
   if (cores.device_core) flag("--device-core", *cores.device_core);
   flag("--host-cores", device::format_cores(cores.host_cores[place]));
   if (cores.own_cores) argv.emplace_back("--own-core");

@@ -79,18 +79,32 @@ Result<Plan> read_plan(const YamlValue& value) {
   return plan;
 }
 
-Result<WorkloadSpec> read_workload(const YamlValue& value) {
-  KTS_CHECK_OK(value.check_keys({"kind", "size", "threads"}));
-  WorkloadSpec workload;
+// The keys that a workload of this kind may have.
+std::vector<std::string_view> keys_of(const workload::WorkloadInfo& info) {
+  std::vector<std::string_view> keys{"kind", "threads"};
+  for (const workload::ParameterInfo& parameter : info.parameters) keys.push_back(parameter.name);
+  return keys;
+}
+
+Status read_workload(const YamlValue& value, AgentSpec& agent) {
+  KTS_CHECK_OK(value.check_map());
+  if (!value.has("kind")) KTS_CHECK_OK(value.check_keys({"kind", "threads"}));
   KTS_TRY(const YamlValue kind, value.require("kind"));
-  KTS_TRY(workload.kind, kind.word({"fft", "gemm"}));
-  KTS_TRY(const YamlValue size, value.require("size"));
-  KTS_TRY(workload.size, size.whole_number(2, 65536));
+  KTS_TRY(const std::string word, kind.word(workload::workload_kinds()));
+  KTS_CHECK_OK(value.check_keys(keys_of(*workload::find_workload(word))));
+  std::vector<workload::GivenParameter> given;
+  for (const std::string& key : value.keys()) {
+    if (key == "kind" || key == "threads") continue;
+    const YamlValue parameter = value.at(key);
+    KTS_TRY(std::string text, parameter.text());
+    given.push_back({key, std::move(text), parameter.where()});
+  }
+  KTS_TRY(agent.workload, workload::complete(word, given, value.where()));
   if (value.has("threads")) {
     KTS_TRY(const std::int64_t threads, value.at("threads").whole_number(1, 1024));
-    workload.threads = static_cast<int>(threads);
+    agent.threads = static_cast<int>(threads);
   }
-  return workload;
+  return {};
 }
 
 Result<workload::ArrivalSpec> read_arrival(const YamlValue& value) {
@@ -142,7 +156,7 @@ Result<AgentSpec> read_agent(const YamlValue& value, std::uint64_t default_seed)
   KTS_TRY(const YamlValue name, value.require("name"));
   KTS_TRY(agent.name, read_name(name));
   KTS_TRY(const YamlValue work, value.require("workload"));
-  KTS_TRY(agent.workload, read_workload(work));
+  KTS_CHECK_OK(read_workload(work, agent));
   KTS_TRY(const YamlValue arrival, value.require("arrival"));
   KTS_TRY(agent.arrival, read_arrival(arrival));
   if (value.has("in_flight")) {
@@ -166,8 +180,11 @@ Result<AgentSpec> read_agent(const YamlValue& value, std::uint64_t default_seed)
 
 std::string to_yaml(const AgentSpec& agent) {
   std::string out =
-      fmt::format("  - name: {}\n    workload: {{kind: {}, size: {}, threads: {}}}\n", agent.name,
-                  agent.workload.kind, agent.workload.size, agent.workload.threads);
+      fmt::format("  - name: {}\n    workload: {{kind: {}", agent.name, agent.workload.kind());
+  for (const auto& parameter : agent.workload.parameters()) {
+    out += fmt::format(", {}: {}", parameter.name, workload::to_text(parameter.value));
+  }
+  out += fmt::format(", threads: {}}}\n", agent.threads);
   out += fmt::format("    arrival: {{process: {}", workload::name(agent.arrival.process));
   if (is_open(agent.arrival.process)) out += fmt::format(", rate: {}", agent.arrival.rate_per_s);
   if (agent.arrival.process == workload::ArrivalProcess::kClosed) {
@@ -253,11 +270,8 @@ std::string to_yaml(const Scenario& scenario) {
 }
 
 bool same_baseline(const AgentSpec& a, const AgentSpec& b) {
-  return a.workload == b.workload && a.arrival == b.arrival && a.in_flight == b.in_flight;
-}
-
-std::string describe(const WorkloadSpec& workload) {
-  return fmt::format("{} {}", workload.kind, workload.size);
+  return a.workload == b.workload && a.threads == b.threads && a.arrival == b.arrival &&
+         a.in_flight == b.in_flight;
 }
 
 bool is_built_in(std::string_view name) {

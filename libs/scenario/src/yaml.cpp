@@ -92,6 +92,8 @@ Result<YamlValue> YamlValue::parse(std::string_view text, std::string_view file)
   }
 }
 
+std::string YamlValue::where() const { return error_at(node_.Mark(), path_, {}, {}).where; }
+
 Error YamlValue::error_at(const YAML::Mark& mark, std::string_view path, std::string message,
                           std::string hint) const {
   std::string where = where_of(file_, mark);
@@ -160,8 +162,12 @@ Result<std::vector<YamlValue>> YamlValue::items() const {
   return values;
 }
 
+Status YamlValue::check_map() const {
+  return node_.IsMap() ? Status{} : refuse("needs a map of keys and values");
+}
+
 Status YamlValue::check_keys(const std::vector<std::string_view>& known) const {
-  if (!node_.IsMap()) return refuse("needs a map of keys and values");
+  KTS_CHECK_OK(check_map());
   std::set<std::string> seen;
   for (const auto& entry : node_) {
     const YAML::Node& key = entry.first;
@@ -185,6 +191,12 @@ Status YamlValue::check_keys(const std::vector<std::string_view>& known) const {
     }
   }
   return {};
+}
+
+std::vector<std::string> YamlValue::keys() const {
+  std::vector<std::string> names;
+  for (const auto& entry : node_) names.push_back(entry.first.Scalar());
+  return names;
 }
 
 bool YamlValue::has(std::string_view key) const {

@@ -30,11 +30,15 @@ class YamlValue {
   [[nodiscard]] Result<Nanoseconds> duration(Nanoseconds low, Nanoseconds high) const;
   [[nodiscard]] Result<std::vector<YamlValue>> items() const;
 
+  // "s.yaml:7: agents[0].workload", for an error that somebody else words.
+  [[nodiscard]] std::string where() const;
+  [[nodiscard]] Status check_map() const;
   // Every key of a map must be one of `known`, and stand there once.
   [[nodiscard]] Status check_keys(const std::vector<std::string_view>& known) const;
   // After check_keys.
   [[nodiscard]] bool has(std::string_view key) const;
   [[nodiscard]] YamlValue at(std::string_view key) const;
+  [[nodiscard]] std::vector<std::string> keys() const;
   [[nodiscard]] Result<YamlValue> require(std::string_view key) const;
 
  private:

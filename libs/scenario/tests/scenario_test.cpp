@@ -56,7 +56,8 @@ TEST(Scenario, EveryFieldIsRead) {
   EXPECT_EQ(scenario->plan, (Plan{12, 400ms, Order::kInterleaved}));
   ASSERT_EQ(scenario->agents.size(), 2U);
   const AgentSpec& router = scenario->agents[0];
-  EXPECT_EQ(router.workload, (WorkloadSpec{"fft", 4096, 2}));
+  EXPECT_EQ(router.workload, workload::complete("fft", {{"size", "4096"}}).value());
+  EXPECT_EQ(router.threads, 2);
   EXPECT_EQ(router.arrival.rate_per_s, 200.5);
   EXPECT_EQ(router.seed, 7001U);
   EXPECT_EQ(router.slo, (Slo{0.99, 5ms}));
@@ -80,7 +81,7 @@ TEST(Scenario, DefaultsAreTheContracts) {
   EXPECT_EQ(scenario.sharing, "time-slicing");
   EXPECT_EQ(scenario.plan, (Plan{10, 2s, Order::kInterleaved}));
   EXPECT_EQ(scenario.agents[0].in_flight, 1);
-  EXPECT_EQ(scenario.agents[0].workload.threads, 1);
+  EXPECT_EQ(scenario.agents[0].threads, 1);
 }
 
 TEST(Scenario, UnknownKeyIsNamedWithItsLineAndTheNearestKey) {
@@ -122,8 +123,22 @@ TEST(Scenario, ValuesOutOfTypeUnitOrRangeAreRefusedAtTheirPlace) {
       {"", "{name: a-, workload: {kind: fft, size: 64}}", "agents[0].name: not a name"},
       {"", "{workload: {kind: fft, size: 64}}", "agents[0]: 'name' is missing"},
       {"", "{name: a, workload: {kind: ftt, size: 64}}", "did you mean 'fft'?"},
-      {"", "{name: a, workload: {kind: fft, size: 1}}", "size: 1 is out of range; give 2 to 65536"},
-      {"", "{name: a, workload: {kind: fft, size: 65537}}", "size: 65537 is out of range"},
+      {"", "{name: a, workload: {kind: fft, size: 0}}",
+       "size: 0 is out of range; give 1 to 1048576"},
+      {"", "{name: a, workload: {kind: fft, size: 1048577}}", "size: 1048577 is out of range"},
+      {"", "{name: a, workload: {kind: fft, size: [1]}}", "workload.size: needs a single value"},
+      {"", "{name: a, workload: {kind: fft, modle: tiny}}",
+       "s.yaml:5: agents[0].workload.modle: unknown key; known here: kind, threads, size"},
+      {"", "{name: a, workload: {kind: decode, modle: tiny}}",
+       "workload.modle: unknown key; did you mean 'model'?"},
+      {"", "{name: a, workload: {kind: decode, model: llama-3.1-9b}}",
+       "s.yaml:5: agents[0].workload.model: 'llama-3.1-9b' is not one of tiny, "},
+      {"", "{name: a, workload: {kind: decode, model: tiny, layers: 2}}",
+       "workload.layers: model tiny has a 'layers' of its own"},
+      {"", "{name: a, workload: {kind: decode, model: custom}}",
+       "workload.model: model custom needs 'layers'; add it"},
+      {"", "{name: a, workload: {kindd: fft}}", "kindd: unknown key; did you mean 'kind'?"},
+      {"", "{name: a, workload: fft}", "workload: needs a map"},
       {"", "{name: a, workload: {kind: fft, size: 64}}", "agents[0]: 'arrival' is missing"},
       {"", "{name: a, workload: {kind: fft, size: 64}, arrival: {process: poisson}}",
        "agents[0].arrival: 'rate' is missing"},
@@ -214,7 +229,10 @@ TEST(Scenario, BaselineIsSharedByEqualWorkArrivalAndDepthOnly) {
   b.arrival.think = 1ms;
   EXPECT_FALSE(same_baseline(a, b));
   b = a;
-  b.workload.size = 8;
+  b.workload = workload::complete("gemm", {{"size", "8"}}).value();
+  EXPECT_FALSE(same_baseline(a, b));
+  b = a;
+  b.threads = 2;
   EXPECT_FALSE(same_baseline(a, b));
 }
 

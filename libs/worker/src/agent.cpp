@@ -35,7 +35,7 @@ Status Agent::warm_up(int iterations) {
   std::array<std::int64_t, 5> times{};
   for (std::int64_t& time : times) {
     const MonotonicTime submit = pacing_.now();
-    engine_.submit(0);
+    engine_.submit(0, {});
     engine_.wait(0);
     time = (pacing_.now() - submit).count();
   }
@@ -73,8 +73,12 @@ Result<std::int64_t> Agent::prepare(const BlockName& name) {
   meta.block = name.block;
   meta.phase = name.phase;
   meta.neighbours = name.neighbours;
-  meta.workload = spec_.engine.kind;
-  meta.size = spec_.engine.size;
+  const workload::WorkloadSpec& work = spec_.engine.workload;
+  meta.workload = work.kind();
+  if (work.has("size")) meta.size = work.number("size");
+  for (const auto& parameter : work.parameters()) {
+    meta.parameters.emplace_back(parameter.name, parameter.value);
+  }
   meta.arrival = workload::name(spec_.arrival.process);
   if (is_open(spec_.arrival.process)) meta.rate_per_s = spec_.arrival.rate_per_s;
   if (spec_.arrival.process == workload::ArrivalProcess::kClosed) {

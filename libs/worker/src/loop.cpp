@@ -55,7 +55,7 @@ void Loop::run_open() {
     }
     request.due = due;
     request.submit = pacing_.now();
-    engine_.submit(0);
+    engine_.submit(0, {});
     lateness_.add(ns(request.submit) - ns(std::max(due, free)));
     if (!complete(1)) return;
     free = request.done;
@@ -74,7 +74,7 @@ void Loop::run_closed() {
     for (std::size_t slot = 0; slot < count; ++slot) {
       requests_[slot].submit = pacing_.now();
       requests_[slot].due = requests_[slot].submit;
-      engine_.submit(static_cast<int>(slot));
+      engine_.submit(static_cast<int>(slot), {});
     }
     lateness_.add(ns(requests_[0].submit) - ns(planned));
     if (!complete(count)) return;

@@ -37,7 +37,7 @@ class FakeEngine : public workload::Engine {
     return {};
   }
   Result<workload::Verification> verify() override { return verification; }
-  void submit(int slot) noexcept override {
+  void submit(int slot, const workload::RequestShape& /*shape*/) noexcept override {
     Slot& s = slots_[static_cast<std::size_t>(slot)];
     s.start = std::max(clock_.now() + times.wait, free_);
     s.end = s.start + times.work;

@@ -25,8 +25,7 @@ class ServeTest : public testing::Test {
     std::signal(SIGPIPE, SIG_IGN);
     spec_.name = "router";
     spec_.sharing = "time-slicing";
-    spec_.engine.kind = "fft";
-    spec_.engine.size = 64;
+    spec_.engine.workload = workload::complete("fft", {{"size", "64"}}).value();
     spec_.engine.seed = 5;
     spec_.arrival = {workload::ArrivalProcess::kUniform, 1000, 0ns};
     spec_.epoch.value = kEpoch;

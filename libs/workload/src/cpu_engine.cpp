@@ -20,6 +20,7 @@
 #include "cpu_work.hpp"
 #include "kts/base/clock.hpp"
 #include "kts/record/iteration.hpp"
+#include "kts/workload/cost.hpp"
 #include "kts/workload/futex.hpp"
 #include "kts/workload/memory.hpp"
 #include "kts/workload/registry.hpp"
@@ -78,25 +79,23 @@ class CpuEngine final : public Engine {
     return {"cpu", model_name(),
             spec_.device_core < 0 ? std::string("cpu") : fmt::format("cpu:{}", spec_.device_core)};
   }
-  std::uint64_t operand_bytes() const override {
-    return workload::operand_bytes(spec_.kind, spec_.size);
-  }
+  std::uint64_t operand_bytes() const override { return memory_of(spec_.workload, "cpu").total(); }
 
   Status warm_up(int iterations) override {
     for (int i = 0; i < std::max(iterations, spec_.in_flight); ++i) {
-      submit(i % spec_.in_flight);
+      submit(i % spec_.in_flight, {});
       wait(i % spec_.in_flight);
     }
     return {};
   }
 
   Result<Verification> verify() override {
-    submit(0);
+    submit(0, {});
     wait(0);
     return work_->verify();
   }
 
-  void submit(int slot) noexcept override {
+  void submit(int slot, const RequestShape& /*shape*/) noexcept override {
     const std::uint32_t number = submitted_.load(std::memory_order_relaxed);
     queue_[number % queue_.size()] = slot;
     slots_[static_cast<std::size_t>(slot)].number = number + 1;
@@ -186,15 +185,16 @@ class CpuEngine final : public Engine {
 }  // namespace
 
 Result<std::unique_ptr<Engine>> make_cpu_engine(const EngineSpec& spec) {
-  auto work = make_cpu_work(spec.kind);
+  auto work = make_cpu_work(spec.workload.kind());
   if (!work) {
-    return bad_input(fmt::format("the CPU backend has no workload '{}'", spec.kind));
+    return environment_lacks(
+        fmt::format("the CPU backend has no workload '{}'", spec.workload.kind()));
   }
   if (spec.threads > 1 && spec.device_core >= 0) {
     return bad_input(fmt::format("{} threads on one core", spec.threads),
                      "take one thread, or leave the device thread free of a core", "--threads");
   }
-  KTS_CHECK_OK(require_memory(operand_bytes(spec.kind, spec.size), available_memory()));
+  KTS_CHECK_OK(require_memory(memory_of(spec.workload, "cpu").total(), available_memory()));
   auto engine = std::make_unique<CpuEngine>(spec, std::move(work));
   KTS_CHECK_OK(engine->start());
   return engine;

@@ -39,8 +39,9 @@ class FftWork final : public CpuWork {
   }
 
   Status prepare(const EngineSpec& spec) override {
-    spec_ = spec;
-    const auto n = static_cast<std::size_t>(spec.size);
+    size_ = spec.workload.number("size");
+    seed_ = spec.seed;
+    const auto n = static_cast<std::size_t>(size_);
     count_ = 2 * n * n;
     in_ = allocate(count_);
     out_ = allocate(count_);
@@ -52,7 +53,7 @@ class FftWork final : public CpuWork {
       fftwf_plan_with_nthreads(spec.threads);
     }
     // Estimated, not measured: every process gets the same algorithm, whatever the others do now.
-    const int edge = static_cast<int>(spec.size);
+    const int edge = static_cast<int>(size_);
     plan_ = fftwf_plan_dft_2d(edge, edge, reinterpret_cast<fftwf_complex*>(in_.get()),
                               reinterpret_cast<fftwf_complex*>(out_.get()), FFTW_FORWARD,
                               FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
@@ -63,13 +64,14 @@ class FftWork final : public CpuWork {
   void run() noexcept override { fftwf_execute(plan_); }
 
   Result<Verification> verify() const override {
-    return verify_fft(spec_.size, spec_.seed,
+    return verify_fft(size_, seed_,
                       {reinterpret_cast<const std::complex<float>*>(out_.get()), count_ / 2});
   }
   std::span<const float> result() const override { return {out_.get(), count_}; }
 
  private:
-  EngineSpec spec_;
+  std::int64_t size_ = 0;
+  std::uint64_t seed_ = 0;
   std::size_t count_ = 0;
   Floats in_, out_;
   fftwf_plan plan_ = nullptr;
@@ -78,8 +80,9 @@ class FftWork final : public CpuWork {
 class GemmWork final : public CpuWork {
  public:
   Status prepare(const EngineSpec& spec) override {
-    spec_ = spec;
-    const auto n = static_cast<std::size_t>(spec.size);
+    size_ = spec.workload.number("size");
+    seed_ = spec.seed;
+    const auto n = static_cast<std::size_t>(size_);
     count_ = n * n;
     a_ = allocate(count_);
     b_ = allocate(count_);
@@ -93,18 +96,19 @@ class GemmWork final : public CpuWork {
   }
 
   void run() noexcept override {
-    const auto n = static_cast<blasint>(spec_.size);
+    const auto n = static_cast<blasint>(size_);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1.0F, a_.get(), n, b_.get(), n,
                 0.0F, c_.get(), n);
   }
 
   Result<Verification> verify() const override {
-    return verify_gemm(spec_.size, spec_.seed, {c_.get(), count_});
+    return verify_gemm(size_, seed_, {c_.get(), count_});
   }
   std::span<const float> result() const override { return {c_.get(), count_}; }
 
  private:
-  EngineSpec spec_;
+  std::int64_t size_ = 0;
+  std::uint64_t seed_ = 0;
   std::size_t count_ = 0;
   Floats a_, b_, c_;
 };

@@ -16,8 +16,8 @@ namespace kts::workload {
 namespace {
 
 struct CudaModule {
-  decltype(&kts_workload_cuda_device_count_v1) device_count = nullptr;
-  decltype(&kts_workload_cuda_create_v1) create = nullptr;
+  decltype(&kts_workload_cuda_device_count_v2) device_count = nullptr;
+  decltype(&kts_workload_cuda_create_v2) create = nullptr;
 };
 
 constexpr const char* kTakeCpu = "or take --device cpu";
@@ -95,10 +95,7 @@ Result<DeviceChoice> choose_device(std::string_view device) {
 }
 
 Result<std::unique_ptr<Engine>> make_engine(const EngineSpec& spec, const DeviceChoice& device) {
-  if (!find_workload(spec.kind)) {
-    return bad_input(fmt::format("there is no workload '{}'", spec.kind), "use fft or gemm");
-  }
-  KTS_CHECK_OK(check_range("size", spec.size, kMaxSize));
+  if (spec.workload.kind().empty()) return bad_input("there is no workload", "choose one");
   KTS_CHECK_OK(check_range("in-flight", spec.in_flight, kMaxInFlight));
   KTS_CHECK_OK(check_range("threads", spec.threads, kMaxThreads));
   return device.kind == "cuda" ? make_cuda_engine(spec, device.ordinal) : make_cpu_engine(spec);

@@ -24,8 +24,7 @@ int first_allowed_core() {
 
 EngineSpec small(const std::string& kind) {
   EngineSpec spec;
-  spec.kind = kind;
-  spec.size = 48;
+  spec.workload = complete(kind, {{"size", "48"}}).value();
   return spec;
 }
 
@@ -59,7 +58,7 @@ TEST_P(CpuEngineModes, DeviceInstantsLieInOrderBetweenSubmitAndDone) {
   std::int64_t last_end = 0;
   for (int round = 0; round < 20; ++round) {
     const std::int64_t submit = now_ns();
-    for (int slot = 0; slot < spec().in_flight; ++slot) (*engine)->submit(slot);
+    for (int slot = 0; slot < spec().in_flight; ++slot) (*engine)->submit(slot, {});
     for (int slot = 0; slot < spec().in_flight; ++slot) {
       (*engine)->wait(slot);
       const std::int64_t done = now_ns();
@@ -120,8 +119,8 @@ TEST(CpuEngine, TwoThreadsComputeTheSame) {
 }
 
 TEST(CpuEngine, OperandsThatDoNotFitAreAnEnvironmentError) {
-  EngineSpec spec = small("fft");
-  spec.size = kMaxSize;  // 16 TiB
+  EngineSpec spec;
+  spec.workload = complete("fft", {{"size", std::to_string(kMaxSize)}}).value();  // 16 TiB
   const auto engine = make_engine(spec, "cpu");
   ASSERT_FALSE(engine);
   EXPECT_EQ(engine.error().code, ErrorCode::kEnvironment);

@@ -8,16 +8,10 @@
 namespace kts::workload {
 namespace {
 
-TEST(Registry, FindsWorkloadsByKind) {
-  for (const WorkloadInfo& info : workloads()) EXPECT_EQ(find_workload(info.kind), &info);
-  EXPECT_EQ(find_workload("FFT"), nullptr);
-}
-
-TEST(Registry, OperandsAndResultsOfTheStudyTakeTheseBytes) {
-  EXPECT_EQ(operand_bytes("fft", 4096), 2U * 4096 * 4096 * 8);
-  EXPECT_EQ(operand_bytes("gemm", 4096), 3U * 4096 * 4096 * 4);
-  EXPECT_EQ(operand_bytes("gemm", kMaxSize), 3ULL << 42);
-  EXPECT_EQ(operand_bytes("none", 4096), 0U);
+EngineSpec fft() {
+  EngineSpec spec;
+  spec.workload = complete("fft", {{"size", "16"}}).value();
+  return spec;
 }
 
 TEST(Registry, DeviceWordsAreReadWhole) {
@@ -41,7 +35,7 @@ TEST(Registry, AutoFallsToTheProcessorAndSaysWhy) {
 }
 
 TEST(Registry, ExplicitCudaWithoutItsModuleIsAnEnvironmentError) {
-  const auto engine = make_engine(EngineSpec{}, "cuda");
+  const auto engine = make_engine(fft(), "cuda");
   ASSERT_FALSE(engine);
   EXPECT_EQ(engine.error().code, ErrorCode::kEnvironment);
   EXPECT_NE(engine.error().hint.find("--device cpu"), std::string::npos);
@@ -49,19 +43,16 @@ TEST(Registry, ExplicitCudaWithoutItsModuleIsAnEnvironmentError) {
 
 TEST(Registry, SpecOutOfRangeIsBadInputThatNamesTheFlag) {
   const auto check = [](auto change, const char* flag) {
-    EngineSpec spec;
-    spec.size = 16;
+    EngineSpec spec = fft();
     change(spec);
     const auto engine = make_engine(spec, "cpu");
     ASSERT_FALSE(engine);
     EXPECT_EQ(engine.error().code, ErrorCode::kBadInput);
     EXPECT_EQ(engine.error().where, flag);
   };
-  check([](EngineSpec& s) { s.size = 0; }, "--size");
-  check([](EngineSpec& s) { s.size = kMaxSize + 1; }, "--size");
   check([](EngineSpec& s) { s.in_flight = 0; }, "--in-flight");
   check([](EngineSpec& s) { s.threads = -1; }, "--threads");
-  check([](EngineSpec& s) { s.kind = "sort"; }, "");
+  check([](EngineSpec& s) { s.workload = {}; }, "");
 }
 
 }  // namespace

@@ -100,9 +100,9 @@ class CudaEngine final : public workload::Engine {
       KTS_CUDA(cudaEventCreateWithFlags(&slot.start, cudaEventDefault), "cannot create an event");
       KTS_CUDA(cudaEventCreateWithFlags(&slot.end, flags), "cannot create an event");
     }
-    work_ = make_work(spec.kind);
+    work_ = make_work(spec.workload.kind());
     if (!work_) {
-      return bad_input(fmt::format("the CUDA backend has no workload '{}'", spec.kind));
+      return bad_input(fmt::format("the CUDA backend has no workload '{}'", spec.workload.kind()));
     }
     KTS_CHECK_OK(work_->create(spec, stream_));
     return clock_.create(stream_);
@@ -116,7 +116,7 @@ class CudaEngine final : public workload::Engine {
     const int rounds = std::max(iterations, spec_.in_flight);
     for (int i = 0; i < rounds; ++i) {
       const int slot = i % spec_.in_flight;
-      submit(slot);
+      submit(slot, {});
       wait(slot);
       (void)span(slot);
     }
@@ -125,7 +125,7 @@ class CudaEngine final : public workload::Engine {
   }
 
   Result<workload::Verification> verify() override {
-    submit(0);
+    submit(0, {});
     wait(0);
     KTS_CHECK_OK(status());
     KTS_TRY(auto verification, work_->verify());
@@ -134,7 +134,7 @@ class CudaEngine final : public workload::Engine {
     return verification;
   }
 
-  void submit(int slot) noexcept override {
+  void submit(int slot, const workload::RequestShape& /*shape*/) noexcept override {
     if (failed_) return;
     Slot& s = slots_[static_cast<std::size_t>(slot)];
     note(cudaEventRecord(s.start, stream_), "cannot record an event");
@@ -217,12 +217,12 @@ class CudaEngine final : public workload::Engine {
 
 extern "C" {
 
-int kts_workload_cuda_device_count_v1() noexcept {
+int kts_workload_cuda_device_count_v2() noexcept {
   int devices = 0;
   return cudaGetDeviceCount(&devices) == cudaSuccess ? devices : 0;
 }
 
-kts::workload::Engine* kts_workload_cuda_create_v1(const kts::workload::EngineSpec* spec,
+kts::workload::Engine* kts_workload_cuda_create_v2(const kts::workload::EngineSpec* spec,
                                                    kts::Error* error) noexcept {
   try {
     auto engine = std::make_unique<kts::workload_cuda::CudaEngine>();

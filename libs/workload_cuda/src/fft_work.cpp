@@ -7,8 +7,8 @@
 
 #include "cuda_error.hpp"
 #include "device_memory.hpp"
+#include "kts/workload/cost.hpp"
 #include "kts/workload/operands.hpp"
-#include "kts/workload/registry.hpp"
 #include "kts/workload/verify.hpp"
 #include "work.hpp"
 
@@ -31,20 +31,21 @@ class FftWork final : public Work {
   }
 
   Status create(const EngineSpec& spec, cudaStream_t stream) override {
-    spec_ = spec;
-    const auto n = static_cast<std::size_t>(spec.size);
+    size_ = spec.workload.number("size");
+    seed_ = spec.seed;
+    const auto n = static_cast<std::size_t>(size_);
     if (auto code = cufftCreate(&plan_); code != CUFFT_SUCCESS) {
       return tl::unexpected(cufft_error(code, "cannot create a plan"));
     }
     cufftSetAutoAllocation(plan_, 0);
     std::size_t workspace = 0;
-    const int edge = static_cast<int>(spec.size);
+    const int edge = static_cast<int>(size_);
     if (auto code = cufftMakePlan2d(plan_, edge, edge, CUFFT_C2C, &workspace);
         code != CUFFT_SUCCESS) {
       return tl::unexpected(cufft_error(code, "cannot plan the FFT"));
     }
     const std::size_t array = n * n * sizeof(cufftComplex);
-    bytes_ = workload::operand_bytes(spec.kind, spec.size) + workspace;
+    bytes_ = workload::memory_of(spec.workload, "cuda").total() + workspace;
     KTS_CHECK_OK(require_memory(bytes_, "a smaller --size"));
     KTS_TRY(in_, allocate(array));
     KTS_TRY(out_, allocate(array));
@@ -55,7 +56,7 @@ class FftWork final : public Work {
     if (auto code = cufftSetStream(plan_, stream); code != CUFFT_SUCCESS) {
       return tl::unexpected(cufft_error(code, "cannot set the stream"));
     }
-    const auto host = workload::fft_operand(spec.size, spec.seed);
+    const auto host = workload::fft_operand(size_, spec.seed);
     KTS_CUDA(cudaMemcpy(in_.get(), host.data(), array, cudaMemcpyHostToDevice),
              "cannot copy the operand");
     KTS_CUDA(cudaMemset(out_.get(), 0xff, array), "cannot clear the result");
@@ -70,21 +71,22 @@ class FftWork final : public Work {
   }
 
   Result<workload::Verification> verify() override {
-    const auto n = static_cast<std::size_t>(spec_.size);
+    const auto n = static_cast<std::size_t>(size_);
     std::vector<std::complex<float>> out(n * n);
     KTS_CUDA(cudaMemcpy(out.data(), out_.get(), out.size() * sizeof out[0], cudaMemcpyDeviceToHost),
              "cannot copy the result");
-    return workload::verify_fft(spec_.size, spec_.seed, out);
+    return workload::verify_fft(size_, seed_, out);
   }
 
   std::uint64_t bytes() const override { return bytes_; }
   Result<bool> results_finite() override {
-    const auto n = static_cast<std::size_t>(spec_.size);
+    const auto n = static_cast<std::size_t>(size_);
     return all_finite(out_.get(), 2 * n * n);
   }
 
  private:
-  EngineSpec spec_;
+  std::int64_t size_ = 0;
+  std::uint64_t seed_ = 0;
   cufftHandle plan_ = 0;
   DeviceMemory in_, out_, workspace_;
   std::uint64_t bytes_ = 0;

@@ -6,8 +6,8 @@
 
 #include "cuda_error.hpp"
 #include "device_memory.hpp"
+#include "kts/workload/cost.hpp"
 #include "kts/workload/operands.hpp"
-#include "kts/workload/registry.hpp"
 #include "kts/workload/verify.hpp"
 #include "work.hpp"
 
@@ -30,10 +30,11 @@ class GemmWork final : public Work {
   }
 
   Status create(const EngineSpec& spec, cudaStream_t stream) override {
-    spec_ = spec;
-    const auto n = static_cast<std::size_t>(spec.size);
+    size_ = spec.workload.number("size");
+    seed_ = spec.seed;
+    const auto n = static_cast<std::size_t>(size_);
     const std::size_t array = n * n * sizeof(float);
-    bytes_ = workload::operand_bytes(spec.kind, spec.size) + kWorkspaceBytes;
+    bytes_ = workload::memory_of(spec.workload, "cuda").total() + kWorkspaceBytes;
     KTS_CHECK_OK(require_memory(bytes_, "a smaller --size"));
     if (auto code = cublasCreate(&handle_); code != CUBLAS_STATUS_SUCCESS) {
       return tl::unexpected(cublas_error(code, "cannot create a handle"));
@@ -49,7 +50,7 @@ class GemmWork final : public Work {
         code != CUBLAS_STATUS_SUCCESS) {
       return tl::unexpected(cublas_error(code, "cannot set the workspace"));
     }
-    const auto host = workload::gemm_operands(spec.size, spec.seed);
+    const auto host = workload::gemm_operands(size_, spec.seed);
     KTS_CUDA(cudaMemcpy(a_.get(), host.a.data(), array, cudaMemcpyHostToDevice),
              "cannot copy the operand");
     KTS_CUDA(cudaMemcpy(b_.get(), host.b.data(), array, cudaMemcpyHostToDevice),
@@ -59,7 +60,7 @@ class GemmWork final : public Work {
   }
 
   Status launch() noexcept override {
-    const int n = static_cast<int>(spec_.size);
+    const int n = static_cast<int>(size_);
     const float one = 1;
     const float zero = 0;
     // Row-major C = A B is column-major C' = B' A'.
@@ -73,16 +74,16 @@ class GemmWork final : public Work {
   }
 
   Result<workload::Verification> verify() override {
-    const auto n = static_cast<std::size_t>(spec_.size);
+    const auto n = static_cast<std::size_t>(size_);
     std::vector<float> c(n * n);
     KTS_CUDA(cudaMemcpy(c.data(), c_.get(), c.size() * sizeof c[0], cudaMemcpyDeviceToHost),
              "cannot copy the result");
-    return workload::verify_gemm(spec_.size, spec_.seed, c);
+    return workload::verify_gemm(size_, seed_, c);
   }
 
   std::uint64_t bytes() const override { return bytes_; }
   Result<bool> results_finite() override {
-    const auto n = static_cast<std::size_t>(spec_.size);
+    const auto n = static_cast<std::size_t>(size_);
     return all_finite(c_.get(), n * n);
   }
 
@@ -90,7 +91,8 @@ class GemmWork final : public Work {
   // What cuBLAS recommends for Hopper; given once so that nothing is allocated later.
   static constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 
-  EngineSpec spec_;
+  std::int64_t size_ = 0;
+  std::uint64_t seed_ = 0;
   cublasHandle_t handle_ = nullptr;
   DeviceMemory a_, b_, c_, workspace_;
   std::uint64_t bytes_ = 0;

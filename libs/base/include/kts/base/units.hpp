@@ -16,6 +16,10 @@ namespace kts {
 [[nodiscard]] std::string format_duration(Nanoseconds value);
 // "1.5 GiB".
 [[nodiscard]] std::string format_bytes(std::uint64_t bytes);
+// "4096", "64KiB", "12MiB", "2GiB": whole and not negative.
+[[nodiscard]] Result<std::int64_t> parse_bytes(std::string_view text);
+// Shortest exact form that parse_bytes reads back.
+[[nodiscard]] std::string exact_bytes(std::int64_t bytes);
 // Whole text as a number, independent of the locale; refuses NaN and infinities.
 [[nodiscard]] Result<double> parse_double(std::string_view text);
 [[nodiscard]] Result<std::int64_t> parse_int64(std::string_view text);

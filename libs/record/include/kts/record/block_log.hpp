@@ -5,21 +5,28 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "kts/base/error.hpp"
 
 namespace kts::record {
+
+// Names and values.
+using Parameters = std::vector<std::pair<std::string, std::variant<std::int64_t, std::string>>>;
 
 // What a worker says of itself and of the block before its first record:
 // one line "KTS_META,v2,<json>". Fields that don't apply stay empty and are left out of the JSON.
 struct BlockMeta {
   std::string agent;
   int block = 0;
-  std::string phase;       // "solo" | "shared"
-  std::string neighbours;  // "parked" | "absent"; empty in shared blocks
-  std::string workload;    // "fft"
-  std::int64_t size = 0;   // matrix edge
-  std::string arrival;     // "poisson"
+  std::string phase;                 // "solo" | "shared"
+  std::string neighbours;            // "parked" | "absent"; empty in shared blocks
+  std::string workload;              // "fft"
+  std::optional<std::int64_t> size;  // matrix edge, of workloads that have one
+  Parameters parameters;             // all of the workload's, in its order
+  std::string arrival;               // "poisson"
   std::optional<double> rate_per_s;
   std::optional<std::int64_t> think_ns;
   int in_flight = 1;

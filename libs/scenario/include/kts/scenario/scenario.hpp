@@ -11,6 +11,7 @@
 #include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
 #include "kts/workload/arrival.hpp"
+#include "kts/workload/spec.hpp"
 
 namespace kts::scenario {
 
@@ -20,16 +21,10 @@ struct Slo {
   friend bool operator==(const Slo&, const Slo&) = default;
 };
 
-struct WorkloadSpec {
-  std::string kind;
-  std::int64_t size = 0;
-  int threads = 1;  // CPU backend
-  friend bool operator==(const WorkloadSpec&, const WorkloadSpec&) = default;
-};
-
 struct AgentSpec {
   std::string name;  // [a-z0-9]([a-z0-9-]*[a-z0-9])?, at most 63 characters
-  WorkloadSpec workload;
+  workload::WorkloadSpec workload;
+  int threads = 1;  // CPU backend
   workload::ArrivalSpec arrival;
   int in_flight = 1;
   std::uint64_t seed = 0;  // filled in from the scenario's seed and the agent's place
@@ -65,8 +60,5 @@ struct Scenario {
 
 // Two agents with an equal solo baseline: same workload, arrival and in_flight (rates and all).
 [[nodiscard]] bool same_baseline(const AgentSpec& a, const AgentSpec& b);
-
-// "fft 4096".
-[[nodiscard]] std::string describe(const WorkloadSpec& workload);
 
 }  // namespace kts::scenario

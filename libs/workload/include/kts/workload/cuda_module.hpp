@@ -8,16 +8,16 @@
 // version of these functions and of all types in engine.hpp.
 extern "C" {
 // Devices that can be used now: 0 without a driver.
-int kts_workload_cuda_device_count_v1() noexcept;
+int kts_workload_cuda_device_count_v2() noexcept;
 // The caller deletes the engine. On failure null, and `error` says why.
-kts::workload::Engine* kts_workload_cuda_create_v1(const kts::workload::EngineSpec* spec,
+kts::workload::Engine* kts_workload_cuda_create_v2(const kts::workload::EngineSpec* spec,
                                                    kts::Error* error) noexcept;
 }
 
 namespace kts::workload {
 
 inline constexpr const char* kCudaModuleFile = "libkts_workload_cuda.so";
-inline constexpr const char* kCudaDeviceCountName = "kts_workload_cuda_device_count_v1";
-inline constexpr const char* kCudaCreateName = "kts_workload_cuda_create_v1";
+inline constexpr const char* kCudaDeviceCountName = "kts_workload_cuda_device_count_v2";
+inline constexpr const char* kCudaCreateName = "kts_workload_cuda_create_v2";
 
 }  // namespace kts::workload

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "kts/base/error.hpp"
+#include "kts/workload/spec.hpp"
 
 namespace kts::workload {
 
@@ -13,14 +15,19 @@ enum class SyncMode { kSpin, kBlock };
 
 // What an agent does, and where.
 struct EngineSpec {
-  std::string kind = "fft";  // a name of the registry
-  std::int64_t size = 4096;  // matrix edge
-  std::uint64_t seed = 1;    // same seed, same operands on every backend
-  int in_flight = 1;         // slots
+  WorkloadSpec workload;
+  std::uint64_t seed = 1;  // same seed, same operands on every backend
+  int in_flight = 1;       // slots
   SyncMode sync = SyncMode::kBlock;
   int threads = 1;       // CPU backend
   int device_core = -1;  // CPU backend: core of the device thread, -1 = not pinned
   int cuda_device = 0;   // CUDA backend: ordinal
+};
+
+// Tokens of one request; 0: the workload's own number. Others than `request` ignore it.
+struct RequestShape {
+  std::int64_t input_tokens = 0;
+  std::int64_t output_tokens = 0;
 };
 
 struct DeviceIdentity {
@@ -65,11 +72,17 @@ class Engine {
   [[nodiscard]] virtual Result<Verification> verify() = 0;
 
   // Hands one iteration to the device and returns without waiting for it.
-  virtual void submit(int slot) noexcept = 0;
-  // Returns when the iteration in `slot` is complete.
+  virtual void submit(int slot, const RequestShape& shape) noexcept = 0;
+  // Returns when the iteration in `slot` is complete; a `request` is driven from token to token.
   virtual void wait(int slot) noexcept = 0;
   // After wait: when the device began and ended. Called outside due..done.
   [[nodiscard]] virtual DeviceSpan span(int slot) noexcept = 0;
+
+  // After wait: CLOCK_MONOTONIC ns at which the host had each output token; empty for other kinds
+  // than `request`. Valid until the slot's next submit.
+  [[nodiscard]] virtual std::span<const std::int64_t> token_times(int /*slot*/) const noexcept {
+    return {};
+  }
 
   // Maps the device's clock; to be called while the device is otherwise idle.
   [[nodiscard]] virtual Result<ClockCalibration> calibrate() = 0;

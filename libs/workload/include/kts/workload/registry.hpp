@@ -1,32 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 
-#include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
 #include "kts/workload/engine.hpp"
+#include "kts/workload/spec.hpp"
 
 namespace kts::workload {
 
-// One entry of the list of workloads: what help texts, v1 records and the study's defaults say.
-struct WorkloadInfo {
-  std::string_view kind;     // "fft"
-  std::string_view v1_kind;  // "FFT"
-  std::string_view meaning;  // one phrase
-  Nanoseconds study_think;   // the study's SLEEP_MS
-};
-[[nodiscard]] std::span<const WorkloadInfo> workloads();
-[[nodiscard]] const WorkloadInfo* find_workload(std::string_view kind);
-// Of one agent's operands and results, the same on every device; a library's workspace comes on
-// top. 0 for an unknown kind.
-[[nodiscard]] std::uint64_t operand_bytes(std::string_view kind, std::int64_t size);
-
-inline constexpr std::int64_t kMaxSize = 1 << 20;
 inline constexpr int kMaxInFlight = 1024;
 inline constexpr int kMaxThreads = 1024;
 
