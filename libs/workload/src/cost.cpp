@@ -31,7 +31,9 @@ MemoryPlan transformer_memory(const WorkloadSpec& spec, bool cuda) {
   plan.weights = bytes_of(model.layers * model.layer_weights() + head_rows * model.hidden, element);
   plan.kv_cache = bytes_of(2 * model.layers * batch * positions * model.kv_dim(), element);
   // The residual stream, its norm, q with k and v, attention's result, and the FFN's inside.
-  const std::int64_t row = 3 * model.hidden + model.qkv_rows() + model.up_rows() + model.ffn;
+  // An encoder's keys and values are needed within a layer only.
+  const std::int64_t row = 3 * model.hidden + model.qkv_rows() + model.up_rows() +
+                           (model.causal ? 0 : 2 * model.kv_dim());
   plan.activations = bytes_of(rows * row, element) + bytes_of(batch * head_rows, 4);
   return plan;
 }

@@ -30,6 +30,9 @@ struct RequestShape {
   std::int64_t output_tokens = 0;
 };
 
+// The workload's own numbers in place of zeros, cut to what max_context has room for.
+[[nodiscard]] RequestShape fitted(const RequestShape& shape, const WorkloadSpec& request);
+
 struct DeviceIdentity {
   std::string kind;  // "cpu" | "cuda"
   std::string name;
