@@ -4,14 +4,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "cuda_clock.hpp"
 #include "cuda_error.hpp"
+#include "kts/base/clock.hpp"
 #include "kts/record/iteration.hpp"
 #include "kts/workload/cuda_module.hpp"
 #include "kts/workload/engine.hpp"
@@ -23,10 +27,26 @@ namespace {
 using workload::EngineSpec;
 
 std::unique_ptr<Work> make_work(std::string_view kind) {
-  if (kind == "fft") return make_fft_work();
-  if (kind == "gemm") return make_gemm_work();
-  return nullptr;
+  constexpr std::array<std::pair<std::string_view, std::unique_ptr<Work> (*)()>, 13> kWorks{{
+      {"fft", make_fft_work},
+      {"gemm", make_gemm_work},
+      {"prefill", make_prefill_work},
+      {"decode", make_decode_work},
+      {"request", make_request_work},
+      {"encoder", make_encoder_work},
+      {"rerank", make_encoder_work},
+      {"topk", make_topk_work},
+      {"membw", make_membw_work},
+      {"l2", make_l2_work},
+      {"copy", make_copy_work},
+      {"launch", make_launch_work},
+      {"idle-hold", make_idle_hold_work},
+  }};
+  const auto found = std::ranges::find(kWorks, kind, [](const auto& work) { return work.first; });
+  return found == kWorks.end() ? nullptr : found->second();
 }
+
+std::int64_t now_ns() { return MonotonicTimeline::now().time_since_epoch().count(); }
 
 std::string format_uuid(const char* prefix, const CUuuid& uuid) {
   std::string text = prefix;
@@ -105,6 +125,7 @@ class CudaEngine final : public workload::Engine {
       return bad_input(fmt::format("the CUDA backend has no workload '{}'", spec.workload.kind()));
     }
     KTS_CHECK_OK(work_->create(spec, stream_));
+    for (Slot& slot : slots_) slot.tokens.resize(static_cast<std::size_t>(work_->most_tokens()));
     return clock_.create(stream_);
   }
 
@@ -134,22 +155,37 @@ class CudaEngine final : public workload::Engine {
     return verification;
   }
 
-  void submit(int slot, const workload::RequestShape& /*shape*/) noexcept override {
-    if (failed_) return;
+  void submit(int slot, const workload::RequestShape& shape) noexcept override {
+    if (failed_ || !work_->uses_device()) return;
     Slot& s = slots_[static_cast<std::size_t>(slot)];
     note(cudaEventRecord(s.start, stream_), "cannot record an event");
-    if (auto launched = work_->launch(); !launched) note(std::move(launched).error());
+    if (auto launched = work_->launch(shape); !launched) note(std::move(launched).error());
     note(cudaEventRecord(s.end, stream_), "cannot record an event");
+    s.tokens_had = 0;
   }
 
   void wait(int slot) noexcept override {
-    if (failed_) return;
-    note(cudaEventSynchronize(slots_[static_cast<std::size_t>(slot)].end),
-         "the device failed while it worked");
+    if (failed_ || !work_->uses_device()) return;
+    Slot& s = slots_[static_cast<std::size_t>(slot)];
+    note(cudaEventSynchronize(s.end), "the device failed while it worked");
+    if (s.tokens.empty()) return;
+    s.tokens[s.tokens_had++] = now_ns();
+    // As a serving engine does: it learns a token before it asks for the next.
+    for (std::int64_t left = work_->steps(); left > 0 && !failed_; --left) {
+      if (auto stepped = work_->step(); !stepped) note(std::move(stepped).error());
+      note(cudaEventRecord(s.end, stream_), "cannot record an event");
+      note(cudaEventSynchronize(s.end), "the device failed while it worked");
+      s.tokens[s.tokens_had++] = now_ns();
+    }
+  }
+
+  std::span<const std::int64_t> token_times(int slot) const noexcept override {
+    const Slot& s = slots_[static_cast<std::size_t>(slot)];
+    return std::span(s.tokens).first(s.tokens_had);
   }
 
   workload::DeviceSpan span(int slot) noexcept override {
-    if (failed_) return {record::kUnavailable, record::kUnavailable};
+    if (failed_ || !work_->uses_device()) return {record::kUnavailable, record::kUnavailable};
     Slot& s = slots_[static_cast<std::size_t>(slot)];
     double start_device = 0;
     const std::int64_t start = clock_.host_ns(s.start, start_device);
@@ -181,6 +217,9 @@ class CudaEngine final : public workload::Engine {
   struct Slot {
     cudaEvent_t start = nullptr;
     cudaEvent_t end = nullptr;
+    // A request's: when the host had each.
+    std::vector<std::int64_t> tokens;
+    std::size_t tokens_had = 0;
   };
 
   // During start-up neighbours may be at work; a fix is then wide or impossible, and a later one,

@@ -63,7 +63,7 @@ class FftWork final : public Work {
     return {};
   }
 
-  Status launch() noexcept override {
+  Status launch(const workload::RequestShape&) noexcept override {
     const auto code = cufftExecC2C(plan_, static_cast<cufftComplex*>(in_.get()),
                                    static_cast<cufftComplex*>(out_.get()), CUFFT_FORWARD);
     if (code != CUFFT_SUCCESS) return tl::unexpected(cufft_error(code, "cannot run the FFT"));

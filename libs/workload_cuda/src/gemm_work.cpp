@@ -59,7 +59,7 @@ class GemmWork final : public Work {
     return {};
   }
 
-  Status launch() noexcept override {
+  Status launch(const workload::RequestShape&) noexcept override {
     const int n = static_cast<int>(size_);
     const float one = 1;
     const float zero = 0;

@@ -6,13 +6,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "kts/base/error.hpp"
 #include "kts/workload/engine.hpp"
 
 namespace kts::workload_cuda {
 
-// The part that differs between workloads; everything runs on one stream.
+// The part that differs between workloads; everything runs on one stream. `create` and `verify` may
+// allocate, what lies between doesn't.
 class Work {
  public:
   Work() = default;
@@ -22,16 +24,36 @@ class Work {
 
   // Allocates, plans and fills everything that an iteration needs.
   [[nodiscard]] virtual Status create(const workload::EngineSpec& spec, cudaStream_t stream) = 0;
-  // Enqueues one iteration.
-  [[nodiscard]] virtual Status launch() noexcept = 0;
-  // Checks the result of the last iteration, which is complete.
+  // Enqueues one iteration, or what comes before its first step.
+  [[nodiscard]] virtual Status launch(const workload::RequestShape& shape) noexcept = 0;
+  // Checks the result of the last iteration, which is complete; may run another.
   [[nodiscard]] virtual Result<workload::Verification> verify() = 0;
   [[nodiscard]] virtual std::uint64_t bytes() const = 0;
   [[nodiscard]] virtual Result<bool> results_finite() = 0;
+
+  // Whether an iteration gives the device anything to do.
+  [[nodiscard]] virtual bool uses_device() const { return true; }
+  // Tokens that the host gets one by one, at most; 0 for what isn't a request.
+  [[nodiscard]] virtual std::int64_t most_tokens() const { return 0; }
+  // Of the iteration that was launched last: how many the host still has to ask for, each when the
+  // one before is there.
+  [[nodiscard]] virtual std::int64_t steps() const noexcept { return 0; }
+  [[nodiscard]] virtual Status step() noexcept { return {}; }
 };
 
 [[nodiscard]] std::unique_ptr<Work> make_fft_work();
 [[nodiscard]] std::unique_ptr<Work> make_gemm_work();
+[[nodiscard]] std::unique_ptr<Work> make_prefill_work();
+[[nodiscard]] std::unique_ptr<Work> make_decode_work();
+[[nodiscard]] std::unique_ptr<Work> make_request_work();
+// Encoders and rerankers.
+[[nodiscard]] std::unique_ptr<Work> make_encoder_work();
+[[nodiscard]] std::unique_ptr<Work> make_topk_work();
+[[nodiscard]] std::unique_ptr<Work> make_membw_work();
+[[nodiscard]] std::unique_ptr<Work> make_l2_work();
+[[nodiscard]] std::unique_ptr<Work> make_copy_work();
+[[nodiscard]] std::unique_ptr<Work> make_launch_work();
+[[nodiscard]] std::unique_ptr<Work> make_idle_hold_work();
 
 // Of `count` floats in device memory.
 [[nodiscard]] Result<bool> all_finite(const void* floats, std::size_t count);

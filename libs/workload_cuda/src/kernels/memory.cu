@@ -36,36 +36,56 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// Eight loads of a thread are under way at a time.
-__global__ void __launch_bounds__(kThreads)
-    sweep_kernel(const float* in, std::int64_t count, float* sums) {
-  __shared__ float scratch[kThreads / 32];
-  constexpr int kAhead = 8;
-  const float4* const from = reinterpret_cast<const float4*>(in);
-  const std::int64_t fours = count / 4;
-  float4 sum = make_float4(0, 0, 0, 0);
-  const auto add = [&sum](const float4& v) {
-    sum.x += v.x;
-    sum.y += v.y;
-    sum.z += v.z;
-    sum.w += v.w;
-  };
-  std::int64_t i = first_item();
-  for (; i + (kAhead - 1) * item_stride() < fours; i += kAhead * item_stride()) {
-    float4 v[kAhead];
-#pragma unroll
-    for (int j = 0; j < kAhead; ++j) v[j] = __ldcg(from + i + j * item_stride());
-#pragma unroll
-    for (int j = 0; j < kAhead; ++j) add(v[j]);
-  }
-  for (; i < fours; i += item_stride()) add(__ldcg(from + i));
-  float rest = 0;
-  for (std::int64_t j = fours * 4 + first_item(); j < count; j += item_stride()) rest += in[j];
-  const float total = block_sum<kThreads>(sum.x + sum.y + sum.z + sum.w + rest, scratch);
-  if (threadIdx.x == 0) sums[blockIdx.x] = total;
+// Volatile, lest a second sweep be taken for the first.
+__device__ __forceinline__ uint4 load_past_l1(const uint4* p) {
+  uint4 v;
+  asm volatile("ld.global.cg.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(p));
+  return v;
 }
 
-__global__ void count_up_kernel(unsigned* counter) { *counter += 1; }
+// Eight loads of a thread are under way at a time.
+__global__ void __launch_bounds__(kThreads)
+    sweep_kernel(const std::uint32_t* words, std::int64_t count, std::int64_t sweeps,
+                 unsigned long long* sum) {
+  constexpr int kAhead = 8;
+  const uint4* const from = reinterpret_cast<const uint4*>(words);
+  const std::int64_t fours = count / 4;
+  const std::int64_t step = item_stride();
+  unsigned long long total = 0;
+  const auto add = [&total](const uint4& v) {
+    total += static_cast<unsigned long long>(v.x) + v.y;
+    total += static_cast<unsigned long long>(v.z) + v.w;
+  };
+  for (std::int64_t s = 0; s < sweeps; ++s) {
+    std::int64_t i = first_item();
+    for (; i + (kAhead - 1) * step < fours; i += kAhead * step) {
+      uint4 v[kAhead];
+#pragma unroll
+      for (int j = 0; j < kAhead; ++j) v[j] = load_past_l1(from + i + j * step);
+#pragma unroll
+      for (int j = 0; j < kAhead; ++j) add(v[j]);
+    }
+    for (; i < fours; i += step) add(load_past_l1(from + i));
+    for (i = fours * 4 + first_item(); i < count; i += step) total += __ldcg(words + i);
+  }
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2) {
+    total += __shfl_xor_sync(0xffffffffu, total, offset);
+  }
+  if (threadIdx.x % 32 == 0) atomicAdd(sum, total);
+}
+
+__global__ void count_up_kernel(unsigned long long* counter) { *counter += 1; }
+
+__global__ void mark_pages_kernel(float* memory, std::int64_t pages, std::int64_t page_floats,
+                                  Stream stream) {
+  const std::uint64_t key = key_of(stream);
+  for (std::int64_t p = first_item(); p < pages; p += item_stride()) {
+    memory[p * page_floats] = element(key, static_cast<std::uint64_t>(p));
+  }
+}
 
 }  // namespace
 
@@ -79,14 +99,23 @@ cudaError_t triad(float* a, const float* b, const float* c, float s, std::int64_
   return launch(triad_kernel, dim3(kBlocks), kThreads, 0, {on, false}, a, b, c, s, count);
 }
 
-cudaError_t sweep(const float* in, std::int64_t count, float* sums, cudaStream_t on) noexcept {
-  return launch(sweep_kernel, dim3(kBlocks), kThreads, 0, {on, false}, in, count, sums);
+cudaError_t sweep(const std::uint32_t* words, std::int64_t count, std::int64_t sweeps,
+                  unsigned long long* sum, cudaStream_t on) noexcept {
+  // A small set gives each of few threads a load a sweep; a large one needs no more than fill a
+  // card.
+  const std::int64_t blocks = (count / 4 + kThreads - 1) / kThreads;
+  const dim3 grid(static_cast<unsigned>(blocks < 1 ? 1 : blocks < kBlocks ? blocks : kBlocks));
+  return launch(sweep_kernel, grid, kThreads, 0, {on, false}, words, count, sweeps, sum);
 }
 
-int sweep_blocks() noexcept { return kBlocks; }
-
-cudaError_t count_up(unsigned* counter, cudaStream_t on) noexcept {
+cudaError_t count_up(unsigned long long* counter, cudaStream_t on) noexcept {
   return launch(count_up_kernel, dim3(1), 1, 0, {on, false}, counter);
+}
+
+cudaError_t mark_pages(float* memory, std::int64_t pages, std::int64_t page_bytes,
+                       const Stream& stream, cudaStream_t on) noexcept {
+  return launch(mark_pages_kernel, dim3(kBlocks), kThreads, 0, {on, false}, memory, pages,
+                page_bytes / static_cast<std::int64_t>(sizeof(float)), stream);
 }
 
 }  // namespace kts::workload_cuda
