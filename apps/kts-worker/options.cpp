@@ -8,14 +8,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <functional>
 #include <limits>
-#include <map>
 
 #include "kts/base/units.hpp"
 #include "kts/base/version.hpp"
 #include "kts/record/codec.hpp"
 #include "kts/workload/registry.hpp"
+#include "workload_flags.hpp"
 
 namespace kts::worker_app {
 
@@ -42,6 +41,8 @@ Examples:
   kts-worker decode --model llama-3.1-8b --context 2048 --arrival saturate --duration 10s
   kts-worker gemm --arrival saturate --in-flight 4 --duration 10s
   ITERATIONS=100 SLEEP_MS=0 kts-worker gemm --record v1 --phase solo
+  kts-worker host SOCKET        a process whose threads agents are; each joins it by
+  kts-worker join SOCKET fft --controlled
   kts-worker pod --help         one agent as a Kubernetes pod, driven by a plan in a file
 
 Exit status: 0 done, 1 internal error or wrong results, 2 bad usage, 4 the device, its libraries or
@@ -54,9 +55,10 @@ constexpr double kHighestRate = 1e9;
 
 struct Texts {
   std::string kind;
-  std::map<std::string, std::string, std::less<>> parameters;  // by name, as far as given
+  WorkloadFlags parameters;
   std::string iterations, think, duration, rate, arrival = "closed", sync = "auto";
   std::string record = "v2", device = "auto", host_cores, seed, epoch_offset;
+  std::string stream_priority = "normal";
 };
 
 Result<std::int64_t> whole(std::string_view text, std::int64_t least, std::int64_t most,
@@ -137,10 +139,7 @@ bool is_the_studys(std::string_view kind) { return kind == "fft" || kind == "gem
 
 Status take_workload(const Texts& texts, Options& options) {
   workload::EngineSpec& engine = options.agent.engine;
-  std::vector<workload::GivenParameter> parameters;
-  for (const auto& [name, text] : texts.parameters) {
-    parameters.push_back({name, text, workload::flag_of(name)});
-  }
+  std::vector<workload::GivenParameter> parameters = given_parameters(texts.parameters);
   if (is_the_studys(texts.kind) && !texts.parameters.contains("size")) {
     const auto size = given({}, "--size", "MATRIX_SIZE");
     if (size) parameters.push_back({"size", size->text, size->where});
@@ -236,6 +235,8 @@ Status take_rest(const Texts& texts, Options& options) {
                                    {{"auto", automatic},
                                     {"spin", workload::SyncMode::kSpin},
                                     {"block", workload::SyncMode::kBlock}}));
+  KTS_TRY(options.agent.engine.high_priority, word<bool>(texts.stream_priority, "--stream-priority",
+                                                         {{"normal", false}, {"high", true}}));
   if (!texts.host_cores.empty()) {
     KTS_TRY(options.host_cores, core_list(texts.host_cores));
   }
@@ -277,21 +278,6 @@ std::string workloads_text() {
          "  Model custom takes --layers, --hidden, --ffn, --heads, --kv-heads and --vocab.\n\n";
 }
 
-// One flag a name, whichever workloads have it; complete() tells which.
-void add_parameters(CLI::App& app, Texts& texts) {
-  for (const workload::WorkloadInfo& info : workload::workloads()) {
-    for (const workload::ParameterInfo& parameter : info.parameters) {
-      const std::string flag = workload::flag_of(parameter.name);
-      if (app.get_option_no_throw(flag)) continue;
-      const std::string name(parameter.name);
-      // An empty group: the list by workload says more than one line could.
-      app.add_option_function<std::string>(
-             flag, [&texts, name](const std::string& text) { texts.parameters[name] = text; })
-          ->group("");
-    }
-  }
-}
-
 }  // namespace
 
 Result<std::optional<Options>> parse_options(int argc, const char* const* argv) {
@@ -313,7 +299,7 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
     app.add_option(flag, to, meaning)->group(group)->type_name(type);
   };
   constexpr const char* kWork = "Work";
-  add_parameters(app, texts);
+  add_workload_flags(app, texts.parameters);
   value(kWork, "--iterations", texts.iterations,
         "How many; without it 800, or as many as --duration has room for", "N");
   value(kWork, "--duration", texts.duration, "For how long requests become due", "TIME");
@@ -341,6 +327,8 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
         "Waiting for the device: spin, block, auto (spin only with "
         "--own-core)",
         "MODE");
+  value(kDevice, "--stream-priority", texts.stream_priority,
+        "CUDA: of its stream among those of one process: normal or high (normal)", "PRIORITY");
   constexpr const char* kRecords = "Records";
   value(kRecords, "--record", texts.record, "Version of the lines: v2, or v1 as the study's", "V");
   value(kRecords, "--agent", options.agent.name, "Name in the records (the workload)", "NAME");

@@ -23,6 +23,7 @@ Command add_schema(CLI::App& root);
 Command add_doctor(CLI::App& root);
 Command add_cluster(CLI::App& root);
 Command add_image(CLI::App& root);
+Command add_workload(CLI::App& root);
 
 // kEnvironment when not all that was printed could be written.
 [[nodiscard]] Status flush_output();

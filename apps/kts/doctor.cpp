@@ -13,6 +13,7 @@
 #include "kts/device/cpu.hpp"
 #include "kts/device/gpu.hpp"
 #include "kts/device/sharing.hpp"
+#include "kts/mps/daemon.hpp"
 #include "kts/process/fleet.hpp"
 #include "kts/runner/cores.hpp"
 #include "kts/runner/local_run.hpp"
@@ -120,16 +121,32 @@ void look_at_gpus(device::GpuSource& nvml, const std::vector<device::Gpu>& gpus,
 }
 
 void look_at_mps(std::vector<Finding>& findings) {
+  const auto program = process::find_program(mps::kControlProgram);
   const device::SharingFacts facts =
-      device::inspect_sharing(device::mps_pipe_folder(), std::nullopt);
-  if (facts.mps_daemon) {
-    findings.push_back(there("MPS", fmt::format("a daemon is in force ({}): run with --sharing mps",
-                                                facts.mps_pipe_folder.string())));
-  } else if (process::find_program("nvidia-cuda-mps-control")) {
-    findings.push_back(there("MPS", "can be started: nvidia-cuda-mps-control -d"));
-  } else {
+      device::inspect_sharing(device::mps_pipe_folder(), program.has_value(), std::nullopt);
+  if (!program) {
     findings.push_back(missing("MPS", "nvidia-cuda-mps-control is not on the PATH",
                                "it comes with the NVIDIA driver's utilities"));
+  } else if (facts.mps_is_another_users) {
+    findings.push_back(missing(
+        "MPS",
+        fmt::format("a daemon of another user is in force ({})", facts.mps_pipe_folder.string()),
+        "have that user stop it: echo quit | nvidia-cuda-mps-control"));
+  } else {
+    findings.push_back(there(
+        "MPS",
+        fmt::format("{}; kts run --sharing mps starts a daemon of its own{}", program->string(),
+                    facts.mps_daemon ? fmt::format(", beside the one in {}, which no agent reaches",
+                                                   facts.mps_pipe_folder.string())
+                                     : "")));
+    findings.push_back(
+        mps::offers_static_partitions(*program)
+            ? there("MPS static partitions", "offered by the program; kts doesn't use them")
+            : missing("MPS static partitions",
+                      "not offered: this nvidia-cuda-mps-control knows no sm_partition", ""));
+  }
+  for (const mps::Leftover& leftover : mps::find_leftovers()) {
+    findings.push_back(missing("MPS daemon left over", describe(leftover), ""));
   }
 }
 

@@ -9,7 +9,9 @@
 #include <string>
 
 #include "commands.hpp"
+#include "kts/analysis/fleet.hpp"
 #include "kts/analysis/summarize.hpp"
+#include "kts/report/fleet.hpp"
 
 namespace kts::app {
 namespace {
@@ -30,9 +32,55 @@ void explain(const analysis::Summary& summary, ErrorCode code) {
   }
 }
 
+// What was measured on a node; nothing where nothing was.
+std::optional<analysis::Summary> report_on_node(const std::filesystem::path& run,
+                                                const std::filesystem::path& out) {
+  std::error_code ec;
+  if (!std::filesystem::is_directory(run / "blocks", ec)) return std::nullopt;
+  const auto say = [&](std::string_view what) {
+    fmt::print(stderr, "warning: {}: {}\n", run.filename().string(), report::printable(what));
+  };
+  const auto data = analysis::load(run);
+  if (!data) {
+    say(to_line(data.error()));
+    return std::nullopt;
+  }
+  analysis::Summary summary = analysis::summarize(*data);
+  if (const auto written = report::write_all(summary, out); !written) say(to_line(written.error()));
+  for (const std::string& warning : summary.warnings) say(warning);
+  return summary;
+}
+
+Result<int> report_on_fleet(const std::filesystem::path& run, const ReportOptions& options) {
+  KTS_TRY(analysis::Fleet fleet, analysis::load_fleet(run));
+  if (!options.load.phases.empty() || !options.load.agents.empty()) {
+    return bad_input("a fleet's folder says phases and agents by itself",
+                     "leave --phase and --agent to folders of v1 logs", run.string());
+  }
+  const std::filesystem::path& folder = options.out.empty() ? run : options.out;
+  std::vector<std::optional<analysis::Summary>> summaries;
+  for (const analysis::FleetNode& node : fleet.nodes) {
+    summaries.push_back(report_on_node(analysis::node_folder(run, node.node),
+                                       analysis::node_folder(folder, node.node)));
+  }
+  const analysis::FleetSummary summary =
+      analysis::compare_nodes(std::move(fleet), std::move(summaries));
+  KTS_CHECK_OK(report::write_fleet(summary, folder));
+  if (options.json) {
+    fmt::print("{}", report::fleet_json(summary));
+  } else {
+    fmt::print("{}\n{}\n", report::fleet_table(summary, report::terminal_style(STDOUT_FILENO)),
+               folder.string());
+  }
+  KTS_CHECK_OK(flush_output());
+  fmt::print(stderr, "report: {}\n", (folder / "results.md").string());
+  return analysis::exit_code(summary);
+}
+
 }  // namespace
 
 Result<int> report_on(const std::filesystem::path& run, const ReportOptions& options) {
+  if (analysis::is_fleet(run)) return report_on_fleet(run, options);
   KTS_TRY(const analysis::RunData data, analysis::load(run, options.load));
   const analysis::Summary summary = analysis::summarize(data);
   const std::filesystem::path& folder = options.out.empty() ? run : options.out;
@@ -59,7 +107,7 @@ Command add_report(CLI::App& root) {
   auto options = std::make_shared<ReportCommand>();
   CLI::App* parser =
       root.add_subcommand("report", "Derive tables, plots and verdicts from what a run recorded");
-  parser->add_option("run", options->run, "A run's folder, or a folder of v1 logs")
+  parser->add_option("run", options->run, "A run's or fleet's folder, or a folder of v1 logs")
       ->required()
       ->type_name("RUN");
   parser->add_option("--out", options->report.out, "Where to write; default: into RUN")

@@ -13,6 +13,7 @@
 #include "kts/device/gpu.hpp"
 #include "kts/process/signals.hpp"
 #include "kts/runner/local_run.hpp"
+#include "kts/runner/memory.hpp"
 #include "kts/scenario/built_in.hpp"
 #include "run_on_kubernetes.hpp"
 
@@ -66,13 +67,16 @@ Result<scenario::Scenario> load_scenario(const RunOptions& options, const std::s
 }
 
 // The run's folder. While it measures, signals end it in good order; afterwards they act as usual.
-Result<std::filesystem::path> measure(const RunOptions& options) {
+Result<std::filesystem::path> measure(const RunOptions& options, const CLI::App& parser) {
   KTS_TRY(process::SignalWatch signals, process::SignalWatch::create({SIGINT, SIGTERM, SIGHUP}));
   const std::unique_ptr<runner::Progress> progress =
       runner::make_progress(stderr, is_terminal(stderr));
   if (options.on == "kubernetes") {
     const RunChoice choice{options.scenario, options.device, options.sharing, options.out,
                            options.quick};
+    if (!options.kubernetes.nodes.empty()) {
+      return measure_fleet(choice, options.kubernetes, parser, signals, *progress);
+    }
     return measure_on_kubernetes(choice, options.kubernetes, signals, *progress);
   }
 
@@ -87,6 +91,8 @@ Result<std::filesystem::path> measure(const RunOptions& options) {
   KTS_TRY(local.scenario,
           load_scenario(options, local.worker, local.cpu, gpus, signals, *progress));
   KTS_CHECK_OK(runner::check_sharing_mode(local.scenario, gpus));
+  KTS_CHECK_OK(runner::check_memory(runner::predict_memory(local.scenario),
+                                    runner::device_memory(local.scenario.device, local.gpus)));
 
   const auto now = std::chrono::time_point_cast<Nanoseconds>(std::chrono::system_clock::now());
   local.folder = options.out.empty() ? runner::default_folder(now, local.scenario.name)
@@ -106,7 +112,7 @@ Result<std::filesystem::path> measure(const RunOptions& options) {
 
 Result<int> run(const RunOptions& options, const CLI::App& parser) {
   if (options.on == "local") KTS_CHECK_OK(check_unused(parser));
-  KTS_TRY(const std::filesystem::path folder, measure(options));
+  KTS_TRY(const std::filesystem::path folder, measure(options, parser));
   if (folder.empty()) return 0;
   return report_on(folder, {});
 }

@@ -22,9 +22,34 @@ using std::chrono_literals::operator""s;
 constexpr const char* kGroup = "On Kubernetes";
 constexpr Nanoseconds kRequestTimeout = 10s;
 
+Result<std::map<std::string, std::string>> parse_selector(const std::vector<std::string>& pairs) {
+  std::map<std::string, std::string> out;
+  for (const std::string& pair : pairs) {
+    const auto equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return bad_input(fmt::format("'{}' is not LABEL=VALUE", pair), {}, "--node-selector");
+    }
+    out[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  return out;
+}
+
+// A server that doesn't know claims would drop them without a word.
+Status check_claims(kube::Client& client) {
+  const auto group = client.get("/apis/resource.k8s.io");
+  if (group) return {};
+  if (!group.error().not_found()) return tl::unexpected<Error>(group.error());
+  return environment_lacks("this cluster has no ResourceClaims",
+                           "dynamic resource allocation is part of Kubernetes 1.34, or a feature "
+                           "gate before; without it, leave --claim out");
+}
+
+}  // namespace
+
 // `auto` is a GPU: pods that share a card are what this is about, and a machine without one says
 // so.
-Result<scenario::Scenario> load_scenario(const RunChoice& choice, runner::Progress& progress) {
+Result<scenario::Scenario> load_cluster_scenario(const RunChoice& choice,
+                                                 runner::Progress& progress) {
   const bool built_in = scenario::is_built_in(choice.scenario);
   scenario::Scenario scenario;
   if (!built_in) {
@@ -54,18 +79,6 @@ Result<scenario::Scenario> load_scenario(const RunChoice& choice, runner::Progre
   return scenario;
 }
 
-Result<std::map<std::string, std::string>> parse_selector(const std::vector<std::string>& pairs) {
-  std::map<std::string, std::string> out;
-  for (const std::string& pair : pairs) {
-    const auto equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      return bad_input(fmt::format("'{}' is not LABEL=VALUE", pair), {}, "--node-selector");
-    }
-    out[pair.substr(0, equals)] = pair.substr(equals + 1);
-  }
-  return out;
-}
-
 Status fill_in(const KubernetesOptions& options, kubernetes::ClusterRun& run) {
   run.image = options.image.empty() ? image::default_name() : options.image;
   // No registry has what is called localhost/….
@@ -89,17 +102,19 @@ Status fill_in(const KubernetesOptions& options, kubernetes::ClusterRun& run) {
   return {};
 }
 
-// A server that doesn't know claims would drop them without a word.
-Status check_claims(kube::Client& client) {
-  const auto group = client.get("/apis/resource.k8s.io");
-  if (group) return {};
-  if (!group.error().not_found()) return tl::unexpected<Error>(group.error());
-  return environment_lacks("this cluster has no ResourceClaims",
-                           "dynamic resource allocation is part of Kubernetes 1.34, or a feature "
-                           "gate before; without it, leave --claim out");
+Result<Reached> reach_cluster(const KubernetesOptions& options, process::SignalWatch& signals) {
+  kube::ConnectionOptions where;
+  where.context = options.context;
+  where.kubeconfig = options.kubeconfig;
+  where.interrupt_fd = signals.fd();
+  Reached reached;
+  KTS_TRY(reached.connection, kube::Connection::open(where));
+  reached.name_space = options.name_space;
+  if (reached.name_space.empty()) {
+    KTS_TRY(reached.name_space, kube::current_namespace(where));
+  }
+  return reached;
 }
-
-}  // namespace
 
 void add_kubernetes_options(CLI::App& parser, KubernetesOptions& options) {
   const auto add = [&](const char* flag, auto& to, const char* meaning) {
@@ -118,9 +133,20 @@ void add_kubernetes_options(CLI::App& parser, KubernetesOptions& options) {
   add("--claim", options.claim,
       "An existing ResourceClaim (DRA) that all pods share, instead of a resource")
       ->type_name("NAME");
-  add("--node", options.node, "Default: the one with most free slots")->type_name("NAME");
+  CLI::Option* const nodes =
+      add("--nodes", options.nodes,
+          "On every node with these labels, as kubectl -l takes them: a run each, compared")
+          ->type_name("SELECTOR");
+  add("--at-once", options.at_once, "How many nodes of --nodes are measured side by side")
+      ->needs(nodes)
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  add("--node", options.node, "Default: the one with most free slots")
+      ->type_name("NAME")
+      ->excludes(nodes);
   add("--node-selector", options.node_selector, "Among nodes with this label; repeatable")
-      ->type_name("LABEL=VALUE");
+      ->type_name("LABEL=VALUE")
+      ->excludes(nodes);
   add("--toleration", options.tolerations, "Beside that of nvidia.com/gpu; repeatable")
       ->type_name("KEY[=VALUE][:EFFECT]");
   add("--runtime-class", options.runtime_class, "Default: nvidia where the cluster has it");
@@ -135,7 +161,9 @@ void add_kubernetes_options(CLI::App& parser, KubernetesOptions& options) {
   parser
       .add_flag("--print-manifests", options.print_manifests,
                 "Print the Jobs as YAML and do nothing")
-      ->group(kGroup);
+      ->group(kGroup)
+      ->excludes(nodes);
+  parser.get_option("--claim")->excludes(nodes);
 }
 
 Status check_unused(const CLI::App& parser) {
@@ -154,7 +182,7 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
                                                     runner::Progress& progress) {
   kubernetes::ClusterRun run;
   KTS_CHECK_OK(fill_in(options, run));
-  KTS_TRY(run.scenario, load_scenario(choice, progress));
+  KTS_TRY(run.scenario, load_cluster_scenario(choice, progress));
   kubernetes::Wishes wishes;
   wishes.agents = run.scenario.agents.size();
   wishes.sharing = run.scenario.sharing;
@@ -165,15 +193,9 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
   wishes.allow_neighbours = options.allow_neighbours;
   KTS_TRY(wishes.node_selector, parse_selector(options.node_selector));
 
-  kube::ConnectionOptions where;
-  where.context = options.context;
-  where.kubeconfig = options.kubeconfig;
-  where.interrupt_fd = signals.fd();
-  KTS_TRY(const std::unique_ptr<kube::Connection> connection, kube::Connection::open(where));
-  run.name_space = options.name_space;
-  if (run.name_space.empty()) {
-    KTS_TRY(run.name_space, kube::current_namespace(where));
-  }
+  KTS_TRY(const Reached reached, reach_cluster(options, signals));
+  kube::Connection* const connection = reached.connection.get();
+  run.name_space = reached.name_space;
   kube::Client client(*connection, kRequestTimeout);
   run.server_version = connection->server_version();
   if (!wishes.claim.empty()) KTS_CHECK_OK(check_claims(client));

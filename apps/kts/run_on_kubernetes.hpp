@@ -3,11 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "kts/base/error.hpp"
+#include "kts/kube/connection.hpp"
+#include "kts/kubernetes/run.hpp"
 #include "kts/process/signals.hpp"
 #include "kts/runner/progress.hpp"
 
@@ -21,6 +24,8 @@ struct KubernetesOptions {
   std::optional<std::string> runtime_class;
   std::string start_timeout = "2min";
   bool keep = false, print_manifests = false, allow_neighbours = false;
+  std::string nodes;  // a fleet's selector; empty: one node
+  std::size_t at_once = 8;
 };
 void add_kubernetes_options(CLI::App& parser, KubernetesOptions& options);
 // kBadInput names a flag of these that was given though the run is local.
@@ -36,5 +41,25 @@ struct RunChoice {
                                                                   const KubernetesOptions& options,
                                                                   process::SignalWatch& signals,
                                                                   runner::Progress& progress);
+
+// The scenario on every node that --nodes selects, each a run of its own by this program with the
+// same arguments as `parser` was given. The fleet's folder.
+[[nodiscard]] Result<std::filesystem::path> measure_fleet(const RunChoice& choice,
+                                                          const KubernetesOptions& options,
+                                                          const CLI::App& parser,
+                                                          process::SignalWatch& signals,
+                                                          runner::Progress& progress);
+
+// What both begin with.
+[[nodiscard]] Result<scenario::Scenario> load_cluster_scenario(const RunChoice& choice,
+                                                               runner::Progress& progress);
+// Image, tolerations, time-out and the like.
+[[nodiscard]] Status fill_in(const KubernetesOptions& options, kubernetes::ClusterRun& run);
+struct Reached {
+  std::unique_ptr<kube::Connection> connection;
+  std::string name_space;
+};
+[[nodiscard]] Result<Reached> reach_cluster(const KubernetesOptions& options,
+                                            process::SignalWatch& signals);
 
 }  // namespace kts::app

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 #include <string>
@@ -30,7 +31,9 @@ Command add_schema(CLI::App& root) {
   auto name = std::make_shared<std::string>();
   CLI::App* parser =
       root.add_subcommand("schema", "Print the JSON Schema of a file that kts reads or writes");
-  parser->add_option("name", *name, "summary, scenario or cluster")->required()->type_name("NAME");
+  parser->add_option("name", *name, fmt::format("{}", fmt::join(report::schema_names(), ", ")))
+      ->required()
+      ->type_name("NAME");
   return {parser, [name] { return print_schema(*name); }};
 }
 

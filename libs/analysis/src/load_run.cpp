@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "covariates.hpp"
 #include "kts/base/clock.hpp"
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
@@ -455,6 +456,7 @@ std::string not_shared(const BlockFolder& block, const std::vector<const LogJob*
 void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& warnings) {
   struct Totals {
     std::uint64_t records = 0, lost = 0, beyond_bound = 0;
+    const LogJob* refused = nullptr;  // the first block at whose end it had been denied memory
   };
   std::map<std::string, Totals> totals;
   for (const LogJob& job : jobs) {
@@ -470,9 +472,20 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
     } else {
       if (job.end->interrupted) warnings.push_back(job.name + ": the worker was interrupted");
       if (!job.end->finite) warnings.push_back(job.name + ": results were not finite");
+      if (job.end->refused_bytes && t.refused == nullptr) t.refused = &job;
     }
   }
   for (const auto& [agent, t] : totals) {
+    if (t.refused != nullptr) {
+      const record::BlockEnd& end = *t.refused->end;
+      const auto bytes = [](std::int64_t value) {
+        return format_bytes(static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0)));
+      };
+      warnings.push_back(fmt::format(
+          "{}: {} more were refused, by its limit or the device, with {} "
+          "held; it went on with that",
+          t.refused->name, bytes(*end.refused_bytes), bytes(end.held_bytes.value_or(0))));
+    }
     if (t.lost > 0) {
       warnings.push_back(fmt::format(
           "{}: {} of {} records lost ({:.3g} %)", agent, t.lost, t.records + t.lost,
@@ -578,6 +591,17 @@ void check_one_device_an_agent(const std::vector<LogJob>& jobs, Summary& header)
   }
 }
 
+std::vector<BlockWindow> windows_of(const std::vector<BlockFolder>& blocks) {
+  std::vector<BlockWindow> windows;
+  for (const BlockFolder& block : blocks) {
+    if (!block.has_window()) continue;
+    const bool solo = block.phase == Phase::kSolo && block.active.size() == 1;
+    windows.push_back({block.phase, solo ? block.active.front() : std::string(),
+                       block.window_start_ns, block.window_stop_ns});
+  }
+  return windows;
+}
+
 }  // namespace
 
 Result<RunData> load_run_folder(const fs::path& run) {
@@ -632,6 +656,8 @@ Result<RunData> load_run_folder(const fs::path& run) {
     header.inconclusive.push_back(fmt::format("{} was not shared: {}", block.name, why));
     leave_out_shared_block(data, block.number);
   }
+
+  KTS_CHECK_OK(read_covariates(run, windows_of(blocks), header));
 
   if (scenario) {
     if (header.sharing.empty()) header.sharing = scenario->sharing;

@@ -46,6 +46,8 @@ struct Api {
   NvmlReturn (*memory)(NvmlDevice, NvmlMemory*) = nullptr;
   NvmlReturn (*compute_mode)(NvmlDevice, unsigned*) = nullptr;
   NvmlReturn (*mig_mode)(NvmlDevice, unsigned*, unsigned*) = nullptr;
+  NvmlReturn (*mig_count)(NvmlDevice, unsigned*) = nullptr;
+  NvmlReturn (*mig_handle)(NvmlDevice, unsigned, NvmlDevice*) = nullptr;
   NvmlReturn (*clock)(NvmlDevice, unsigned, unsigned*) = nullptr;
   NvmlReturn (*max_clock)(NvmlDevice, unsigned, unsigned*) = nullptr;
   NvmlReturn (*power)(NvmlDevice, unsigned*) = nullptr;
@@ -114,6 +116,7 @@ class Nvml final : public GpuSource {
       unsigned pending = 0;
       if (api_.mig_mode != nullptr && api_.mig_mode(device, &current, &pending) == kSuccess) {
         gpu.mig_enabled = current == 1;
+        if (current == 1) gpu.mig_instances = mig_instances(device);
       }
       gpu.max_sm_clock_mhz = ask(api_.max_clock, device, kClockSm);
       gpus.push_back(std::move(gpu));
@@ -138,6 +141,8 @@ class Nvml final : public GpuSource {
     if (api_.utilization(device, &utilization) == kSuccess) {
       sample.utilisation_percent = utilization.gpu;
     }
+    NvmlMemory memory{};
+    if (api_.memory(device, &memory) == kSuccess) sample.memory_used_bytes = memory.used;
     return sample;
   }
 
@@ -186,6 +191,23 @@ class Nvml final : public GpuSource {
     unsigned value = 0;
     if (function == nullptr || function(device, what, &value) != kSuccess) return std::nullopt;
     return value;
+  }
+  std::vector<std::string> mig_instances(NvmlDevice device) const {
+    std::vector<std::string> instances;
+    unsigned most = 0;
+    if (api_.mig_count == nullptr || api_.mig_handle == nullptr ||
+        api_.mig_count(device, &most) != kSuccess) {
+      return instances;
+    }
+    for (unsigned i = 0; i < most; ++i) {
+      NvmlDevice instance = nullptr;
+      std::array<char, 96> text{};
+      if (api_.mig_handle(device, i, &instance) == kSuccess &&
+          api_.uuid(instance, text.data(), text.size()) == kSuccess) {
+        instances.emplace_back(text.data());
+      }
+    }
+    return instances;
   }
   std::string compute_mode(NvmlDevice device) const {
     unsigned mode = 0;
@@ -238,6 +260,8 @@ Result<std::unique_ptr<GpuSource>> open_nvml() {
   }
   resolve(library, api.cuda_version, {"nvmlSystemGetCudaDriverVersion_v2"});
   resolve(library, api.mig_mode, {"nvmlDeviceGetMigMode"});
+  resolve(library, api.mig_count, {"nvmlDeviceGetMaxMigDeviceCount"});
+  resolve(library, api.mig_handle, {"nvmlDeviceGetMigDeviceHandleByIndex"});
   resolve(library, api.clock_reasons,
           {"nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"});
   resolve(library, api.processes,

@@ -31,6 +31,7 @@ Json to_json(const Gpu& gpu) {
   out["compute_mode"] = gpu.compute_mode;
   put(out, "mig_enabled", gpu.mig_enabled);
   put(out, "max_sm_clock_mhz", gpu.max_sm_clock_mhz);
+  if (!gpu.mig_instances.empty()) out["mig_instances"] = gpu.mig_instances;
   return out;
 }
 
@@ -42,6 +43,7 @@ Json to_json(const GpuSample& sample) {
   put(out, "temperature_celsius", sample.temperature_celsius);
   put(out, "clock_event_reasons", sample.clock_event_reasons);
   put(out, "utilisation_percent", sample.utilisation_percent);
+  put(out, "memory_used_bytes", sample.memory_used_bytes);
   return out;
 }
 
@@ -57,7 +59,8 @@ GpuSample sample_from(const Json& json) {
           get<double>(json, "power_watts"),
           get<unsigned>(json, "temperature_celsius"),
           get<std::uint64_t>(json, "clock_event_reasons"),
-          get<unsigned>(json, "utilisation_percent")};
+          get<unsigned>(json, "utilisation_percent"),
+          get<std::uint64_t>(json, "memory_used_bytes")};
 }
 
 struct RecordedGpu {
@@ -81,7 +84,9 @@ class Recording final : public GpuSource {
                       get<std::uint64_t>(entry, "memory_bytes"),
                       entry.at("compute_mode").get<std::string>(),
                       get<bool>(entry, "mig_enabled"),
-                      get<unsigned>(entry, "max_sm_clock_mhz")};
+                      get<unsigned>(entry, "max_sm_clock_mhz"),
+                      get<std::vector<std::string>>(entry, "mig_instances")
+                          .value_or(std::vector<std::string>{})};
       for (const Json& sample : entry.at("samples"))
         recorded.samples.push_back(sample_from(sample));
       for (const Json& process : entry.at("processes")) {

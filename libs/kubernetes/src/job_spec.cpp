@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job_spec.hpp"
 
+#include <algorithm>
+
 #include "kts/runner/local_run.hpp"
 #include "kts/runner/plan.hpp"
 #include "kts/workload/cost.hpp"
 #include "worker_arguments.hpp"
 
 namespace kts::kubernetes {
+
+namespace {
+
+// Many agents must fit on a node however few its cores: all of them ask for half of it at most.
+constexpr int kLeastMillicores = 10;
+int cpu_request(std::size_t cores, std::size_t agents, int usual) {
+  if (cores == 0) return usual;
+  const int share = static_cast<int>(500 * cores / agents);
+  return std::clamp(share, kLeastMillicores, usual);
+}
+
+}  // namespace
 
 JobSpec job_spec(const ClusterRun& run, std::size_t agent, std::size_t slot) {
   const scenario::Scenario& scenario = run.scenario;
@@ -18,6 +32,8 @@ JobSpec job_spec(const ClusterRun& run, std::size_t agent, std::size_t slot) {
   job.image = run.image;
   job.pull_policy = run.pull_policy;
   job.worker = worker_arguments(scenario, agent, run.place.cores);
+  job.cpu_request_millicores =
+      cpu_request(run.place.cores.size(), scenario.agents.size(), job.cpu_request_millicores);
   job.resource = run.place.resource;
   job.claim = run.place.claim;
   job.node_selector = run.place.node_selector;

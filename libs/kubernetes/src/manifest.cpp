@@ -11,7 +11,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // What a worker may need beside the card; requests alone, since a limit on CPU time halts it.
-constexpr const char* kCpuRequest = "250m";
 constexpr const char* kMemoryRequest = "256Mi";
 constexpr int kGraceSeconds = 15;      // the pod's own is 10
 constexpr int kKeptForSeconds = 3600;  // of what kts itself could not remove
@@ -43,7 +42,9 @@ Json pod_metadata(const JobSpec& job) {
 Json container_of(const JobSpec& job) {
   Json command{"kts-worker", "pod", "--plan", "/etc/kts/plan", "--ack", "/etc/kts/ack", "--"};
   for (const std::string& word : job.worker) command.push_back(word);
-  Json requests{{"cpu", kCpuRequest}, {"memory", kMemoryRequest}};
+  if (!job.command.empty()) command = job.command;
+  Json requests{{"cpu", fmt::format("{}m", job.cpu_request_millicores)},
+                {"memory", kMemoryRequest}};
   Json resources{{"requests", requests}};
   if (!job.resource.empty()) {
     resources["requests"][job.resource] = "1";

@@ -14,8 +14,10 @@ namespace {
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
-// From a patch to the pods: 0.1 to 0.2 s where nobody is busy; a block that is late costs as much.
-constexpr Nanoseconds kLead = 1500ms;
+// From a patch to a pod: 0.1 to 0.2 s where nobody is busy; a block that is late costs as much.
+// Pods are told one after the other.
+constexpr Nanoseconds kLead = 1s;
+constexpr Nanoseconds kLeadOfPod = 10ms;
 constexpr Nanoseconds kShowEvery = 100ms;
 constexpr Nanoseconds kRecordsLost = 60s;
 constexpr int kMostAttempts = 5;
@@ -46,6 +48,7 @@ Status Measurement::begin() {
   for (const auto& slot : pods_.slots()) {
     const pod::Ready& ready = *slot->ready;
     tempo.medians.emplace_back(ready.median_iteration_ns);
+    tempo.ready_ns.push_back(ready.monotonic_ns);
     if (slot->first_beat_ns) {
       tempo.start_up =
           std::max(tempo.start_up, Nanoseconds(ready.monotonic_ns - *slot->first_beat_ns));
@@ -71,7 +74,8 @@ Status Measurement::begin() {
 
 void Measurement::append(const runner::Block& block, int attempt) {
   const bool first = planned_.empty();
-  const std::int64_t earliest = clock_.now() + kLead.count();
+  const Nanoseconds lead = kLead + static_cast<int>(pods_.slots().size()) * kLeadOfPod;
+  const std::int64_t earliest = clock_.now() + (1 + attempt) * lead.count();
   const std::int64_t not_before = first ? earliest : std::max(earliest, last_end_ns());
   planned_.push_back(
       {block, attempt,

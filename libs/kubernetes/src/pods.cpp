@@ -163,7 +163,13 @@ void Pods::look_at_ends() {
   for (const auto& slot : slots_) {
     if (slot->dropped || failure_) continue;
     if (slot->fail) {
-      failure_ = Error{ErrorCode::kEnvironment, slot->fail->message, {}, {}};
+      // It says so before Kubernetes does.
+      failure_ = slot->fail->out_of_memory
+                     ? Error{ErrorCode::kEnvironment,
+                             fmt::format("OOMKilled: {}", slot->fail->message),
+                             hint_for("OOMKilled", {}),
+                             {}}
+                     : Error{ErrorCode::kEnvironment, slot->fail->message, {}, {}};
       return;
     }
     if (slot->taken_away_at < now() - kReason) explain_loss(*slot);
@@ -379,10 +385,24 @@ void Pods::explain_loss(const Slot& slot) {
     reason = slot.trouble->reason;
     message = slot.trouble->message;
   }
+  // What drains a node cordons it first; older servers say nothing of it on the pod.
+  if (reason.empty() && is_cordoned(slot)) {
+    return give_up(
+        slot, {},
+        fmt::format("pod {} was taken away, and its node is cordoned: it is being drained",
+                    slot.pod),
+        "run again when it is back: kubectl uncordon");
+  }
   give_up(slot, reason,
           reason.empty() ? fmt::format("somebody deleted pod {}", slot.pod)
                          : fmt::format("pod {} was taken away: {}: {}", slot.pod, reason, message),
           reason.empty() ? "run again" : hint_for(reason, message));
+}
+
+bool Pods::is_cordoned(const Slot& slot) {
+  if (!slot.ready || !run_.place.sees_neighbours) return false;
+  const auto node = client_.get(kube::object(kube::kNodes, {}, slot.ready->node));
+  return node && (*node)["spec"]["unschedulable"].boolean().value_or(false);
 }
 
 void Pods::give_up(const Slot& slot, std::string_view reason, std::string message,

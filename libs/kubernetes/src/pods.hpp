@@ -66,6 +66,7 @@ class Pods {
   void on_gone(const kube::Value& pod);
   void on_event(const kube::Value& event);
   void explain_loss(const Slot& slot);
+  [[nodiscard]] bool is_cordoned(const Slot& slot);
   void on_said(Slot& slot, pod::LogReader::Event&& event);
   void write_aside(const Slot& slot, std::string_view text);
   void note_state(Slot& slot);

@@ -12,9 +12,10 @@ using std::chrono_literals::operator""s;
 
 constexpr int kIterationsPerBlock = 30;
 // Between the neighbours' last chunk and the next block; the pods stop printing 50 ms before it.
-constexpr Nanoseconds kBreath = 200ms;
+constexpr Nanoseconds kBreath = 120ms;
+// A look at the clock takes some ten ms; a block that is late for it costs seconds.
 constexpr Nanoseconds kCpuSlot = 60ms;
-constexpr Nanoseconds kGpuSlot = 150ms;
+constexpr Nanoseconds kGpuSlot = 100ms;
 constexpr Nanoseconds kLeave = 1s;
 // A worker looks at its GPU's clock when it is ready, and knows how it drifts once it has looked
 // again 2 s later; a PREPARE before that takes as long as is missing.
@@ -36,12 +37,11 @@ Nanoseconds Timetable::length_of(const runner::Block& block) const {
   return length;
 }
 
-Nanoseconds Timetable::gap_before(const runner::Block& block, const runner::Block* previous) const {
+Nanoseconds Timetable::gap_before(const runner::Block& block, const runner::Block& previous) const {
   const Nanoseconds settle = on_gpu_ ? kGpuSettle : kCpuSettle;
-  if (previous == nullptr) return on_gpu_ ? settle : 0ns;
   double most = 0;
-  const double seconds = std::chrono::duration<double>(length_of(*previous)).count();
-  for (const std::size_t place : previous->active) {
+  const double seconds = std::chrono::duration<double>(length_of(previous)).count();
+  for (const std::size_t place : previous.active) {
     const scenario::AgentSpec& agent = scenario_.agents[place];
     const double median = std::chrono::duration<double>(tempo_.medians[place]).count();
     const double rate =
@@ -52,7 +52,7 @@ Nanoseconds Timetable::gap_before(const runner::Block& block, const runner::Bloc
       kBreath + std::min<Nanoseconds>(
                     kLongestPrint, std::chrono::duration_cast<Nanoseconds>(
                                        std::chrono::duration<double>(most / kLogBytesPerSecond)));
-  const auto before = previous->alive();
+  const auto before = previous.alive();
   const auto now = block.alive();
   const bool starts = !std::ranges::includes(before, now);
   const bool leaves = !std::ranges::includes(now, before);
@@ -81,13 +81,20 @@ pod::Block Timetable::place(const runner::Block& block, int index, const runner:
   out.neighbours = name(block.neighbours);
   for (const std::size_t place : block.active) out.active.push_back(scenario_.agents[place].name);
   out.slot_ns = (factor * (on_gpu_ ? kGpuSlot : kCpuSlot)).count();
-  out.calibrate_ns = not_before_ns + (factor * gap_before(block, previous)).count();
+  out.calibrate_ns = not_before_ns;
+  if (previous != nullptr) {
+    out.calibrate_ns += (factor * gap_before(block, *previous)).count();
+  } else if (on_gpu_) {
+    for (const std::size_t place : block.alive()) {
+      out.calibrate_ns = std::max(out.calibrate_ns, tempo_.ready_ns.at(place) + kGpuSettle.count());
+    }
+  }
   out.start_ns = out.calibrate_ns + agents * out.slot_ns;
   out.stop_ns = out.start_ns + length.count();
   // A queue that takes more than 5 % of the block to work off is an overload however long it is
-  // watched; the rest is room for a hiccup.
+  // watched; as much again is room for a hiccup.
   const Nanoseconds tail = open && closed ? std::max<Nanoseconds>(length / 20, 50ms) : 0ns;
-  const Nanoseconds drain = open ? std::max<Nanoseconds>(length / 4, 250ms) : 0ns;
+  const Nanoseconds drain = open ? std::max<Nanoseconds>(length / 10, 250ms) : 0ns;
   out.tail_ns = tail.count();
   out.limit_ns = (std::max(drain - tail, Nanoseconds(0)) + 2 * agents * in_progress).count();
   return out;

@@ -73,8 +73,19 @@ kube::Response FakeKubernetes::answer(const kube::Request& request) {
                              (attributes.contains("subresource") ? "/log" : "");
     return {201, Json{{"status", {{"allowed", !denied.contains(what)}}}}.dump()};
   }
+  if (target.resource == "nodes" && target.name.empty()) {
+    if (request.path.find("labelSelector") == std::string::npos) std::abort();
+    Json items = Json::array();
+    for (const std::string& node : nodes) {
+      items.push_back(
+          {{"metadata",
+            {{"name", node}, {"labels", {{"kubernetes.io/hostname", "host-" + node}}}}}});
+    }
+    return {200, Json{{"metadata", {{"resourceVersion", "1"}}}, {"items", items}}.dump()};
+  }
   if (target.resource == "nodes") {
-    return {200, Json{{"status",
+    return {200, Json{{"spec", {{"unschedulable", cordoned}}},
+                      {"status",
                        {{"conditions", Json::array({{{"type", "Ready"},
                                                      {"status", node_ready ? "True" : "Unknown"},
                                                      {"reason", "NodeStatusUnknown"},

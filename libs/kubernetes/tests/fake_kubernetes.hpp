@@ -67,7 +67,8 @@ class FakeKubernetes final : public kube::Transport {
   std::function<void(Pod&)> on_created;           // instead of starting
   std::function<void(Pod&, int block)> on_block;  // when one is over, before it prints
   bool away = false;                              // nothing answers
-  bool node_ready = true;
+  bool node_ready = true, cordoned = false;
+  std::vector<std::string> nodes;            // what a list of nodes answers
   std::function<kube::Response()> exporter;  // what a proxied pod answers
 
   std::map<std::string, nlohmann::json> jobs;  // by name

@@ -412,6 +412,12 @@ INSTANTIATE_TEST_SUITE_P(
         Blow{"Deleted",
              [](FakeKubernetes& cluster, FakeKubernetes::Pod& pod) { cluster.remove_pod(pod); },
              "somebody deleted pod"},
+        Blow{"Drained",
+             [](FakeKubernetes& cluster, FakeKubernetes::Pod& pod) {
+               cluster.cordoned = true;
+               cluster.remove_pod(pod);
+             },
+             "being drained"},
         Blow{
             "DeadlineExceeded",
             [](FakeKubernetes& cluster, FakeKubernetes::Pod& pod) {
@@ -426,6 +432,12 @@ INSTANTIATE_TEST_SUITE_P(
                                     6, "worker: killed by signal 9 (SIGKILL)", "", false, "", 1})));
              },
              "SIGKILL"},
+        Blow{"WorkerOutOfMemory",
+             [](FakeKubernetes& cluster, FakeKubernetes::Pod& pod) {
+               cluster.say(pod, to_line(pod::Frame(pod::Fail{6, "the kernel killed the worker", "",
+                                                             true, "", 4})));
+             },
+             "OOMKilled: the kernel killed the worker"},
         Blow{"NodeLost",
              [](FakeKubernetes& cluster, FakeKubernetes::Pod& pod) {
                pod.silent = true;

@@ -39,6 +39,7 @@ Result<Ran> run(const Command& command, const RunOptions& options) {
   Collector collector(ran, options.on_line);
   Fleet fleet(collector);
   KTS_TRY(const std::size_t child, fleet.start(command));
+  if (!options.input.empty()) KTS_CHECK_OK(fleet.send(child, options.input));
   fleet.close_input(child);
   const MonotonicTime deadline = MonotonicTimeline::now() + options.timeout;
   while (fleet.running(child)) {

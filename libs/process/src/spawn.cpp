@@ -40,10 +40,15 @@ void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOC
 
 // Between fork and exec only async-signal-safe calls: other threads may hold any lock.
 [[noreturn]] void become(char* const* argv, char* const* environment, const Pipe& in,
-                         const Pipe& out, const Pipe& err, int report_fd, pid_t parent) {
-  setpgid(0, 0);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(127);
+                         const Pipe& out, const Pipe& err, int report_fd, pid_t parent,
+                         Lifetime lifetime) {
+  if (lifetime == Lifetime::kOutlivesUs) {
+    setsid();
+  } else {
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(127);
+  }
   signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
@@ -97,7 +102,7 @@ void Descriptor::reset() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
-Result<Spawned> spawn(const Command& command) {
+Result<Spawned> spawn(const Command& command, Lifetime lifetime) {
   KTS_TRY(Pipe in, make_pipe());
   KTS_TRY(Pipe out, make_pipe());
   KTS_TRY(Pipe err, make_pipe());
@@ -114,9 +119,9 @@ Result<Spawned> spawn(const Command& command) {
                              "close other programs or raise ulimit -u", command.argv.at(0));
   }
   if (pid == 0) {
-    become(argv.data(), environment.data(), in, out, err, report.write.get(), parent);
+    become(argv.data(), environment.data(), in, out, err, report.write.get(), parent, lifetime);
   }
-  setpgid(pid, pid);
+  if (lifetime == Lifetime::kOurs) setpgid(pid, pid);
   report.write.reset();
   int error_number = 0;
   ssize_t n = 0;

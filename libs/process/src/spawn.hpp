@@ -40,6 +40,8 @@ struct Spawned {
   Descriptor input, output, error;
   Descriptor exit;  // readable once the process has ended; not open on kernels without pidfd
 };
-[[nodiscard]] Result<Spawned> spawn(const Command& command);
+// Whether a child is killed when we end, or is left alone in a session of its own.
+enum class Lifetime { kOurs, kOutlivesUs };
+[[nodiscard]] Result<Spawned> spawn(const Command& command, Lifetime lifetime = Lifetime::kOurs);
 
 }  // namespace kts::process

@@ -21,26 +21,6 @@ using cluster::SharingMode;
 constexpr std::string_view kMig = "nvidia.com/mig-";
 constexpr std::size_t kLongestReason = 72;
 
-using Row = std::vector<std::string>;
-
-// Columns as wide as their widest cell, two spaces apart; the first row is the head.
-std::string table(const std::vector<Row>& rows, const Painter& paint) {
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
-  }
-  std::string out;
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += i + 1 < row.size() ? pad_right(row[i], widths[i] + 2) : row[i];
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += paint(&row == &rows.front() ? Ink::kDim : Ink::kPlain, line) + "\n";
-  }
-  return out;
-}
-
 std::string plural(std::size_t count, std::string_view word) {
   return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
 }

@@ -116,6 +116,12 @@ Json slo(const analysis::SloOutcome& s) {
           {"missed", s.missed},       {"met", s.met}};
 }
 
+Json covariate(const analysis::Covariate& c) {
+  return {{"source", c.source},     {"field", c.field},   {"phase", name(c.phase)},
+          {"agent", text(c.agent)}, {"blocks", c.blocks}, {"readings", c.readings},
+          {"mean", c.mean},         {"min", c.min},       {"max", c.max}};
+}
+
 }  // namespace
 
 std::string summary_json(const Summary& summary) {
@@ -128,6 +134,8 @@ std::string summary_json(const Summary& summary) {
                       {"attribution", array(summary.attribution, attribution)},
                       {"loads", array(summary.loads, load)},
                       {"slos", array(summary.slos, slo)},
+                      {"covariates", array(summary.covariates, covariate)},
+                      {"covariates_missing", text(summary.covariates_missing)},
                       {"lines",
                        {{"malformed", summary.malformed_lines},
                         {"duplicate", summary.duplicate_records},

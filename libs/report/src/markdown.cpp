@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "markdown.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "format.hpp"
 #include "kts/report/report.hpp"
+#include "markdown_pieces.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -13,19 +16,6 @@ namespace {
 using analysis::Measure;
 using analysis::MeasureResult;
 using analysis::Phase;
-
-std::string row(const std::vector<std::string>& cells) {
-  std::string out = "|";
-  for (const auto& cell : cells) out += " " + cell + " |";
-  return out + "\n";
-}
-
-// `align` has a letter a column: l for words, r for numbers.
-std::string table_head(const std::vector<std::string>& cells, std::string_view align) {
-  std::string rule = "|";
-  for (const char c : align) rule += c == 'l' ? "---|" : "--:|";
-  return row(cells) + rule + "\n";
-}
 
 std::string quantiles(const MeasureResult* r) {
   if (r == nullptr) return std::string(kAbsent);
@@ -59,8 +49,6 @@ std::string solo_beside_shared(const Summary& summary, const std::vector<AgentVi
   }
   return out + "\n";
 }
-
-std::string bullet(const std::string& text) { return "- " + text + "\n"; }
 
 std::string hidden_by_averages(const std::vector<AgentView>& all) {
   std::string out;
@@ -145,14 +133,47 @@ std::string sample_table(const Summary& summary) {
                    count(summary.duplicate_records), count(summary.foreign_lines));
 }
 
+std::string covariates(const Summary& summary) {
+  constexpr std::string_view kTitle = "## What the card did meanwhile\n\n";
+  if (!summary.covariates_missing.empty()) {
+    return fmt::format("{}Not known: {}.\n\n", kTitle, escape_markdown(summary.covariates_missing));
+  }
+  const auto rows = covariate_table(summary);
+  if (rows.empty()) return {};
+  std::string out = fmt::format(
+      "{}Mean (least–most) of what DCGM's exporter said of the whole card within the blocks.\n\n",
+      kTitle);
+  out += table_head(rows.front(), "l" + std::string(rows.front().size() - 1, 'r'));
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    std::vector<std::string> cells = rows[i];
+    cells.front() = escape_markdown(cells.front());
+    out += row(cells);
+  }
+  return out + "\n";
+}
+
+}  // namespace
+
+std::string row(const std::vector<std::string>& cells) {
+  std::string out = "|";
+  for (const auto& cell : cells) out += " " + cell + " |";
+  return out + "\n";
+}
+
+std::string table_head(const std::vector<std::string>& cells, std::string_view align) {
+  std::string rule = "|";
+  for (const char c : align) rule += c == 'l' ? "---|" : "--:|";
+  return row(cells) + rule + "\n";
+}
+
+std::string bullet(const std::string& text) { return "- " + text + "\n"; }
+
 std::string list(std::string_view title, const std::vector<std::string>& items) {
   if (items.empty()) return {};
   std::string out = fmt::format("## {}\n\n", title);
   for (const auto& item : items) out += bullet(escape_markdown(item));
   return out + "\n";
 }
-
-}  // namespace
 
 std::string results_markdown(const Summary& summary) {
   const auto all = views(summary);
@@ -188,6 +209,7 @@ std::string results_markdown(const Summary& summary) {
   out += list("Objectives and open questions", open);
   out += hidden_by_averages(all);
   out += growth_table(summary);
+  out += covariates(summary);
   out += load_table(summary);
   out += sample_table(summary);
   out += list("Warnings", summary.warnings);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "format.hpp"
 
 namespace kts::report {
@@ -52,6 +54,23 @@ std::string wrapped(std::string_view text, std::string_view indent, std::size_t 
     line += word;
   }
   flush();
+  return out;
+}
+
+std::string table(const std::vector<Row>& rows, const Painter& paint) {
+  std::vector<std::size_t> widths(rows.front().size(), 0);
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
+  }
+  std::string out;
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += i + 1 < row.size() ? pad_right(row[i], widths[i] + 2) : row[i];
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += paint(&row == &rows.front() ? Ink::kDim : Ink::kPlain, line) + "\n";
+  }
   return out;
 }
 

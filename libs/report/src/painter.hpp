@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kts/report/report.hpp"
 
@@ -24,5 +25,9 @@ class Painter {
 // first stands after `used` columns.
 [[nodiscard]] std::string wrapped(std::string_view text, std::string_view indent,
                                   std::size_t used = 0);
+
+// Columns as wide as their widest cell, two spaces apart; the first row is the head.
+using Row = std::vector<std::string>;
+[[nodiscard]] std::string table(const std::vector<Row>& rows, const Painter& paint);
 
 }  // namespace kts::report

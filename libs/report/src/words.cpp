@@ -338,4 +338,38 @@ std::vector<std::pair<std::string, std::string>> run_facts(const Summary& summar
   return facts;
 }
 
+std::vector<std::vector<std::string>> covariate_table(const analysis::Summary& summary) {
+  if (summary.covariates.empty()) return {};
+  std::vector<std::string> fields;
+  std::vector<std::pair<analysis::Phase, std::string>> phases;
+  for (const auto& one : summary.covariates) {
+    if (std::ranges::find(fields, one.field) == fields.end()) fields.push_back(one.field);
+    const std::pair phase(one.phase, one.agent);
+    if (std::ranges::find(phases, phase) == phases.end()) phases.push_back(phase);
+  }
+  std::vector<std::vector<std::string>> rows{{"phase"}};
+  rows.front().insert(rows.front().end(), fields.begin(), fields.end());
+  rows.front().emplace_back("readings");
+  for (const auto& [phase, agent] : phases) {
+    auto& cells = rows.emplace_back();
+    cells.push_back(agent.empty() ? std::string(name(phase))
+                                  : fmt::format("{} {}", name(phase), agent));
+    std::uint64_t readings = 0;
+    for (const std::string& field : fields) {
+      const auto found = std::ranges::find_if(summary.covariates, [&](const auto& one) {
+        return one.phase == phase && one.agent == agent && one.field == field;
+      });
+      if (found == summary.covariates.end()) {
+        cells.emplace_back(kAbsent);
+        continue;
+      }
+      cells.push_back(
+          fmt::format("{} ({}–{})", number(found->mean), number(found->min), number(found->max)));
+      readings = std::max(readings, found->readings);
+    }
+    cells.push_back(count(readings));
+  }
+  return rows;
+}
+
 }  // namespace kts::report

@@ -49,6 +49,10 @@ std::string cannot_conclude_sentence(const AgentView& view);  // empty unless it
 std::string slo_sentence(const analysis::SloOutcome& slo);
 std::string method_sentence(const analysis::Summary& summary);
 
+// What the card did meanwhile: a row of cells a phase, the head first; nothing where nothing is
+// known.
+std::vector<std::vector<std::string>> covariate_table(const analysis::Summary& summary);
+
 // Label and value of what is known of the run.
 std::vector<std::pair<std::string, std::string>> run_facts(const analysis::Summary& summary);
 

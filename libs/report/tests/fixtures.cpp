@@ -114,6 +114,9 @@ Summary one_agent() {
 
 Summary two_agents() {
   Summary s = base("study");
+  s.covariates = {{"dcgm", "gpu_util_percent", Phase::kSolo, "router", 10, 10, 4.6, 4, 6},
+                  {"dcgm", "power_watts", Phase::kSolo, "router", 10, 10, 148.25, 140.5, 160},
+                  {"dcgm", "gpu_util_percent", Phase::kShared, "", 9, 9, 100, 100, 100}};
   s.agents = {agent("router", "fft 4096", "poisson 200/s"),
               agent("thinker", "gemm 4096", "saturate")};
   s.agents[0].slo_quantile = 0.99;
@@ -226,6 +229,7 @@ Summary missing_values() {
 
 Summary cannot_conclude() {
   Summary s = base("short");
+  s.covariates_missing = "the DCGM exporter renewed its values every 30.0 s, blocks are 2.0 s long";
   s.agents = {agent("router", "fft 4096", "poisson 200/s"),
               agent("thinker", "gemm 4096", "saturate")};
   latencies(s, "router", {0.403, 0.431, 0.443}, {0.42, 0.47, 0.521}, 199.8, 199.9);

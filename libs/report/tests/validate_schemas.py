@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""validate_schemas.py REPOSITORY: the golden summaries and clusters and the built-in scenarios against
-schemas/.
+"""validate_schemas.py REPOSITORY: the golden summaries, clusters and fleets and the built-in scenarios
+against schemas/.
 
 Exits with 77 (skipped) where python3-jsonschema or python3-yaml is missing.
 """
@@ -46,6 +46,13 @@ cluster = validator("cluster")
 clusters = sorted((root / "tests/golden/cluster").glob("*.json"))
 for path in clusters:
     check(cluster, path, json.loads(path.read_text(encoding="utf-8")))
+
+fleets = sorted((root / "tests/golden/fleet").glob("*/fleet.json"))
+for path in fleets:
+    check(validator("fleet"), path, json.loads(path.read_text(encoding="utf-8")))
+fleet_summaries = sorted((root / "tests/golden/fleet").glob("*/summary.json"))
+for path in fleet_summaries:
+    check(validator("fleet_summary"), path, json.loads(path.read_text(encoding="utf-8")))
 
 scenario = validator("scenario")
 scenarios = sorted((root / "scenarios").glob("*.yaml"))
@@ -99,9 +106,9 @@ for workload in (
 ):
     check(scenario, workload, changed(good, lambda s: s["agents"][0].update(workload=workload)))
 
-if not summaries or not scenarios or not clusters:
+if not all((summaries, scenarios, clusters, fleets, fleet_summaries)):
     failures += 1
     print("FAILED: nothing to validate")
 print(f"{len(summaries)} summaries, {len(scenarios)} scenarios, {len(clusters)} clusters, "
-      f"{failures} failures")
+      f"{len(fleet_summaries)} fleets, {failures} failures")
 sys.exit(1 if failures else 0)

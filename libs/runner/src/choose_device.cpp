@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "kts/device/sharing.hpp"
+#include "kts/mps/control.hpp"
 #include "kts/runner/local_run.hpp"
 
 namespace kts::runner {
@@ -42,13 +43,16 @@ Status check_sharing_mode(const scenario::Scenario& scenario,
                      "keep one agent, or take --sharing time-slicing",
                      fmt::format("scenario {}", scenario.name));
   }
+  KTS_CHECK_OK(scenario::check_demands(scenario));
   // Which card CUDA will number first is not known yet; one with MIG is enough to ask.
   std::optional<bool> mig;
   for (const device::Gpu& gpu : gpus ? *gpus : std::vector<device::Gpu>{}) {
     if (gpu.mig_enabled) mig = mig.value_or(false) || *gpu.mig_enabled;
   }
-  return device::check_sharing(scenario.sharing, device_kind(scenario.device),
-                               device::inspect_sharing(device::mps_pipe_folder(), mig));
+  return device::check_sharing(
+      scenario.sharing, device_kind(scenario.device),
+      device::inspect_sharing(device::mps_pipe_folder(),
+                              process::find_program(mps::kControlProgram).has_value(), mig));
 }
 
 Result<ProbeAnswer> probe_device(const std::filesystem::path& worker, std::string_view device,

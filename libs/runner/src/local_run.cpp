@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,9 +15,11 @@
 #include "kts/base/units.hpp"
 #include "kts/runner/cores.hpp"
 #include "kts/runner/foreign.hpp"
+#include "kts/runner/memory.hpp"
 #include "kts/runner/plan.hpp"
 #include "kts/telemetry/clock_warnings.hpp"
 #include "kts/telemetry/sampler.hpp"
+#include "sharing_host.hpp"
 #include "worker_command.hpp"
 
 namespace kts::runner {
@@ -57,20 +60,22 @@ std::string title_of(const Block& block, const scenario::Scenario& scenario) {
              : fmt::format("solo {}", scenario.agents[block.active.front()].name);
 }
 
-// One run in progress.
-class Execution {
+}  // namespace
+
+class RunInParts::Execution {
  public:
-  Execution(const LocalRun& run, Progress& progress)
-      : run_(run),
-        scenario_(run.scenario),
+  Execution(LocalRun run, Progress& progress)
+      : run_(std::move(run)),
+        scenario_(run_.scenario),
         progress_(progress),
-        on_gpu_(device_kind(run.scenario.device) == "cuda"),
-        cores_(
-            assign_cores(run.cpu.allowed_cores, !on_gpu_, scenario_.agents.size(), scenario_.sync)),
-        plan_(plan_blocks(scenario_, on_gpu_)),
+        on_gpu_(device_kind(run_.scenario.device) == "cuda"),
+        cores_(assign_cores(run_.cpu.allowed_cores, !on_gpu_, scenario_.agents.size(),
+                            scenario_.sync)),
+        // Threads of one process can't be absent.
+        plan_(plan_blocks(scenario_, on_gpu_ && scenario_.sharing != "streams")),
         offset_(EpochOffset::measure()) {}
 
-  Status execute() {
+  Status begin() {
     KTS_CHECK_OK(make_directories(run_.folder / "blocks"));
     KTS_CHECK_OK(make_directories(run_.folder / "workers"));
     KTS_CHECK_OK(write_file(run_.folder / "scenario.yaml", to_yaml(scenario_)));
@@ -80,13 +85,28 @@ class Execution {
               OutputFile::create(run_.folder / "workers" / fmt::format("{}.log", agent.name)));
       worker_logs_.push_back(std::move(log));
     }
+    return {};
+  }
 
-    const Status measured = measure();
+  Status measure(int first_cycle, int last_cycle) {
+    ++part_;
+    Status measured = measure_part(first_cycle, last_cycle);
+    if (!measured && sharing_) measured = tl::unexpected(sharing_->explain(measured.error()));
     const Status sampled = stop_sampler();
+    const Status stopped = sharing_ ? sharing_->stop() : Status{};
+    sharing_.reset();
     Status written = write_environment();
     KTS_CHECK_OK(measured);
     KTS_CHECK_OK(sampled);
+    KTS_CHECK_OK(stopped);
     return written;
+  }
+
+  Status end() {
+    for (std::string& warning : telemetry::clock_warnings(readings_, windows_)) {
+      warn(std::move(warning));
+    }
+    return write_environment();
   }
 
  private:
@@ -97,6 +117,7 @@ class Execution {
     environment_.sharing = scenario_.sharing;
     environment_.sync = cores_.sync;
     environment_.cpu = run_.cpu;
+    environment_.memory = predict_memory(scenario_);
     environment_.shared_core = cores_.device_core;
     if (on_gpu_ && run_.gpus != nullptr) {
       if (const auto driver = run_.gpus->driver()) {
@@ -125,11 +146,20 @@ class Execution {
   }
 
   // Blocks that follow each other with the same processes share a session.
-  Status measure() {
+  Status measure_part(int first_cycle, int last_cycle) {
+    KTS_TRY(sharing_, make_sharing_host(run_));
+    const auto belongs = [&](const Block& block) {
+      return block.cycle >= first_cycle && block.cycle <= last_cycle;
+    };
     for (std::size_t first = 0; first < plan_.size();) {
-      std::size_t last = first;
-      while (last < plan_.size() && plan_[last].alive() == plan_[first].alive()) ++last;
-      KTS_CHECK_OK(measure_session(first, last));
+      std::size_t last = first + 1;
+      if (belongs(plan_[first])) {
+        while (last < plan_.size() && belongs(plan_[last]) &&
+               plan_[last].alive() == plan_[first].alive()) {
+          ++last;
+        }
+        KTS_CHECK_OK(measure_session(first, last));
+      }
       first = last;
     }
     return {};
@@ -140,7 +170,8 @@ class Execution {
     std::vector<AgentLaunch> launches;
     for (const std::size_t place : alive_) {
       const scenario::AgentSpec& agent = scenario_.agents[place];
-      launches.push_back({agent.name, worker_command(run_, place, cores_, offset_),
+      launches.push_back({agent.name,
+                          sharing_->adapt(worker_command(run_, place, cores_, offset_), place),
                           is_open(agent.arrival.process), agent.in_flight, &worker_logs_[place]});
     }
     Session session(std::move(launches), run_.timeouts, offset_, run_.signals);
@@ -155,30 +186,74 @@ class Execution {
   // After all are ready: what they run on, and the telemetry of that.
   Status meet(const Session& session) {
     pids_.clear();
+    std::vector<mps::Member> members;
     for (std::size_t i = 0; i < alive_.size(); ++i) {
       const control::Ready& ready = session.ready(i);
       pids_.push_back(ready.pid);
+      members.push_back({ready.agent, ready.pid});
       medians_[alive_[i]] = Nanoseconds(ready.median_iteration_ns);
       if (environment_.device_uuid.empty()) {
         environment_.device_name = ready.device_name;
         environment_.device_uuid = ready.device_uuid;
       }
     }
-    if (!on_gpu_ || run_.gpus == nullptr || environment_.gpu) return write_environment();
+    KTS_CHECK_OK(sharing_->verify(members));
+    if (!on_gpu_) measure_resident();
+    if (!on_gpu_ || run_.gpus == nullptr) return write_environment();
+    if (!environment_.gpu) KTS_CHECK_OK(find_gpu());
+    if (environment_.gpu) {
+      measure_on_card();
+      KTS_CHECK_OK(write_environment());
+    }
+    if (!environment_.gpu || sampler_) return {};
+    KTS_CHECK_OK(make_directories(run_.folder / "telemetry"));
+    const std::string name = part_ == 1 ? "nvml.csv" : fmt::format("nvml-{}.csv", part_);
+    KTS_TRY(sampler_, telemetry::Sampler::start(*run_.gpus, {environment_.gpu->index}, offset_,
+                                                run_.folder / "telemetry" / name));
+    return {};
+  }
+
+  Status find_gpu() {
     if (const auto gpus = run_.gpus->gpus()) {
-      const auto used = std::ranges::find(*gpus, environment_.device_uuid, &device::Gpu::uuid);
+      const auto used = std::ranges::find_if(*gpus, [&](const device::Gpu& gpu) {
+        return gpu.uuid == environment_.device_uuid ||
+               std::ranges::find(gpu.mig_instances, environment_.device_uuid) !=
+                   gpu.mig_instances.end();
+      });
       if (used != gpus->end()) environment_.gpu = *used;
     }
     KTS_CHECK_OK(write_environment());
-    if (!environment_.gpu) {
+    if (!environment_.gpu && !gpu_unknown_) {
+      gpu_unknown_ = true;
       warn(fmt::format("the driver doesn't know a GPU {}, so its clocks are not recorded",
                        environment_.device_uuid));
-      return {};
     }
-    KTS_CHECK_OK(make_directories(run_.folder / "telemetry"));
-    KTS_TRY(sampler_, telemetry::Sampler::start(*run_.gpus, {environment_.gpu->index}, offset_,
-                                                run_.folder / "telemetry" / "nvml.csv"));
     return {};
+  }
+
+  // Of those alive that nobody has measured yet; a process of several agents says nothing of one.
+  void measure_memory(const char* by,
+                      const std::function<std::optional<std::uint64_t>(std::int64_t pid)>& ask) {
+    for (std::size_t i = 0; i < alive_.size(); ++i) {
+      AgentMemory& memory = environment_.memory[alive_[i]];
+      if (memory.measured_bytes || std::ranges::count(pids_, pids_[i]) > 1) continue;
+      memory.measured_bytes = ask(pids_[i]);
+      memory.measured_by = by;
+    }
+  }
+  void measure_resident() {
+    measure_memory("resident set", [](std::int64_t pid) { return resident_bytes(pid); });
+  }
+  // By what the driver says of each process, in whose PID namespace ours needn't be. Under MPS its
+  // figures are the server's.
+  void measure_on_card() {
+    if (scenario_.sharing == "mps") return;
+    const auto processes = run_.gpus->compute_processes(environment_.gpu->index);
+    if (!processes) return;
+    measure_memory("nvml", [&](std::int64_t pid) {
+      const auto found = std::ranges::find(*processes, pid, &device::GpuProcess::pid);
+      return found == processes->end() ? std::nullopt : found->memory_bytes;
+    });
   }
 
   Nanoseconds length_of(const Block& block) {
@@ -247,7 +322,10 @@ class Execution {
 
     std::vector<device::GpuProcess> foreign;
     task.before_start = [&] { look_for_foreign(foreign); };
-    task.after_drain = [&] { look_for_foreign(foreign); };
+    task.after_drain = [&] {
+      look_for_foreign(foreign);
+      if (block.phase == Phase::kShared) note_memory();
+    };
     ProgressState state;
     const MonotonicTime began = MonotonicTimeline::now();
     task.tick = [&](const std::vector<std::uint64_t>& completed, Nanoseconds since_start) {
@@ -284,6 +362,23 @@ class Execution {
           found, [&](const device::GpuProcess& other) { return other.pid == process.pid; });
       if (!known) found.push_back(std::move(process));
     }
+  }
+
+  // What the driver says that all agents hold together; it says nothing right of MPS clients.
+  void note_memory() {
+    if (!environment_.gpu || scenario_.sharing == "mps") return;
+    const auto listed = run_.gpus->compute_processes(environment_.gpu->index);
+    if (!listed) return;
+    const std::set<std::int64_t> ours(pids_.begin(), pids_.end());
+    std::uint64_t sum = 0;
+    std::size_t known = 0;
+    for (const device::GpuProcess& process : *listed) {
+      if (!ours.contains(process.pid) || !process.memory_bytes) continue;
+      sum += *process.memory_bytes;
+      ++known;
+    }
+    if (known != ours.size()) return;
+    environment_.memory_in_use_bytes = std::max(environment_.memory_in_use_bytes.value_or(0), sum);
   }
 
   ProgressState progress_state(const Block& block, const std::vector<std::uint64_t>& completed,
@@ -338,13 +433,12 @@ class Execution {
   Status stop_sampler() {
     if (!sampler_) return {};
     KTS_TRY(const std::vector<telemetry::Reading> readings, sampler_->stop());
-    for (std::string& warning : telemetry::clock_warnings(readings, windows_)) {
-      warn(std::move(warning));
-    }
+    sampler_.reset();
+    readings_.insert(readings_.end(), readings.begin(), readings.end());
     return {};
   }
 
-  const LocalRun& run_;
+  const LocalRun run_;
   const scenario::Scenario& scenario_;
   Progress& progress_;
   bool on_gpu_;
@@ -353,7 +447,11 @@ class Execution {
   EpochOffset offset_;
   Environment environment_;
   std::vector<OutputFile> worker_logs_;
+  int part_ = 0;
+  std::unique_ptr<SharingHost> sharing_;  // of the part in progress
   std::unique_ptr<telemetry::Sampler> sampler_;
+  std::vector<telemetry::Reading> readings_;
+  bool gpu_unknown_ = false;
   std::vector<telemetry::Window> windows_;
   std::map<std::size_t, Nanoseconds> medians_;  // by place in the scenario, once known
   std::set<std::size_t> lengthened_;
@@ -366,8 +464,6 @@ class Execution {
   std::vector<std::size_t> alive_;
   std::vector<std::int64_t> pids_;
 };
-
-}  // namespace
 
 Status prepare_folder(const std::filesystem::path& folder) {
   KTS_CHECK_OK(make_directories(folder));
@@ -387,7 +483,21 @@ std::filesystem::path default_folder(EpochTime now, std::string_view scenario) {
 }
 
 Status run_locally(const LocalRun& run, Progress& progress) {
-  return Execution(run, progress).execute();
+  RunInParts parts(run, progress);
+  KTS_CHECK_OK(parts.begin());
+  const Status measured = parts.measure(1, run.scenario.plan.cycles);
+  Status ended = parts.end();
+  KTS_CHECK_OK(measured);
+  return ended;
 }
+
+RunInParts::RunInParts(LocalRun run, Progress& progress)
+    : execution_(std::make_unique<Execution>(std::move(run), progress)) {}
+RunInParts::~RunInParts() = default;
+Status RunInParts::begin() { return execution_->begin(); }
+Status RunInParts::measure(int first_cycle, int last_cycle) {
+  return execution_->measure(first_cycle, last_cycle);
+}
+Status RunInParts::end() { return execution_->end(); }
 
 }  // namespace kts::runner

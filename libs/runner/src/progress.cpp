@@ -45,8 +45,9 @@ class TerminalProgress final : public Progress {
     fmt::print(stream_, "{}\n", line);
     std::fflush(stream_);
   }
-  void update(const ProgressState& state) override {
-    std::string line = describe(state);
+  void update(const ProgressState& state) override { passing(describe(state)); }
+  void passing(std::string_view text) override {
+    std::string line(text);
     line.resize(std::min(line.size(), width() - 1));
     fmt::print(stream_, "\r\x1b[K{}", line);
     std::fflush(stream_);

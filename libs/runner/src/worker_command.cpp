@@ -38,6 +38,7 @@ process::Command worker_command(const LocalRun& run, std::size_t place, const Co
   if (cores.own_cores) argv.emplace_back("--own-core");
   flag("--epoch-offset-ns", offset.value.count());
   flag("--sharing", scenario.sharing);
+  if (agent.stream && agent.stream->high_priority) flag("--stream-priority", "high");
   flag("--record", "v2");
   return command;
 }

@@ -103,6 +103,7 @@ class FakeWorker {
       std::exit(4);
     }
     if (mode_ == "hang-start") hang();
+    become_client();
     control::Ready ready;
     ready.agent = agent_;
     ready.pid = getpid();
@@ -112,6 +113,22 @@ class FakeWorker {
     ready.median_iteration_ns = mode_ == "slow" ? 1'000'000 : 100'000;
     ready.operand_bytes = 1024;
     say(control::to_line(ready));
+  }
+
+  // As CUDA does when it meets a daemon; and tells what the daemon was asked for.
+  static void become_client() {
+    const auto value = [](const char* name) {
+      const char* text = std::getenv(name);
+      return std::string(text == nullptr ? "" : text);
+    };
+    const std::string pipes = value("CUDA_MPS_PIPE_DIRECTORY");
+    std::fprintf(stderr, "pipes=%s threads=%s priority=%s memory=%s\n", pipes.c_str(),
+                 value("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE").c_str(),
+                 value("CUDA_MPS_CLIENT_PRIORITY").c_str(),
+                 value("CUDA_MPS_PINNED_DEVICE_MEM_LIMIT").c_str());
+    if (pipes.empty() || access((pipes + "/control").c_str(), F_OK) != 0) return;
+    const std::string mark = pipes + "/client-" + std::to_string(getpid());
+    if (std::FILE* file = std::fopen(mark.c_str(), "w")) std::fclose(file);
   }
 
   void prepare(const control::Prepare& prepare) {

@@ -9,6 +9,7 @@
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
 #include "kts/scenario/built_in.hpp"
+#include "sharing_yaml.hpp"
 #include "yaml.hpp"
 
 namespace kts::scenario {
@@ -21,7 +22,6 @@ using std::chrono_literals::operator""h;
 constexpr std::string_view kSchema = "kts.scenario/1";
 constexpr std::size_t kMaxBytes = 64 * 1024;
 constexpr std::size_t kMaxAgents = 64;
-constexpr std::size_t kMaxName = 63;
 // Seeds pass through JSON, whose readers may keep numbers as doubles.
 constexpr std::int64_t kMaxSeed = std::int64_t{1} << 53;
 constexpr std::int64_t kMaxScenarioSeed = 1'000'000'000;
@@ -29,20 +29,6 @@ constexpr std::int64_t kMaxScenarioSeed = 1'000'000'000;
 tl::unexpected<Error> too_large(std::string_view where) {
   return bad_input(fmt::format("larger than {}", format_bytes(kMaxBytes)),
                    "a scenario is a short file; is this the right one?", std::string(where));
-}
-
-bool is_name(std::string_view text) {
-  const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !text.empty() && text.size() <= kMaxName && alphanumeric(text.front()) &&
-         alphanumeric(text.back()) &&
-         std::all_of(text.begin(), text.end(), [&](char c) { return alphanumeric(c) || c == '-'; });
-}
-
-Result<std::string> read_name(const YamlValue& value) {
-  KTS_TRY(std::string name, value.text());
-  if (is_name(name)) return name;
-  return value.refuse(
-      "not a name", fmt::format("use a-z, 0-9 and inner hyphens, at most {} characters", kMaxName));
 }
 
 Result<std::string> read_device(const YamlValue& value) {
@@ -149,12 +135,14 @@ Result<Slo> read_slo(const YamlValue& value) {
   return slo;
 }
 
-Result<AgentSpec> read_agent(const YamlValue& value, std::uint64_t default_seed) {
-  KTS_CHECK_OK(value.check_keys({"name", "workload", "arrival", "in_flight", "seed", "slo"}));
+Result<AgentSpec> read_agent(const YamlValue& value, std::uint64_t default_seed,
+                             std::string_view sharing) {
+  KTS_CHECK_OK(value.check_keys(
+      {"name", "workload", "arrival", "in_flight", "seed", "slo", "mps", "stream"}));
   AgentSpec agent;
   agent.seed = default_seed;
   KTS_TRY(const YamlValue name, value.require("name"));
-  KTS_TRY(agent.name, read_name(name));
+  KTS_TRY(agent.name, name.name());
   KTS_TRY(const YamlValue work, value.require("workload"));
   KTS_CHECK_OK(read_workload(work, agent));
   KTS_TRY(const YamlValue arrival, value.require("arrival"));
@@ -175,6 +163,9 @@ Result<AgentSpec> read_agent(const YamlValue& value, std::uint64_t default_seed)
   if (value.has("slo")) {
     KTS_TRY(agent.slo, read_slo(value.at("slo")));
   }
+  KTS_TRY(const Demands demands, read_demands(value, sharing));
+  agent.mps = demands.mps;
+  agent.stream = demands.stream;
   return agent;
 }
 
@@ -195,6 +186,8 @@ std::string to_yaml(const AgentSpec& agent) {
     out += fmt::format("    slo: {{quantile: {}, latency: {}}}\n", agent.slo->quantile,
                        format_duration(agent.slo->latency));
   }
+  if (agent.mps) out += fmt::format("    mps: {}\n", to_yaml(*agent.mps));
+  if (agent.stream) out += fmt::format("    stream: {}\n", to_yaml(*agent.stream));
   return out;
 }
 
@@ -203,14 +196,14 @@ std::string to_yaml(const AgentSpec& agent) {
 Result<Scenario> parse(std::string_view yaml, std::string_view where) {
   if (yaml.size() > kMaxBytes) return too_large(where);
   KTS_TRY(const YamlValue root, YamlValue::parse(yaml, where));
-  KTS_CHECK_OK(
-      root.check_keys({"schema", "name", "device", "sharing", "sync", "seed", "plan", "agents"}));
+  KTS_CHECK_OK(root.check_keys(
+      {"schema", "name", "device", "sharing", "sync", "seed", "plan", "agents", "variants"}));
 
   KTS_TRY(const YamlValue schema, root.require("schema"));
   KTS_CHECK_OK(schema.word({kSchema}));
   Scenario scenario;
   KTS_TRY(const YamlValue name, root.require("name"));
-  KTS_TRY(scenario.name, read_name(name));
+  KTS_TRY(scenario.name, name.name());
   if (root.has("device")) {
     KTS_TRY(scenario.device, read_device(root.at("device")));
   }
@@ -238,12 +231,15 @@ Result<Scenario> parse(std::string_view yaml, std::string_view where) {
   std::set<std::string> names;
   for (const YamlValue& item : items) {
     const std::uint64_t place = scenario.agents.size() + 1;
-    KTS_TRY(AgentSpec agent, read_agent(item, scenario.seed * 1000 + place));
+    KTS_TRY(AgentSpec agent, read_agent(item, scenario.seed * 1000 + place, scenario.sharing));
     if (!names.insert(agent.name).second) {
       return item.at("name").refuse(fmt::format("two agents are called '{}'", agent.name),
                                     "give each a name of its own");
     }
     scenario.agents.push_back(std::move(agent));
+  }
+  if (root.has("variants")) {
+    KTS_TRY(scenario.variants, read_variants(root.at("variants"), {names.begin(), names.end()}));
   }
   return scenario;
 }
@@ -266,12 +262,47 @@ std::string to_yaml(const Scenario& scenario) {
       scenario.plan.cycles, format_duration(scenario.plan.block),
       scenario.plan.order == Order::kStudy ? "study" : "interleaved");
   for (const AgentSpec& agent : scenario.agents) out += to_yaml(agent);
-  return out;
+  return out + to_yaml(scenario.variants);
 }
 
 bool same_baseline(const AgentSpec& a, const AgentSpec& b) {
   return a.workload == b.workload && a.threads == b.threads && a.arrival == b.arrival &&
-         a.in_flight == b.in_flight;
+         a.in_flight == b.in_flight && a.mps == b.mps && a.stream == b.stream;
+}
+
+Scenario in_mode(Scenario scenario, std::string_view mode) {
+  for (AgentSpec& agent : scenario.agents) {
+    if (mode != "mps") agent.mps.reset();
+    if (mode != "streams") agent.stream.reset();
+  }
+  scenario.sharing = mode;
+  scenario.variants.clear();
+  return scenario;
+}
+
+Scenario in_variant(const Scenario& scenario, const Variant& variant) {
+  Scenario changed = in_mode(scenario, variant.sharing);
+  for (AgentSpec& agent : changed.agents) {
+    const auto wish = std::ranges::find(variant.agents, agent.name, &Variant::Agent::name);
+    if (wish == variant.agents.end()) continue;
+    agent.mps = wish->mps;
+    agent.stream = wish->stream;
+  }
+  return changed;
+}
+
+Status check_demands(const Scenario& scenario) {
+  for (const AgentSpec& agent : scenario.agents) {
+    if (agent.mps && scenario.sharing != "mps") {
+      return bad_input(fmt::format("its mps: has no meaning in mode {}", scenario.sharing),
+                       "remove it, or take --sharing mps", fmt::format("agent {}", agent.name));
+    }
+    if (agent.stream && scenario.sharing != "streams") {
+      return bad_input(fmt::format("its stream: has no meaning in mode {}", scenario.sharing),
+                       "remove it, or take --sharing streams", fmt::format("agent {}", agent.name));
+    }
+  }
+  return {};
 }
 
 bool is_built_in(std::string_view name) {

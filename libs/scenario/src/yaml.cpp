@@ -114,6 +114,19 @@ Result<std::string> YamlValue::text() const {
   return node_.Scalar();
 }
 
+Result<std::string> YamlValue::name() const {
+  constexpr std::size_t kMaxName = 63;
+  const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  KTS_TRY(std::string name, text());
+  const bool good =
+      !name.empty() && name.size() <= kMaxName && alphanumeric(name.front()) &&
+      alphanumeric(name.back()) &&
+      std::all_of(name.begin(), name.end(), [&](char c) { return alphanumeric(c) || c == '-'; });
+  if (good) return name;
+  return refuse("not a name",
+                fmt::format("use a-z, 0-9 and inner hyphens, at most {} characters", kMaxName));
+}
+
 Result<std::string> YamlValue::word(const std::vector<std::string_view>& words) const {
   KTS_TRY(std::string value, text());
   if (std::find(words.begin(), words.end(), value) != words.end()) return value;

@@ -23,6 +23,8 @@ class YamlValue {
   [[nodiscard]] tl::unexpected<Error> refuse(std::string message, std::string hint = {}) const;
 
   [[nodiscard]] Result<std::string> text() const;
+  // [a-z0-9]([a-z0-9-]*[a-z0-9])?, at most 63 characters.
+  [[nodiscard]] Result<std::string> name() const;
   // One of `words`, else an error that offers the nearest.
   [[nodiscard]] Result<std::string> word(const std::vector<std::string_view>& words) const;
   [[nodiscard]] Result<std::int64_t> whole_number(std::int64_t low, std::int64_t high) const;

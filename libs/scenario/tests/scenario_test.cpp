@@ -236,5 +236,75 @@ TEST(Scenario, BaselineIsSharedByEqualWorkArrivalAndDepthOnly) {
   EXPECT_FALSE(same_baseline(a, b));
 }
 
+// Of a scenario in a mode, whose only agent asks for something.
+std::string demanding(std::string_view sharing, std::string_view demand) {
+  std::string agent(kAgent);
+  agent.pop_back();
+  return with("sharing: " + std::string(sharing), agent + ", " + std::string(demand) + "}");
+}
+
+TEST(Demands, AreReadAndWritten) {
+  const auto scenario =
+      parse(demanding("mps", "mps: {threads: 75, priority: below-normal, memory: 8GiB}"), "s.yaml");
+  ASSERT_TRUE(scenario) << to_line(scenario.error());
+  const MpsSpec expected{75, true, std::int64_t{8} << 30};
+  EXPECT_EQ(scenario->agents[0].mps, expected);
+  EXPECT_EQ(parse(to_yaml(*scenario), "again").value(), *scenario);
+  const auto streams = parse(demanding("streams", "stream: {priority: high}"), "s.yaml");
+  ASSERT_TRUE(streams) << to_line(streams.error());
+  EXPECT_TRUE(streams->agents[0].stream->high_priority);
+  EXPECT_EQ(parse(to_yaml(*streams), "again").value(), *streams);
+}
+
+TEST(Demands, HaveNoMeaningInOtherModes) {
+  EXPECT_THAT(error_of(demanding("time-slicing", "mps: {threads: 75}")),
+              HasSubstr("agents[0].mps: has no meaning in mode time-slicing"));
+  EXPECT_THAT(error_of(demanding("mps", "stream: {priority: high}")),
+              HasSubstr("agents[0].stream: has no meaning in mode mps"));
+  auto scenario = parse(demanding("mps", "mps: {threads: 75}"), "s.yaml").value();
+  EXPECT_TRUE(check_demands(scenario));
+  scenario.sharing = "time-slicing";
+  EXPECT_FALSE(check_demands(scenario));
+  EXPECT_TRUE(check_demands(in_mode(scenario, "time-slicing")));
+}
+
+TEST(Demands, OutOfRangeAreRefused) {
+  for (const char* demand : {"threads: 0", "threads: 101", "priority: high", "memory: 8",
+                             "memory: 1KiB", "memory: lots", "cores: 3"}) {
+    EXPECT_THAT(error_of(demanding("mps", "mps: {" + std::string(demand) + "}")),
+                HasSubstr("agents[0].mps."))
+        << demand;
+  }
+  EXPECT_THAT(error_of(demanding("streams", "stream: {priority: low}")),
+              HasSubstr("not one of high, normal"));
+}
+
+std::string varied(std::string_view variants) {
+  return with("", kAgent) + "variants:\n" + std::string(variants);
+}
+
+TEST(Variants, ChangeTheDemandsOfTheAgentsTheyName) {
+  const auto scenario = parse(
+      varied("  - {name: capped, sharing: mps, agents: [{name: a, mps: {threads: 50}}]}\n"), "s");
+  ASSERT_TRUE(scenario) << to_line(scenario.error());
+  EXPECT_EQ(parse(to_yaml(*scenario), "again").value(), *scenario);
+  const Scenario capped = in_variant(*scenario, scenario->variants.at(0));
+  EXPECT_EQ(capped.sharing, "mps");
+  EXPECT_EQ(capped.agents[0].mps->threads_percent, 50);
+  EXPECT_TRUE(capped.variants.empty());
+  EXPECT_FALSE(same_baseline(capped.agents[0], scenario->agents[0]));
+}
+
+TEST(Variants, OfUnknownAgentsOrWithOneNameAreRefused) {
+  EXPECT_THAT(error_of(varied("  - {name: v, sharing: mps, agents: [{name: b}]}\n")),
+              HasSubstr("variants[0].agents[0].name: 'b' is not one of a"));
+  EXPECT_THAT(error_of(varied("  - {name: v, sharing: mps, agents: []}\n")), HasSubstr("no agent"));
+  EXPECT_THAT(error_of(varied("  - {name: v, sharing: time-slicing, agents: [{name: a}]}\n")),
+              HasSubstr("not one of mps, streams"));
+  EXPECT_THAT(error_of(varied("  - {name: v, sharing: mps, agents: [{name: a}]}\n"
+                              "  - {name: v, sharing: streams, agents: [{name: a}]}\n")),
+              HasSubstr("two variants are called 'v'"));
+}
+
 }  // namespace
 }  // namespace kts::scenario

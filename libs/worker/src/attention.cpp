@@ -49,31 +49,50 @@ void set_handler(void (*handler)(int)) {
 
 }  // namespace
 
-Result<std::unique_ptr<Attention>> Attention::start(int commands, StopFlag& stop) {
+Result<std::unique_ptr<Attention>> Attention::make(int commands, bool takes_signals,
+                                                   StopFlag& stop) {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) {
     return environment_lacks(with_errno("cannot make a pipe", errno));
   }
-  handler_pipe.store(ends[1]);
-  return std::unique_ptr<Attention>(new Attention(commands, ends[0], stop));
+  if (takes_signals) handler_pipe.store(ends[1]);
+  return std::unique_ptr<Attention>(new Attention(commands, ends[0], ends[1], takes_signals, stop));
 }
 
-Attention::Attention(int commands, int signals, StopFlag& stop)
-    : commands_(commands), signals_(signals), stop_(stop) {
-  set_handler(on_signal);
-  set_blocked(true);
+Result<std::unique_ptr<Attention>> Attention::start(int commands, StopFlag& stop) {
+  return make(commands, true, stop);
+}
+
+Result<std::unique_ptr<Attention>> Attention::start_hosted(int commands, StopFlag& stop) {
+  return make(commands, false, stop);
+}
+
+Attention::Attention(int commands, int wake_read, int wake_write, bool takes_signals,
+                     StopFlag& stop)
+    : commands_(commands),
+      signals_(wake_read),
+      wake_(wake_write),
+      takes_signals_(takes_signals),
+      stop_(stop) {
+  if (takes_signals_) {
+    set_handler(on_signal);
+    set_blocked(true);
+  }
   thread_ = std::thread([this] {
-    set_blocked(false);
+    if (takes_signals_) set_blocked(false);
     live();
   });
 }
 
 Attention::~Attention() {
-  [[maybe_unused]] const ssize_t written = write(handler_pipe.load(), &kLeave, 1);
+  [[maybe_unused]] const ssize_t written = write(wake_, &kLeave, 1);
   thread_.join();
-  set_handler(SIG_DFL);
-  set_blocked(false);
-  ::close(handler_pipe.exchange(-1));
+  if (takes_signals_) {
+    set_handler(SIG_DFL);
+    set_blocked(false);
+    handler_pipe.store(-1);
+  }
+  ::close(wake_);
   ::close(signals_);
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <complex>
 #include <limits>
+#include <mutex>
 
 #include "cpu_work.hpp"
 #include "kts/workload/operands.hpp"
@@ -96,6 +97,9 @@ class GemmWork final : public CpuWork {
 }  // namespace
 
 std::unique_ptr<CpuWork> make_matrix_work(std::string_view kind) {
+  // Several agents of one process plan at the same time.
+  static std::once_flag once;
+  std::call_once(once, fftwf_make_planner_thread_safe);
   if (kind == "fft") return std::make_unique<FftWork>();
   if (kind == "gemm") return std::make_unique<GemmWork>();
   return nullptr;

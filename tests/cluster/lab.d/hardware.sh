@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # SPDX-License-Identifier: Apache-2.0
-# Part of tests/cluster/lab: the node's cards, made up or this machine's own, as the stand-in for
-# NVIDIA's device plugin reads them (gpu/hardware.go). $run/hardware has
+# Part of tests/cluster/lab: a node's cards, made up or this machine's own, as the stand-in for
+# NVIDIA's device plugin reads them (gpu/hardware.go). $hardware has
 #   cards    a line a card: UUID, MiB, product; for a real one also device node, compute capability
 #            and driver version
 #   devices  nodes that come with any card, mounts  libraries and programs: host's path, container's
@@ -11,28 +11,29 @@
 # Fixed, but no less of a UUID.
 made_up_uuid() {
   local digest
-  digest=$(printf 'kts-lab card %d' "$1" | md5sum)
+  digest=$(printf '%s card %d' "$([[ $node == node1 ]] && echo kts-lab || echo "kts-lab $node")" "$1" | md5sum)
   printf 'GPU-%s-%s-%s-%s-%s' "${digest:0:8}" "${digest:8:4}" "${digest:12:4}" "${digest:16:4}" "${digest:20:12}"
 }
-card_uuid() { sed -n "$((${1:-0} + 1))s/\t.*//p" "$run/hardware/cards"; }
+card_uuid() { sed -n "$((${1:-0} + 1))s/\t.*//p" "$hardware/cards"; }
 
 # set_cards N | set_cards real [FILE...]
 set_cards() {
   local kind=$1 number
   [[ $kind == real || $kind =~ ^[0-9]+$ ]] || misuse "neither a number of cards nor 'real': '$kind'"
   shift
-  rm -f "$run"/hardware/{faults/*,devices,mounts}
+  mkdir -p "$hardware/faults"
+  rm -f "$hardware"/{faults/*,devices,mounts}
   if [[ $kind == real ]]; then
-    real_mounts "$@" >"$run/hardware/mounts"
-    for number in nvidiactl nvidia-uvm nvidia-uvm-tools; do device_node "/dev/$number"; done >"$run/hardware/devices"
-    real_cards >"$run/hardware/cards.new"
-    say "cards: $(cut -f1,3,4 "$run/hardware/cards.new" | tr '\t\n' ' ;')"
+    real_mounts "$@" >"$hardware/mounts"
+    for number in nvidiactl nvidia-uvm nvidia-uvm-tools; do device_node "/dev/$number"; done >"$hardware/devices"
+    real_cards >"$hardware/cards.new"
+    say "cards: $(cut -f1,3,4 "$hardware/cards.new" | tr '\t\n' ' ;')"
   else
     for ((number = 0; number < kind; number++)); do
       printf '%s\t143771\tNVIDIA H200\n' "$(made_up_uuid "$number")"
-    done >"$run/hardware/cards.new"
+    done >"$hardware/cards.new"
   fi
-  mv "$run/hardware/cards.new" "$run/hardware/cards"
+  mv "$hardware/cards.new" "$hardware/cards"
 }
 
 find_nvidia_smi() { command -v nvidia-smi || ls /usr/local/nvidia/bin/nvidia-smi 2>/dev/null; }
@@ -53,7 +54,7 @@ real_cards() {
 
 # device_node PATH: it, or one like it that pods' users may open, where it is root's alone.
 device_node() {
-  local path=$1 own=$run/hardware/dev/${1##*/} numbers
+  local path=$1 own=$hardware/dev/${1##*/} numbers
   if [[ ! -c $path ]]; then
     say "there is no $path; containers do without"
     return
@@ -62,7 +63,7 @@ device_node() {
     own=$path
   elif [[ ! -c $own ]]; then
     read -ra numbers < <(stat -c '0x%t 0x%T' "$path")
-    mkdir -p "$run/hardware/dev"
+    mkdir -p "$hardware/dev"
     mknod -m 666 "$own" c "$((numbers[0]))" "$((numbers[1]))"
     say "$path is not for everybody; containers get a copy that is"
   fi

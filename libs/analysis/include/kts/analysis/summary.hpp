@@ -128,6 +128,18 @@ struct SloOutcome {
   bool met = false;     // the whole interval lies at or below it; neither: not settled
 };
 
+// What a telemetry source said of the card in the blocks of one phase: the whole card's, whoever
+// uses it. Only readings that are of the block alone count.
+struct Covariate {
+  std::string source;  // "dcgm"
+  std::string field;   // "gpu_util_percent"
+  Phase phase = Phase::kSolo;
+  std::string agent;  // the one that was active; empty: all, shared
+  std::uint64_t readings = 0;
+  int blocks = 0;  // in which there were any
+  double mean = 0, min = 0, max = 0;
+};
+
 // All that renderers may say; they compute nothing.
 struct Summary {
   std::string run_id;
@@ -147,6 +159,9 @@ struct Summary {
   std::vector<Load> loads;
   std::vector<SloOutcome> slos;
   std::vector<Ccdf> ccdfs;
+  std::vector<Covariate> covariates;
+  // Why there are none though there is telemetry, and what to do about it.
+  std::string covariates_missing;
 
   std::uint64_t malformed_lines = 0;
   std::uint64_t duplicate_records = 0;

@@ -27,6 +27,7 @@ struct Gpu {
   std::string compute_mode;         // "default", "exclusive-process", "prohibited"
   std::optional<bool> mig_enabled;  // empty: the card has no MIG
   std::optional<unsigned> max_sm_clock_mhz;
+  std::vector<std::string> mig_instances;  // as CUDA_VISIBLE_DEVICES names them
 };
 
 // One look at a GPU; what it doesn't report is empty.
@@ -37,6 +38,7 @@ struct GpuSample {
   std::optional<unsigned> temperature_celsius;
   std::optional<std::uint64_t> clock_event_reasons;  // NVML's bits: why clocks are held down
   std::optional<unsigned> utilisation_percent;
+  std::optional<std::uint64_t> memory_used_bytes;  // by all, the driver's own among them
 };
 
 struct GpuProcess {

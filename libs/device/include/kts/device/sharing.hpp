@@ -13,14 +13,16 @@ namespace kts::device {
 // What of a card's sharing can be seen from here.
 struct SharingFacts {
   std::filesystem::path mps_pipe_folder;  // CUDA_MPS_PIPE_DIRECTORY, or its default
-  bool mps_daemon = false;                // its control pipe is there
+  bool mps_daemon = false;                // one listens there that kts didn't start
+  bool mps_is_another_users = false;      // of that daemon
+  bool mps_program = false;               // nvidia-cuda-mps-control is on the PATH
   std::optional<bool> mig_enabled;
 };
-[[nodiscard]] SharingFacts inspect_sharing(std::filesystem::path mps_pipe_folder,
+[[nodiscard]] SharingFacts inspect_sharing(std::filesystem::path mps_pipe_folder, bool mps_program,
                                            std::optional<bool> mig_enabled);
 [[nodiscard]] std::filesystem::path mps_pipe_folder();
 
-// kEnvironment, saying what to do, when processes started now would not share the device in mode
+// kEnvironment, saying what to do, when kts can't have its agents share the device in mode
 // `wanted`. `device_kind` is "cpu" or "cuda".
 [[nodiscard]] Status check_sharing(std::string_view wanted, std::string_view device_kind,
                                    const SharingFacts& facts);

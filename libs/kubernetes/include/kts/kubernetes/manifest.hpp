@@ -30,13 +30,15 @@ struct JobSpec {
   std::string name, name_space;
   std::string run, agent;  // label values
   std::string image, pull_policy;
-  std::vector<std::string> worker;  // what stands after "kts-worker pod --"
-  std::string resource;             // of which it gets one; empty: none
-  std::string claim;                // ResourceClaim that brings its GPU instead; empty: none
+  std::vector<std::string> worker;   // what stands after "kts-worker pod --"
+  std::vector<std::string> command;  // in place of that; empty: it is `kts-worker pod`
+  std::string resource;              // of which it gets one; empty: none
+  std::string claim;                 // ResourceClaim that brings its GPU instead; empty: none
   std::map<std::string, std::string> node_selector;
   bool together = false;  // on the node of the run's other pods, whichever that is
   std::vector<Toleration> tolerations;
   std::string runtime_class;  // empty: the cluster's default
+  int cpu_request_millicores = 250;
   // What the agent will take of the card at least; kts cluster status adds it up.
   std::optional<std::uint64_t> gpu_memory_bytes;
   std::chrono::seconds deadline{3600};

@@ -14,8 +14,9 @@ namespace kts::kubernetes {
 
 // What the pods' READY lines told.
 struct Tempo {
-  std::vector<Nanoseconds> medians;  // an iteration's, of each agent
-  Nanoseconds start_up{0};           // of a worker, the slowest agent's
+  std::vector<Nanoseconds> medians;    // an iteration's, of each agent
+  Nanoseconds start_up{0};             // of a worker, the slowest agent's
+  std::vector<std::int64_t> ready_ns;  // when each agent's worker was
 };
 
 // Gives blocks their instants. Pure; instants are the node's CLOCK_MONOTONIC.
@@ -35,7 +36,7 @@ class Timetable {
 
  private:
   [[nodiscard]] Nanoseconds gap_before(const runner::Block& block,
-                                       const runner::Block* previous) const;
+                                       const runner::Block& previous) const;
 
   const scenario::Scenario& scenario_;
   bool on_gpu_;

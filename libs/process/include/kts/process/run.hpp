@@ -10,6 +10,7 @@
 namespace kts::process {
 
 struct RunOptions {
+  std::string input;  // its stdin, which then ends
   Nanoseconds timeout = std::chrono::seconds(10);
   int interrupt_fd = -1;  // once it is readable the program is ended
   // Each line of either stream, as it comes.
@@ -21,7 +22,7 @@ struct Ran {
   std::string last_words;  // of its stderr, on one line
 };
 
-// Runs a program that reads nothing to its end. kEnvironment when it can't be started or takes
+// Runs a program to its end. kEnvironment when it can't be started or takes
 // longer than the timeout, kInterrupted; how it ended is for the caller to judge.
 [[nodiscard]] Result<Ran> run(const Command& command, const RunOptions& options = {});
 

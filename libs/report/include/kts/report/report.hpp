@@ -48,7 +48,7 @@ struct WriteOptions {
                                                          const std::filesystem::path& folder,
                                                          const WriteOptions& options = {});
 
-// JSON Schema (draft 2020-12) of "summary", "scenario" or "cluster"; empty for another name.
+// JSON Schema (draft 2020-12) by one of schema_names(); empty for another name.
 [[nodiscard]] std::optional<std::string_view> schema(std::string_view name);
 [[nodiscard]] const std::vector<std::string_view>& schema_names();
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,7 @@ struct LocalRun {
   std::filesystem::path folder;            // made by prepare_folder
   std::filesystem::path worker;            // kts-worker
   std::vector<std::string> worker_prefix;  // arguments put before all others; tests use it
+  std::filesystem::path mps_program;       // nvidia-cuda-mps-control; empty: the one on the PATH
   device::CpuInfo cpu;
   device::GpuSource* gpus = nullptr;        // null: no driver
   process::SignalWatch* signals = nullptr;  // null: signals end the process as usual
@@ -39,14 +41,32 @@ struct LocalRun {
 // full disk, kInterrupted) what was measured until then is there, and no process is left.
 [[nodiscard]] Status run_locally(const LocalRun& run, Progress& progress);
 
+// The same with pauses between cycles, in which no process of the run is left: other runs can take
+// their turns then. begin, then measure for ranges of cycles in ascending order, then end.
+class RunInParts {
+ public:
+  RunInParts(LocalRun run, Progress& progress);
+  ~RunInParts();
+  RunInParts(const RunInParts&) = delete;
+  RunInParts& operator=(const RunInParts&) = delete;
+
+  [[nodiscard]] Status begin();
+  [[nodiscard]] Status measure(int first_cycle, int last_cycle);  // from 1, both included
+  [[nodiscard]] Status end();
+
+ private:
+  class Execution;
+  std::unique_ptr<Execution> execution_;
+};
+
 // kts-worker beside this program, or where `override_path` says; kEnvironment when it isn't there.
 [[nodiscard]] Result<std::filesystem::path> find_worker(std::string_view override_path);
 
 // "cpu" or "cuda" for a scenario's device ("cuda:1").
 [[nodiscard]] std::string_view device_kind(std::string_view device);
 
-// kEnvironment when agents on the scenario's (decided) device would not share it as the scenario
-// says; kBadInput for several agents in mode exclusive.
+// kEnvironment when agents on the scenario's (decided) device can't share it as the scenario says;
+// kBadInput for several agents in mode exclusive, or demands that the mode doesn't know.
 [[nodiscard]] Status check_sharing_mode(const scenario::Scenario& scenario,
                                         const Result<std::vector<device::Gpu>>& gpus);
 

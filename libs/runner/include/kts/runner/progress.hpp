@@ -32,6 +32,8 @@ class Progress {
   virtual ~Progress() = default;
   // A line that stays.
   virtual void note(std::string_view line) = 0;
+  // A line that the next one makes old.
+  virtual void passing(std::string_view line) { note(line); }
   // Several times a second.
   virtual void update(const ProgressState& state) = 0;
   virtual void block_done(const ProgressState& state) = 0;

@@ -10,6 +10,7 @@
 
 #include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
+#include "kts/scenario/sharing.hpp"
 #include "kts/workload/arrival.hpp"
 #include "kts/workload/spec.hpp"
 
@@ -29,6 +30,8 @@ struct AgentSpec {
   int in_flight = 1;
   std::uint64_t seed = 0;  // filled in from the scenario's seed and the agent's place
   std::optional<Slo> slo;
+  std::optional<MpsSpec> mps;        // mode mps only
+  std::optional<StreamSpec> stream;  // mode streams only
   friend bool operator==(const AgentSpec&, const AgentSpec&) = default;
 };
 
@@ -49,6 +52,7 @@ struct Scenario {
   std::uint64_t seed = 1;
   Plan plan;
   std::vector<AgentSpec> agents;
+  std::vector<Variant> variants;  // for kts modes
   friend bool operator==(const Scenario&, const Scenario&) = default;
 };
 
@@ -58,7 +62,14 @@ struct Scenario {
 // Every default filled in; parse reads it back to an equal scenario.
 [[nodiscard]] std::string to_yaml(const Scenario& scenario);
 
-// Two agents with an equal solo baseline: same workload, arrival and in_flight (rates and all).
+// The same agents in another sharing mode, without what they asked of others.
+[[nodiscard]] Scenario in_mode(Scenario scenario, std::string_view mode);
+[[nodiscard]] Scenario in_variant(const Scenario& scenario, const Variant& variant);
+// kBadInput when an agent asks something of another mode than the scenario's.
+[[nodiscard]] Status check_demands(const Scenario& scenario);
+
+// Two agents with an equal solo baseline: same workload, arrival, in_flight (rates and all) and
+// demands.
 [[nodiscard]] bool same_baseline(const AgentSpec& a, const AgentSpec& b);
 
 }  // namespace kts::scenario

@@ -25,6 +25,9 @@ class Attention {
   // `commands` is the control channel's descriptor, or -1. Blocks both signals in the calling
   // thread, and so in those that it starts. One at a time in a process.
   [[nodiscard]] static Result<std::unique_ptr<Attention>> start(int commands, StopFlag& stop);
+  // The channel alone, for one of several agents in a process; signals are the process's affair.
+  [[nodiscard]] static Result<std::unique_ptr<Attention>> start_hosted(int commands,
+                                                                       StopFlag& stop);
   ~Attention();
   Attention(const Attention&) = delete;
   Attention& operator=(const Attention&) = delete;
@@ -36,7 +39,8 @@ class Attention {
   [[nodiscard]] Status interruption() const;
 
  private:
-  Attention(int commands, int signals, StopFlag& stop);
+  Attention(int commands, int wake_read, int wake_write, bool takes_signals, StopFlag& stop);
+  static Result<std::unique_ptr<Attention>> make(int commands, bool takes_signals, StopFlag& stop);
   void live();
   void take_signal(int number);
   // False: the channel has ended.
@@ -46,6 +50,8 @@ class Attention {
 
   const int commands_;
   const int signals_;  // read end of the handler's pipe
+  const int wake_;     // its other end
+  const bool takes_signals_;
   StopFlag& stop_;
   std::string unread_;  // the beginning of a line
 

@@ -9,13 +9,11 @@
 #include "kts/workload/engine.hpp"
 #include "kts/workload/llm_operands.hpp"
 #include "kts/workload/model.hpp"
+#include "kts/workload/precision.hpp"
 
 // The transformer of llm_operands.hpp by definition: in double, a token at a time, each weight
 // computed from the seed when it is needed. Nothing here is shared with a backend.
 namespace kts::workload {
-
-// In which a backend keeps weights, activations and cache, and so how exact it can be.
-enum class Precision { kFloat, kBf16 };
 
 // One token on its way into one layer, as a backend had it.
 struct LayerToken {

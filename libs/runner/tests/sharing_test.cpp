@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// A local run in the modes that need more than workers, with fakes of both NVIDIA's program and the
+// worker.
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "fixture.hpp"
+#include "kts/process/run.hpp"
+
+namespace kts::runner {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class SharedRun : public FakeRun {
+ protected:
+  SharedRun() {
+    run_.scenario.device = "cuda";
+    run_.mps_program = KTS_FAKE_MPS_CONTROL;
+    setenv("CUDA_MPS_PIPE_DIRECTORY", nobody().c_str(), 1);
+  }
+  ~SharedRun() override {
+    unsetenv("KTS_FAKE_MPS");
+    unsetenv("CUDA_MPS_PIPE_DIRECTORY");
+  }
+  std::filesystem::path nobody() const { return folder_.path() / "nobody"; }
+  // What the worker was given, from its first words.
+  std::string given(const std::string& agent, const std::string& name) const {
+    const std::string log = read_file(run_.folder / "workers" / (agent + ".log")).value_or("");
+    const auto at = log.find(name + "=");
+    if (at == std::string::npos) return "nothing";
+    const auto begin = at + name.size() + 1;
+    return log.substr(begin, log.find_first_of(" \n", begin) - begin);
+  }
+};
+
+class MpsRun : public SharedRun {
+ protected:
+  MpsRun() { run_.scenario.sharing = "mps"; }
+};
+
+TEST_F(MpsRun, HasADaemonOfItsOwnThatIsGoneAfterwards) {
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_THAT(text("mps/control.log"), HasSubstr("Starting control daemon"));
+  const std::string pipes = given("light", "pipes");
+  EXPECT_THAT(pipes, HasSubstr("/tmp/kts-mps-"));
+  EXPECT_FALSE(std::filesystem::exists(pipes));
+}
+
+TEST_F(MpsRun, AgentsDemandsReachTheirProcessesAlone) {
+  run_.scenario.agents[1].mps = scenario::MpsSpec{75, true, std::int64_t{8} << 30};
+  run_.scenario.device = "cuda:1";
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_EQ(given("heavy", "threads"), "75");
+  EXPECT_EQ(given("heavy", "priority"), "1");
+  EXPECT_EQ(given("heavy", "memory"), "1=8192M");
+  EXPECT_EQ(given("light", "threads"), "");
+  EXPECT_EQ(given("light", "priority"), "0");
+  EXPECT_EQ(given("light", "memory"), "");
+}
+
+TEST_F(MpsRun, AWorkerThatIsNoClientEndsTheRunBeforeItsFirstBlock) {
+  setenv("KTS_FAKE_MPS", "deaf", 1);
+  const Status status = execute();
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::kEnvironment);
+  EXPECT_THAT(to_line(status.error()), HasSubstr("not on MPS: light ("));
+  EXPECT_THAT(to_line(status.error()), HasSubstr("the daemon has no client"));
+  EXPECT_FALSE(exists("blocks/01-solo-light"));
+  EXPECT_FALSE(std::filesystem::exists(given("light", "pipes")));
+}
+
+TEST_F(MpsRun, ADaemonThatDoesNotStartIsSaid) {
+  setenv("KTS_FAKE_MPS", "refuse", 1);
+  EXPECT_THAT(failure(), HasSubstr("the MPS daemon doesn't start (exit status 1)"));
+}
+
+TEST_F(MpsRun, MoreAgentsThanAServerTakesAreRefusedBeforeTheStart) {
+  while (run_.scenario.agents.size() <= 48) {
+    run_.scenario.agents.push_back(run_.scenario.agents.back());
+    run_.scenario.agents.back().name = "heavy-" + std::to_string(run_.scenario.agents.size());
+  }
+  const Status status = execute();
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::kEnvironment);
+  EXPECT_THAT(to_line(status.error()), HasSubstr("49 agents, but an MPS server takes 48 clients"));
+  EXPECT_FALSE(exists("mps"));
+}
+
+TEST_F(MpsRun, AClientsCrashIsToldWithWhatItMeansForTheOthers) {
+  misbehave("crash-block", "heavy");
+  const std::string line = failure();
+  EXPECT_THAT(line, HasSubstr("agent heavy: killed by signal 9"));
+  EXPECT_THAT(line, HasSubstr("one client's fault ends the others' work as well"));
+  EXPECT_FALSE(std::filesystem::exists(given("heavy", "pipes")));
+}
+
+// A daemon of ours that kts didn't start.
+class ForeignDaemon {
+ public:
+  explicit ForeignDaemon(const std::filesystem::path& pipes)
+      : command_{{"/bin/sh", "-c", "\"$0\" -d >/dev/null 2>&1 </dev/null", KTS_FAKE_MPS_CONTROL},
+                 {"CUDA_MPS_PIPE_DIRECTORY=" + pipes.string(),
+                  "CUDA_MPS_LOG_DIRECTORY=" + pipes.string()}} {
+    EXPECT_TRUE(make_directories(pipes));
+    EXPECT_TRUE(process::run(command_));
+  }
+  ~ForeignDaemon() {
+    command_.argv = {KTS_FAKE_MPS_CONTROL};
+    process::RunOptions quit;
+    quit.input = "quit\n";
+    EXPECT_TRUE(process::run(command_, quit));
+  }
+  ForeignDaemon(const ForeignDaemon&) = delete;
+  ForeignDaemon& operator=(const ForeignDaemon&) = delete;
+
+ private:
+  process::Command command_;
+};
+
+TEST_F(SharedRun, TimeSlicingKeepsClearOfADaemonThatIsInForce) {
+  const ForeignDaemon daemon(nobody());
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_NE(given("light", "pipes"), nobody().string());
+  EXPECT_THAT(given("light", "pipes"), HasSubstr("/tmp/kts-no-mps-"));
+}
+
+TEST_F(SharedRun, MpsIsMeasuredOnADaemonOfItsOwnBesideAnotherOne) {
+  const ForeignDaemon daemon(nobody());
+  run_.scenario.sharing = "mps";
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_THAT(given("light", "pipes"), Not(HasSubstr("nobody")));
+}
+
+TEST_F(SharedRun, RunsInPartsAreTheSameBlocksInTheSameOrder) {
+  run_.scenario.device = "cpu";
+  run_.scenario.plan.cycles = 4;
+  ASSERT_TRUE(prepare_folder(run_.folder));
+  RunInParts parts(run_, progress_);
+  ASSERT_TRUE(parts.begin());
+  ASSERT_TRUE(parts.measure(1, 1));
+  EXPECT_TRUE(exists("blocks/03-shared/block.json"));
+  EXPECT_FALSE(exists("blocks/04-shared"));
+  ASSERT_TRUE(parts.measure(2, 4));
+  ASSERT_TRUE(parts.end());
+  EXPECT_TRUE(exists("blocks/12-solo-light/block.json"));
+  EXPECT_EQ(progress_.done.size(), 12U);
+}
+
+}  // namespace
+}  // namespace kts::runner
