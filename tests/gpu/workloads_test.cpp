@@ -94,6 +94,7 @@ std::vector<Case> cases() {
   all.push_back({"LaunchMany", "launch", {{"count", "1000"}}});
   all.push_back({"HoldOneByte", "idle-hold", {{"bytes", "1"}}});
   all.push_back({"HoldMuch", "idle-hold", {{"bytes", "1GiB"}}});
+  all.push_back({"GrowToItsLimit", "grow", {{"step", "1MiB"}, {"limit", "8MiB"}}, 20});
   // Launch by launch and as a graph.
   std::vector<Case> graphs;
   for (const Case& eager : all) {
@@ -201,6 +202,21 @@ TEST_F(CudaRequestTest, ShapesWithoutAttentionKernelsAreBadInput) {
   ASSERT_FALSE(engine);
   EXPECT_EQ(engine.error().code, ErrorCode::kBadInput);
   EXPECT_NE(engine.error().message.find("head_dim of 32"), std::string::npos);
+}
+
+TEST_F(CudaRequestTest, GrowthEndsWhenTheDeviceRefusesAndTheAgentGoesOn) {
+  EngineSpec spec;
+  spec.workload = complete("grow", {{"step", "8GiB"}, {"limit", "8192GiB"}}).value();
+  auto engine = make_engine(spec, "cuda").value();
+  ASSERT_TRUE(engine->warm_up(3));
+  for (int i = 0; i < 1000 && !engine->growth()->refused_bytes; ++i) {
+    engine->submit(0, {});
+    engine->wait(0);
+  }
+  EXPECT_TRUE(engine->status());
+  EXPECT_EQ(engine->growth()->refused_bytes, std::uint64_t{8} << 30);
+  EXPECT_GE(engine->growth()->held_bytes, std::uint64_t{8} << 30);
+  EXPECT_TRUE(engine->verify());
 }
 
 TEST_F(CudaRequestTest, AModelBeyondTheCardsMemoryIsRefusedWithBothSizes) {

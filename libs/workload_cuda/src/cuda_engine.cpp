@@ -27,7 +27,7 @@ namespace {
 using workload::EngineSpec;
 
 std::unique_ptr<Work> make_work(std::string_view kind) {
-  constexpr std::array<std::pair<std::string_view, std::unique_ptr<Work> (*)()>, 13> kWorks{{
+  constexpr std::array<std::pair<std::string_view, std::unique_ptr<Work> (*)()>, 14> kWorks{{
       {"fft", make_fft_work},
       {"gemm", make_gemm_work},
       {"prefill", make_prefill_work},
@@ -41,6 +41,7 @@ std::unique_ptr<Work> make_work(std::string_view kind) {
       {"copy", make_copy_work},
       {"launch", make_launch_work},
       {"idle-hold", make_idle_hold_work},
+      {"grow", make_grow_work},
   }};
   const auto found = std::ranges::find(kWorks, kind, [](const auto& work) { return work.first; });
   return found == kWorks.end() ? nullptr : found->second();
@@ -111,7 +112,13 @@ class CudaEngine final : public workload::Engine {
     cudaDeviceProp properties{};
     KTS_CUDA(cudaGetDeviceProperties(&properties, spec.cuda_device), "cannot describe the device");
     identity_ = {"cuda", properties.name, device_uuid(spec.cuda_device, properties)};
-    KTS_CUDA(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cannot create a stream");
+    int least = 0;
+    int greatest = 0;
+    KTS_CUDA(cudaDeviceGetStreamPriorityRange(&least, &greatest),
+             "cannot ask for the streams' priorities");
+    KTS_CUDA(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking,
+                                          spec.high_priority ? greatest : least),
+             "cannot create a stream");
 
     const unsigned flags =
         spec.sync == workload::SyncMode::kBlock ? cudaEventBlockingSync : cudaEventDefault;
@@ -211,6 +218,8 @@ class CudaEngine final : public workload::Engine {
   }
 
   Result<bool> results_finite() override { return work_->results_finite(); }
+  std::optional<workload::Growth> growth() const override { return work_->growth(); }
+
   std::int64_t device_cpu_ns() const override { return record::kUnavailable; }
 
  private:

@@ -268,6 +268,25 @@ class LaunchWork final : public Work {
   DeviceMemory counter_;
 };
 
+// Of some of many pages, evenly spread: how many still begin with their mark. Adds to `looked_at`.
+Result<std::int64_t> count_kept(const DeviceMemory& memory, std::int64_t pages, std::uint64_t seed,
+                                std::int64_t& looked_at) {
+  constexpr std::int64_t kMost = 16384;
+  const std::int64_t stride = (pages + kMost - 1) / kMost;
+  std::vector<float> marks(static_cast<std::size_t>((pages + stride - 1) / stride));
+  KTS_CUDA(cudaMemcpy2D(marks.data(), sizeof(float), memory.get(),
+                        static_cast<std::size_t>(stride * workload::kHoldPage), sizeof(float),
+                        marks.size(), cudaMemcpyDeviceToHost),
+           "cannot look at the memory");
+  std::int64_t kept = 0;
+  for (std::size_t i = 0; i < marks.size(); ++i) {
+    const std::uint64_t page = i * static_cast<std::uint64_t>(stride);
+    if (marks[i] == workload::hold_stream(seed)[page]) ++kept;
+  }
+  looked_at += static_cast<std::int64_t>(marks.size());
+  return kept;
+}
+
 class HoldWork final : public Work {
  public:
   Status create(const EngineSpec& spec, cudaStream_t stream) override {
@@ -283,21 +302,9 @@ class HoldWork final : public Work {
   }
   bool uses_device() const override { return false; }
   Status launch(const RequestShape&) noexcept override { return {}; }
-  // Some of many pages, evenly spread.
   Result<Verification> verify() override {
-    constexpr std::int64_t kMost = 65536;
-    const std::int64_t stride = (pages_ + kMost - 1) / kMost;
-    const std::int64_t looked_at = (pages_ + stride - 1) / stride;
-    std::vector<float> first(static_cast<std::size_t>(looked_at));
-    KTS_CUDA(cudaMemcpy2D(first.data(), sizeof(float), held_.get(),
-                          static_cast<std::size_t>(stride * workload::kHoldPage), sizeof(float),
-                          static_cast<std::size_t>(looked_at), cudaMemcpyDeviceToHost),
-             "cannot look at the memory");
-    std::int64_t kept = 0;
-    for (std::int64_t i = 0; i < looked_at; ++i) {
-      const auto page = static_cast<std::uint64_t>(i * stride);
-      if (first[static_cast<std::size_t>(i)] == workload::hold_stream(seed_)[page]) ++kept;
-    }
+    std::int64_t looked_at = 0;
+    KTS_TRY(const std::int64_t kept, count_kept(held_, pages_, seed_, looked_at));
     return workload::verify_count("held memory's", looked_at, kept);
   }
   // In whole pages, lest the last one's mark lie outside.
@@ -313,6 +320,68 @@ class HoldWork final : public Work {
   DeviceMemory held_;
 };
 
+// An iteration takes a further step and touches it, until the device refuses or the limit is
+// reached; from then on an iteration does nothing.
+class GrowWork final : public Work {
+ public:
+  Status create(const EngineSpec& spec, cudaStream_t stream) override {
+    stream_ = stream;
+    seed_ = spec.seed;
+    step_ = static_cast<std::uint64_t>(spec.workload.number("step"));
+    limit_ = static_cast<std::uint64_t>(spec.workload.number("limit"));
+    steps_.reserve(std::min<std::uint64_t>(limit_ / step_, kMostSteps));
+    return {};
+  }
+  Status launch(const RequestShape&) noexcept override {
+    if (refused_) return {};
+    void* memory = nullptr;
+    const bool wanted = (steps_.size() + 1) * step_ <= limit_ && steps_.size() < kMostSteps;
+    const cudaError_t taken =
+        wanted ? cudaMalloc(&memory, static_cast<std::size_t>(pages() * workload::kHoldPage))
+               : cudaErrorMemoryAllocation;
+    if (taken == cudaErrorMemoryAllocation) {
+      (void)cudaGetLastError();  // not to be found by the next call
+      refused_ = true;
+      return {};
+    }
+    KTS_CUDA(taken, "cannot allocate device memory");
+    steps_.emplace_back(memory);
+    KTS_CUDA(mark_pages(static_cast<float*>(memory), pages(), workload::kHoldPage, {seed_, kHold},
+                        stream_),
+             "cannot mark the memory");
+    return {};
+  }
+  Result<Verification> verify() override {
+    std::int64_t looked_at = 0;
+    std::int64_t kept = 0;
+    for (const DeviceMemory& memory : steps_) {
+      KTS_TRY(const std::int64_t here, count_kept(memory, pages(), seed_, looked_at));
+      kept += here;
+    }
+    return workload::verify_count("grown memory's", looked_at, kept);
+  }
+  std::uint64_t bytes() const override { return step_; }
+  Result<bool> results_finite() override { return true; }  // there are none
+  std::optional<workload::Growth> growth() const override {
+    workload::Growth growth{steps_.size() * step_, {}};
+    if (refused_) growth.refused_bytes = step_;
+    return growth;
+  }
+
+ private:
+  static constexpr std::uint64_t kMostSteps = 1 << 20;
+  [[nodiscard]] std::int64_t pages() const {
+    return (static_cast<std::int64_t>(step_) + workload::kHoldPage - 1) / workload::kHoldPage;
+  }
+
+  cudaStream_t stream_ = nullptr;
+  std::uint64_t seed_ = 0;
+  std::uint64_t step_ = 0;
+  std::uint64_t limit_ = 0;
+  std::vector<DeviceMemory> steps_;
+  bool refused_ = false;
+};
+
 }  // namespace
 
 std::unique_ptr<Work> make_membw_work() { return std::make_unique<TriadWork>(); }
@@ -320,5 +389,6 @@ std::unique_ptr<Work> make_l2_work() { return std::make_unique<SweepWork>(); }
 std::unique_ptr<Work> make_copy_work() { return std::make_unique<CopyWork>(); }
 std::unique_ptr<Work> make_launch_work() { return std::make_unique<LaunchWork>(); }
 std::unique_ptr<Work> make_idle_hold_work() { return std::make_unique<HoldWork>(); }
+std::unique_ptr<Work> make_grow_work() { return std::make_unique<GrowWork>(); }
 
 }  // namespace kts::workload_cuda

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string_view>
+#include <optional>
 
 #include "kts/base/error.hpp"
 #include "kts/workload/engine.hpp"
@@ -33,6 +33,7 @@ class Work {
 
   // Whether an iteration gives the device anything to do.
   [[nodiscard]] virtual bool uses_device() const { return true; }
+  [[nodiscard]] virtual std::optional<workload::Growth> growth() const { return std::nullopt; }
   // Tokens that the host gets one by one, at most; 0 for what isn't a request.
   [[nodiscard]] virtual std::int64_t most_tokens() const { return 0; }
   // Of the iteration that was launched last: how many the host still has to ask for, each when the
@@ -54,6 +55,7 @@ class Work {
 [[nodiscard]] std::unique_ptr<Work> make_copy_work();
 [[nodiscard]] std::unique_ptr<Work> make_launch_work();
 [[nodiscard]] std::unique_ptr<Work> make_idle_hold_work();
+[[nodiscard]] std::unique_ptr<Work> make_grow_work();
 
 // Of `count` floats in device memory.
 [[nodiscard]] Result<bool> all_finite(const void* floats, std::size_t count);
