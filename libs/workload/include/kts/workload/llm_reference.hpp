@@ -27,8 +27,10 @@ struct LayerToken {
 };
 
 struct LayerResult {
-  std::vector<double> hidden;  // after the layer
-  std::vector<double> key;     // its own, computed: row `position` of `keys` plays no part
+  std::vector<double> attended;  // of all heads
+  std::vector<double> middle;    // the residual stream after it; an encoder's is normed
+  std::vector<double> hidden;    // after the layer
+  std::vector<double> key;       // its own, computed: row `position` of `keys` plays no part
   std::vector<double> value;
 };
 [[nodiscard]] LayerResult layer_reference(const ModelShape& model, std::uint64_t seed,
@@ -62,6 +64,13 @@ struct LayerResult {
 // of squares of the output. About 3 ns a weight of the layer.
 [[nodiscard]] Result<Verification> verify_llm_layer(const ModelShape& model, std::uint64_t seed,
                                                     Precision precision, const LayerToken& token,
+                                                    std::span<const float> output);
+// The same part by part, each from what the backend had before it. In a long context attention is
+// so small a part of the layer's output that only this finds it wrong.
+[[nodiscard]] Result<Verification> verify_llm_parts(const ModelShape& model, std::uint64_t seed,
+                                                    Precision precision, const LayerToken& token,
+                                                    std::span<const float> attended,
+                                                    std::span<const float> middle,
                                                     std::span<const float> output);
 // What enters layer 0.
 [[nodiscard]] Result<Verification> verify_llm_embedding(const ModelShape& model, std::uint64_t seed,
