@@ -416,8 +416,13 @@ std::string not_shared(const BlockFolder& block, const std::vector<const LogJob*
   const std::string* uuid = nullptr;
   for (const LogJob* log : logs) {
     if (log->records > 0) {
-      latest_first = std::max(latest_first, log->first_due_ns);
-      earliest_last = std::min(earliest_last, log->last_done_ns);
+      // END says when the agent generated; its few requests may lie anywhere in that time.
+      const bool says = log->end && log->end->generation_stop_ns > 0;
+      latest_first =
+          std::max(latest_first, says ? log->end->generation_start_ns : log->first_due_ns);
+      earliest_last =
+          std::min(earliest_last, says ? std::max(log->end->generation_stop_ns, log->last_done_ns)
+                                       : log->last_done_ns);
       began = std::min(began, log->first_due_ns);
       finished = std::max(finished, log->last_done_ns);
     }
