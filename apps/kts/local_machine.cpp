@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "kts/device/cpu.hpp"
+#include "kts/runner/memory.hpp"
 #include "kts/scenario/built_in.hpp"
 
 namespace kts::app {
@@ -91,7 +92,19 @@ Result<scenario::Scenario> LocalMachine::load(const LocalOptions& options) {
   scenario.device = choice.device;
   if (!options.sharing.empty()) scenario.sharing = options.sharing;
   if (options.quick) scenario = scenario::quickened(std::move(scenario));
+  KTS_TRY(const std::vector<scenario::TraceNote> traces, scenario::read_traces(scenario));
+  for (const auto& [agent, text] : traces) progress_->note(fmt::format("{}: {}", agent, text));
   return scenario;
+}
+
+Status LocalMachine::check(const scenario::Scenario& scenario) const {
+  KTS_CHECK_OK(runner::check_sharing_mode(scenario, gpus_));
+  return check_memory(scenario);
+}
+
+Status LocalMachine::check_memory(const scenario::Scenario& scenario) const {
+  return runner::check_memory(runner::predict_memory(scenario),
+                              runner::device_memory(scenario.device, nvml_.get()));
 }
 
 runner::LocalRun LocalMachine::run(scenario::Scenario scenario, std::filesystem::path folder) {

@@ -33,8 +33,12 @@ class LocalMachine {
   [[nodiscard]] static Result<std::unique_ptr<LocalMachine>> open(const std::string& worker);
 
   // A file, else a built-in scenario, which comes sized for the device it will run on; what the
-  // options say goes over it.
+  // options say goes over it. Traces are read.
   [[nodiscard]] Result<scenario::Scenario> load(const LocalOptions& options);
+  // kBadInput or kEnvironment when the agents can't share the device as the scenario says, or don't
+  // fit into its memory.
+  [[nodiscard]] Status check(const scenario::Scenario& scenario) const;
+  [[nodiscard]] Status check_memory(const scenario::Scenario& scenario) const;
   [[nodiscard]] runner::LocalRun run(scenario::Scenario scenario, std::filesystem::path folder);
 
   [[nodiscard]] runner::Progress& progress() { return *progress_; }

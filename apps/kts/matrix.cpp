@@ -83,7 +83,7 @@ Result<scenario::Scenario> scenario_of(const MatrixOptions& options, LocalMachin
 Result<std::filesystem::path> measure(const MatrixOptions& options) {
   KTS_TRY(const auto machine, LocalMachine::open(options.local.worker));
   KTS_TRY(scenario::Scenario scenario, scenario_of(options, *machine));
-  KTS_CHECK_OK(runner::check_sharing_mode(scenario, machine->gpus()));
+  KTS_CHECK_OK(machine->check(scenario));
   const bool resumes = !options.resume.empty();
   const std::filesystem::path folder =
       resumes ? std::filesystem::path(options.resume) : folder_for(options.local, scenario);

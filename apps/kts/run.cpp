@@ -20,7 +20,7 @@ struct RunOptions {
 Result<std::filesystem::path> measure_here(const LocalOptions& options) {
   KTS_TRY(const auto machine, LocalMachine::open(options.worker));
   KTS_TRY(scenario::Scenario scenario, machine->load(options));
-  KTS_CHECK_OK(runner::check_sharing_mode(scenario, machine->gpus()));
+  KTS_CHECK_OK(machine->check(scenario));
   const std::filesystem::path folder = folder_for(options, scenario);
   KTS_CHECK_OK(runner::prepare_folder(folder));
   const auto measured =

@@ -19,8 +19,8 @@ struct Plot {
   std::string svg;          // gnuplot's output, empty until drawn
 };
 
-// Names of all plots that a summary and a matrix can have.
-inline constexpr std::array<std::string_view, 2> kPlotNames{"panels", "ccdf"};
+// Names of all plots that there can be.
+inline constexpr std::array<std::string_view, 3> kPlotNames{"panels", "ccdf", "ccdf-tokens"};
 inline constexpr std::array<std::string_view, 2> kMatrixPlotNames{"matrix", "scaling"};
 
 // The plots that a summary has data for, not drawn yet.
