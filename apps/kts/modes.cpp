@@ -29,6 +29,7 @@ struct ModesOptions {
 Result<std::filesystem::path> measure(const ModesOptions& options) {
   KTS_TRY(const auto machine, LocalMachine::open(options.local.worker));
   KTS_TRY(scenario::Scenario scenario, machine->load(options.local));
+  KTS_CHECK_OK(machine->check_memory(scenario));
   const std::filesystem::path folder =
       options.local.out.empty()
           ? std::filesystem::path(folder_for(options.local, scenario).string() + "-modes")
