@@ -54,6 +54,7 @@ class Tap final : public worker::RecordSink {
     submits_[iteration.seq] = iteration.submit_ns;
     return writer_.push(iteration);
   }
+  bool push(const record::Token& token) noexcept override { return writer_.push(token); }
 
  private:
   worker::RecordWriter& writer_;

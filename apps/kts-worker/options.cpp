@@ -8,14 +8,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <functional>
 #include <limits>
-#include <map>
+#include <memory>
 
+#include "arrival_options.hpp"
 #include "kts/base/units.hpp"
 #include "kts/base/version.hpp"
 #include "kts/record/codec.hpp"
 #include "kts/workload/registry.hpp"
+#include "workload_flags.hpp"
 
 namespace kts::worker_app {
 
@@ -26,20 +27,22 @@ std::string environment(const char* variable) {
 
 namespace {
 
-using workload::ArrivalProcess;
-
 constexpr const char* kFooter = R"(The study's environment variables work, and flags win:
   ITERATIONS=800  MATRIX_SIZE=4096  SLEEP_MS (fft 100, gemm 150)
 
 Records go to standard output, one line an iteration, and a summary to standard error:
   v2  KTS_APP,v2,<agent>,<seq>,<due>,<submit>,<gpu_start>,<gpu_end>,<done>   ns since the epoch,
-      between KTS_META and KTS_END
+      between KTS_META and KTS_END; of LLM requests with ,<input_tokens>,<output_tokens>,
+      <first_token> at its end, then for each token after the first
+      KTS_TOKEN,v2,<agent>,<seq>,<index>,<done>
   v1  KTS_APP,v1,<KIND>,<i>,<start>,<end>,<gpu_time in ms>,<phase>           the study's line alone
 
 Examples:
   kts-worker fft --duration 5s --size 512 --device cpu
   kts-worker fft --arrival poisson --rate 200 --duration 10s
   kts-worker decode --model llama-3.1-8b --context 2048 --arrival saturate --duration 10s
+  kts-worker fft --arrival gamma --rate 200 --cv 3 --duration 10s
+  kts-worker fft --arrival trace --trace azure-code.csv --time-scale 2 --duration 10s
   kts-worker gemm --arrival saturate --in-flight 4 --duration 10s
   ITERATIONS=100 SLEEP_MS=0 kts-worker gemm --record v1 --phase solo
   kts-worker host SOCKET        a process whose threads agents are; each joins it by
@@ -52,14 +55,14 @@ memory are missing, 130 interrupted.)";
 // Instants further from the epoch can overflow when they are added up.
 constexpr std::int64_t kLastInstant = 4'000'000'000'000'000'000;
 constexpr auto kLongest = std::chrono::hours(24 * 365);
-constexpr double kHighestRate = 1e9;
 
 struct Texts {
   std::string kind;
-  std::map<std::string, std::string, std::less<>> parameters;  // by name, as far as given
-  std::string iterations, think, duration, rate, arrival = "closed", sync = "auto";
+  WorkloadFlags parameters;
+  std::string iterations, duration, sync = "auto";
   std::string record = "v2", device = "auto", host_cores, seed, epoch_offset;
   std::string stream_priority = "normal";
+  ArrivalTexts arrival;
 };
 
 Result<std::int64_t> whole(std::string_view text, std::int64_t least, std::int64_t most,
@@ -140,10 +143,7 @@ bool is_the_studys(std::string_view kind) { return kind == "fft" || kind == "gem
 
 Status take_workload(const Texts& texts, Options& options) {
   workload::EngineSpec& engine = options.agent.engine;
-  std::vector<workload::GivenParameter> parameters;
-  for (const auto& [name, text] : texts.parameters) {
-    parameters.push_back({name, text, workload::flag_of(name)});
-  }
+  std::vector<workload::GivenParameter> parameters = given_parameters(texts.parameters);
   if (is_the_studys(texts.kind) && !texts.parameters.contains("size")) {
     const auto size = given({}, "--size", "MATRIX_SIZE");
     if (size) parameters.push_back({"size", size->text, size->where});
@@ -162,38 +162,23 @@ Status take_workload(const Texts& texts, Options& options) {
 }
 
 Status take_arrival(const Texts& texts, Options& options) {
+  std::optional<workload::Trace> trace;
+  KTS_TRY(options.agent.arrival, read_arrival(texts.arrival, trace));
+  if (trace) {
+    const workload::WorkloadSpec& work = options.agent.engine.workload;
+    if (work.has("max_context")) limit_context(*trace, work.number("max_context"));
+    options.agent.trace = std::make_shared<const workload::Trace>(*std::move(trace));
+  }
   workload::ArrivalSpec& arrival = options.agent.arrival;
-  const auto process = workload::arrival_process_from_name(texts.arrival);
-  if (!process) {
-    return bad_input(
-        fmt::format("'{}' is none of closed, saturate, poisson, uniform", texts.arrival), {},
-        "--arrival");
+  if (is_open(arrival.process) && options.agent.engine.in_flight > 1) {
+    return bad_input("only closed and saturating agents queue work ahead", {}, "--in-flight");
   }
-  arrival.process = *process;
-  if (is_open(*process)) {
-    const auto rate = parse_double(texts.rate);
-    if (!rate || !(*rate > 0) || *rate > kHighestRate) {
-      return bad_input(texts.rate.empty() ? fmt::format("{} arrivals need a rate", texts.arrival)
-                                          : fmt::format("'{}' is no rate", texts.rate),
-                       "say how many requests a second, such as 200", "--rate");
-    }
-    arrival.rate_per_s = *rate;
-    if (options.agent.engine.in_flight > 1) {
-      return bad_input("only closed and saturating agents queue work ahead", {}, "--in-flight");
-    }
-  } else if (!texts.rate.empty()) {
-    return bad_input(fmt::format("{} arrivals have no rate of their own", texts.arrival),
-                     "take --arrival poisson or uniform", "--rate");
-  }
-  if (*process != ArrivalProcess::kClosed) {
-    if (texts.think.empty()) return {};
-    return bad_input(fmt::format("{} arrivals have no think time", texts.arrival),
-                     "take --arrival closed", "--think");
+  if (arrival.process != workload::ArrivalProcess::kClosed ||
+      !texts.arrival.parameters.at("think").empty()) {
+    return {};
   }
   arrival.think = workload::find_workload(options.agent.engine.workload.kind())->study_think;
-  if (!texts.think.empty()) {
-    KTS_TRY(arrival.think, duration(texts.think, Nanoseconds(0), "--think"));
-  } else if (const auto sleep = given({}, "--think", "SLEEP_MS")) {
+  if (const auto sleep = given({}, "--think", "SLEEP_MS")) {
     const auto ms = parse_double(sleep->text);
     if (!ms || !(*ms >= 0) || *ms > 1e9) {
       return bad_input(fmt::format("'{}' is no number of milliseconds", sleep->text), {},
@@ -282,21 +267,6 @@ std::string workloads_text() {
          "  Model custom takes --layers, --hidden, --ffn, --heads, --kv-heads and --vocab.\n\n";
 }
 
-// One flag a name, whichever workloads have it; complete() tells which.
-void add_parameters(CLI::App& app, Texts& texts) {
-  for (const workload::WorkloadInfo& info : workload::workloads()) {
-    for (const workload::ParameterInfo& parameter : info.parameters) {
-      const std::string flag = workload::flag_of(parameter.name);
-      if (app.get_option_no_throw(flag)) continue;
-      const std::string name(parameter.name);
-      // An empty group: the list by workload says more than one line could.
-      app.add_option_function<std::string>(
-             flag, [&texts, name](const std::string& text) { texts.parameters[name] = text; })
-          ->group("");
-    }
-  }
-}
-
 }  // namespace
 
 Result<std::optional<Options>> parse_options(int argc, const char* const* argv) {
@@ -318,20 +288,14 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
     app.add_option(flag, to, meaning)->group(group)->type_name(type);
   };
   constexpr const char* kWork = "Work";
-  add_parameters(app, texts);
+  add_workload_flags(app, texts.parameters);
   value(kWork, "--iterations", texts.iterations,
         "How many; without it 800, or as many as --duration has room for", "N");
   value(kWork, "--duration", texts.duration, "For how long requests become due", "TIME");
   value(kWork, "--seed", texts.seed, "Of operands and arrivals (1)", "N");
   value(kWork, "--warm-up", options.warm_up, "Throw-away iterations before (5)", "N");
-  constexpr const char* kArrivals = "Arrivals";
-  value(kArrivals, "--arrival", texts.arrival,
-        "closed (--think after the last one was done), saturate, poisson or uniform (--rate)",
-        "PROCESS");
-  value(kArrivals, "--think", texts.think, "Think time of closed arrivals (100ms, gemm 150ms)",
-        "TIME");
-  value(kArrivals, "--rate", texts.rate, "Requests a second of poisson and uniform arrivals", "N");
-  value(kArrivals, "--in-flight", options.agent.engine.in_flight,
+  add_arrival_flags(app, texts.arrival);
+  value("Arrivals", "--in-flight", options.agent.engine.in_flight,
         "Iterations that a closed agent queues before it waits (1)", "N");
   constexpr const char* kDevice = "Device";
   value(kDevice, "--device", texts.device, "auto, cpu, cuda or cuda:N (auto)", "DEVICE");

@@ -31,6 +31,7 @@ void announce(int err, const Options& options, const workload::DeviceChoice& cho
       options.size_is_default && device.kind == "cpu"
           ? "; the study's size is made for a GPU, --size 512 suits a CPU"
           : "");
+  if (agent.trace) say(err, "{}", describe(*agent.trace, agent.arrival.trace));
 }
 
 std::string quantiles(std::string_view what, const worker::Histogram& histogram) {
@@ -43,15 +44,28 @@ std::string quantiles(std::string_view what, const worker::Histogram& histogram)
 void summarise(int err, const worker::BlockOutcome& outcome, const worker::RecordWriter& writer) {
   if (outcome.iterations == 0) return say(err, "no iteration was done");
   const double seconds = static_cast<double>(outcome.last_done_ns - outcome.first_due_ns) * 1e-9;
-  say(err, "n {}, {:.4g}/s; {}; {}{}", outcome.iterations,
+  std::string tokens;
+  for (const auto& [what, histogram] :
+       {std::pair("ttft", &writer.ttft()), std::pair("itl", &writer.itl())}) {
+    if (histogram->count() > 0) tokens += "; " + quantiles(what, *histogram);
+  }
+  say(err, "n {}, {:.4g}/s; {}; {}{}{}", outcome.iterations,
       static_cast<double>(outcome.iterations) / seconds, quantiles("latency", writer.latency()),
-      quantiles("gpu_time", writer.gpu_time()),
+      quantiles("gpu_time", writer.gpu_time()), tokens,
       outcome.lost > 0 ? fmt::format("; {} records lost, the reader is too slow", outcome.lost)
                        : "");
 }
 
+void summarise(int err, const workload::Growth& growth) {
+  say(err, "memory: {} held{}", format_bytes(growth.held_bytes),
+      growth.refused_bytes ? fmt::format("; {} more were refused, by the limit or the device",
+                                         format_bytes(*growth.refused_bytes))
+                           : "");
+}
+
 Status run_alone(int err, const Options& options, worker::Agent& agent,
-                 const worker::RecordWriter& writer, const worker::Attention& attention) {
+                 const workload::Engine& engine, const worker::RecordWriter& writer,
+                 const worker::Attention& attention) {
   KTS_TRY(const std::int64_t bound, agent.prepare({0, options.phase, {}}));
   worker::BlockPlan plan = options.plan;
   plan.clock_bound_ns = bound;
@@ -61,6 +75,7 @@ Status run_alone(int err, const Options& options, worker::Agent& agent,
   const worker::BlockOutcome outcome = agent.outcome();
   const auto end = agent.finish();
   summarise(err, outcome, writer);
+  if (const auto growth = engine.growth()) summarise(err, *growth);
   if (!end) return tl::unexpected(end.error());
   return attention.interruption();
 }
@@ -102,7 +117,7 @@ Status run_agent(const Options& options, const Streams& streams) {
   KTS_CHECK_OK(agent.warm_up(options.warm_up));
   KTS_CHECK_OK(attention->interruption());
   return options.controlled ? serve(agent, spec.epoch, *attention, stop, writer)
-                            : run_alone(streams.err, options, agent, writer, *attention);
+                            : run_alone(streams.err, options, agent, *engine, writer, *attention);
 }
 
 }  // namespace kts::worker_app

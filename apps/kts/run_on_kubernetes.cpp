@@ -44,6 +44,17 @@ Status check_claims(kube::Client& client) {
                            "gate before; without it, leave --claim out");
 }
 
+// A pod has no file of ours but its plan.
+Status check_traces(const scenario::Scenario& scenario) {
+  for (const scenario::AgentSpec& agent : scenario.agents) {
+    if (agent.arrival.process != workload::ArrivalProcess::kTrace) continue;
+    return bad_input("a trace can't be replayed in a pod yet",
+                     "take gamma or on-off arrivals, or leave --on kubernetes out",
+                     fmt::format("agent {}", agent.name));
+  }
+  return {};
+}
+
 }  // namespace
 
 // `auto` is a GPU: pods that share a card are what this is about, and a machine without one says
@@ -75,7 +86,14 @@ Result<scenario::Scenario> load_cluster_scenario(const RunChoice& choice,
   }
   scenario.device = device;
   if (!choice.sharing.empty()) scenario.sharing = choice.sharing;
+  for (const scenario::AgentSpec& agent : scenario.agents) {
+    if (!agent.mps && !agent.stream) continue;
+    return bad_input("pods aren't given what an agent asks of MPS or of its stream",
+                     "remove mps: and stream:, or run it locally",
+                     fmt::format("agent {}", agent.name));
+  }
   if (choice.quick) scenario = scenario::quickened(std::move(scenario));
+  KTS_CHECK_OK(check_traces(scenario));
   return scenario;
 }
 

@@ -49,9 +49,11 @@ Result<int> show(const ScenarioOptions& options) {
 
 Result<int> check(const ScenarioOptions& options) {
   KTS_TRY(const scenario::Scenario scenario, scenario::load(options.file));
+  KTS_TRY(const std::vector<scenario::TraceNote> traces, scenario::read_traces(scenario));
   fmt::print("{}: valid; {} agent{}, {} cycle{} of {} blocks\n", options.file,
              scenario.agents.size(), scenario.agents.size() == 1 ? "" : "s", scenario.plan.cycles,
              scenario.plan.cycles == 1 ? "" : "s", format_duration(scenario.plan.block));
+  for (const auto& [agent, text] : traces) fmt::print("{}: {}\n", agent, text);
   return 0;
 }
 

@@ -8,10 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "kts/base/files.hpp"
+#include "kts/record/block_log.hpp"
+#include "kts/record/codec.hpp"
 #include "program.hpp"
 
 namespace kts {
@@ -96,6 +99,51 @@ TEST_F(RunCli, ReportGivesTheSameBytesAgain) {
   const std::string first = text("run/summary.json");
   ASSERT_THAT(Program::run({kKts, "report", path("run")}).exit, AnyOf(0, 5));
   EXPECT_EQ(text("run/summary.json"), first);
+}
+
+TEST_F(RunCli, TraceTravelsIntoTheFolderAndBothPhasesOfACycleSeeTheSameStretch) {
+  ASSERT_TRUE(write_file(path("t.csv"),
+                         "timestamp_s,input_tokens,output_tokens\n"
+                         "0,8,1\n0.011,8,2\n0.013,8,0\n0.05,8,3\n0.081,8,3\n0.1,8,1\n"));
+  ASSERT_TRUE(write_file(path("trace.yaml"),
+                         "schema: kts.scenario/1\nname: trace\nplan: {cycles: 2, block: 60ms}\n"
+                         "agents:\n"
+                         "  - name: light\n    workload: {kind: fft, size: 64}\n"
+                         "    arrival: {process: trace, file: t.csv, scale: 4}\n"
+                         "  - name: heavy\n    workload: {kind: gemm, size: 64}\n"
+                         "    arrival: {process: saturate}\n"));
+  const Outcome outcome = run({path("trace.yaml")});
+  ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("light: 5 requests in 120ms"));
+  EXPECT_EQ(text("run/traces/t.csv"), text("t.csv"));
+  const Outcome check = Program::run({kKts, "scenario", "check", path("run/scenario.yaml")});
+  EXPECT_EQ(check.exit, 0) << check.err;
+  EXPECT_THAT(check.out, HasSubstr("light: 5 requests in 120ms"));
+  EXPECT_THAT(text("run/results.md"), HasSubstr("trace t.csv, 4x"));
+  EXPECT_THAT(text("run/summary.json"), HasSubstr("1 of 6 requests of its trace failed"));
+
+  // Due times since the block's start, both blocks of the first cycle and those of the second.
+  const auto dues = [this](const std::string& block) {
+    std::vector<std::int64_t> all;
+    std::int64_t start = 0;
+    std::istringstream log(text("run/blocks/" + block + "/light.log"));
+    for (std::string line; std::getline(log, line);) {
+      const auto parsed = record::parse_line(line);
+      if (const auto* r = std::get_if<record::V2Record>(&parsed))
+        all.push_back(r->iteration.due_ns);
+      if (const auto* end = std::get_if<record::EndLine>(&parsed)) {
+        start = record::parse_end(end->json)->generation_start_ns;
+      }
+    }
+    // A block that begins late says so; gaps are what the schedule is about.
+    for (std::size_t i = all.size(); i-- > 1;) all[i] -= all[i - 1];
+    if (!all.empty()) all.front() = 0;
+    EXPECT_GT(start, 0);
+    return all;
+  };
+  EXPECT_EQ(dues("01-solo-light"), dues("03-shared"));
+  EXPECT_EQ(dues("06-solo-light"), dues("04-shared"));
+  EXPECT_FALSE(dues("03-shared").empty());
 }
 
 TEST_F(RunCli, AnInterruptExits130AndReportWorksOnWhatIsThere) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kts/base/clock.hpp"
+#include "kts/base/files.hpp"
 #include "kts/control/protocol.hpp"
 #include "kts/record/block_log.hpp"
 #include "kts/record/codec.hpp"
@@ -114,13 +115,35 @@ TEST(Worker, EveryArrivalProcessGivesACompleteBlock) {
        {Words{"--arrival", "closed", "--think", "10us"}, Words{"--arrival", "saturate"},
         Words{"--arrival", "saturate", "--in-flight", "4"},
         Words{"--arrival", "poisson", "--rate", "2000"},
-        Words{"--arrival", "uniform", "--rate", "2000"}}) {
+        Words{"--arrival", "uniform", "--rate", "2000"},
+        Words{"--arrival", "gamma", "--rate", "2000", "--cv", "2"},
+        Words{"--arrival", "on-off", "--rate", "5000", "--on", "10ms", "--off", "5ms"}}) {
     Words arguments = small(arrival);
     arguments.insert(arguments.end(), {"--iterations", "50"});
     WorkerProcess worker(arguments);
     EXPECT_EQ(check_block(worker.lines()).iterations, 50U) << arrival[1];
     EXPECT_EQ(worker.wait(), 0);
   }
+}
+
+TEST(Worker, TraceIsReplayedToItsEnd) {
+  const auto folder = TemporaryDirectory::create().value();
+  const auto file = folder.path() / "t.csv";
+  ASSERT_TRUE(write_file(file,
+                         "timestamp_s,input_tokens,output_tokens\n"
+                         "0,8,1\n0.01,8,2\n0.01,8,0\n0.03,8,3\n"));
+  WorkerProcess worker(small(
+      {"--arrival", "trace", "--trace", file.string(), "--wrap", "false", "--time-scale", "2"}));
+  worker.close_input();
+  const Words lines = worker.lines();
+  EXPECT_THAT(worker.error_output(), HasSubstr("1 that failed (no output tokens) are left out"));
+  EXPECT_EQ(worker.wait(), 0);
+  EXPECT_EQ(check_block(lines).iterations, 3U);
+  EXPECT_THAT(lines.front(), HasSubstr("\"trace_failed\":1"));
+
+  ASSERT_TRUE(write_file(file, "timestamp_s,input_tokens,output_tokens\n0,8,1\nsoon,8,2\n"));
+  expect_failure(small({"--arrival", "trace", "--trace", file.string()}), 2,
+                 file.string() + ":3: 'soon' is no timestamp_s");
 }
 
 TEST(Worker, DurationEndsIt) {
@@ -292,7 +315,16 @@ TEST(Worker, BadUsageIsOneLineThatNamesTheFlag) {
            {small({"--arrival", "poisson", "--rate", "0"}), "--rate"},
            {small({"--arrival", "poisson", "--rate", "nan"}), "--rate"},
            {small({"--arrival", "poisson", "--rate", "1e300"}), "--rate"},
-           {small({"--rate", "5"}), "--rate"},
+           {small({"--rate", "5"}), "--rate: has no meaning for closed arrivals"},
+           {small({"--arrival", "poison", "--rate", "5"}), "did you mean 'poisson'?"},
+           {small({"--arrival", "gamma", "--rate", "5"}), "--cv: gamma arrivals need it"},
+           {small({"--arrival", "gamma", "--rate", "5", "--cv", "0"}), "--cv: out of range"},
+           {small({"--arrival", "on-off", "--rate", "5", "--on", "1s", "--off", "soon"}),
+            "--off: 'soon' is no duration"},
+           {small({"--arrival", "trace"}), "--trace: trace arrivals need it"},
+           {small({"--arrival", "trace", "--trace", "/nowhere/t.csv"}), "/nowhere/t.csv"},
+           {small({"--arrival", "trace", "--trace", "t.csv", "--wrap", "maybe"}),
+            "--wrap: 'maybe' is neither true nor false"},
            {small({"--arrival", "saturate", "--think", "1s"}), "--think"},
            {small({"--arrival", "poisson", "--rate", "5", "--in-flight", "2"}), "--in-flight"},
            {small({"--in-flight", "0"}), "--in-flight"},

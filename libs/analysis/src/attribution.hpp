@@ -10,8 +10,7 @@
 
 namespace kts::analysis {
 
-inline constexpr std::array kParts{Measure::kBacklog, Measure::kGpuWait, Measure::kGpuTime,
-                                   Measure::kNotify};
+inline constexpr auto kParts = record::kLatencyParts;
 
 // Means of the parts, ms, over the iterations in a window of latency ranks; a part that too few of
 // them have is empty.

@@ -130,6 +130,7 @@ Distribution describe(const Group& group, Measure measure, const std::vector<dou
   std::vector<T> values = pool<T>(group, measure);
   Distribution result;
   result.n = values.size();
+  const bool tails_lost = group.tails_lost || (measure == Measure::kItl && group.token_tails_lost);
   if (values.empty()) {
     for (const double p : quantiles) result.quantiles.push_back({p, {}, {}});
     return result;
@@ -155,7 +156,7 @@ Distribution describe(const Group& group, Measure measure, const std::vector<dou
     }
     if (resolves(result.n, point.p)) {
       point.ms.value = to_ms(selector.quantile(point.p));
-      if (point.error && !(group.tails_lost && point.p >= kTailFrom)) {
+      if (point.error && !(tails_lost && point.p >= kTailFrom)) {
         auto bounds = stats::quantile_interval(point.p, result.n, *point.error);
         if (!bounds.high && result.n >= stats::upper_bound_floor(point.p) &&
             maximum_bounds(group, measure, thresholds[k], point.p)) {
@@ -176,7 +177,10 @@ Distribution describe(const Group& group, Measure measure, const std::vector<dou
       result.windows.push_back({*selector.quantile(window.quantile - window.reach),
                                 *selector.quantile(window.quantile + window.reach)});
     }
+  }
+  if (measure == Measure::kLatency || measure == Measure::kTtft || measure == Measure::kItl) {
     result.ccdf = thin_out(selector);
+    result.ccdf.measure = measure;
   }
   return result;
 }

@@ -21,6 +21,8 @@ struct Group {
   std::uint64_t abandoned = 0;
   // Too many records lost, or requests never begun, for tails: p95 and beyond get no interval.
   bool tails_lost = false;
+  std::uint64_t tokens_lost = 0;
+  bool token_tails_lost = false;  // the same of the gaps between tokens
 };
 
 // Where the growth is looked for: iterations whose latency ranks within `reach` of the quantile.
@@ -44,13 +46,12 @@ struct Distribution {
   std::optional<double> mean_ms;
   std::optional<double> max_ms;
   std::vector<QuantilePoint> quantiles;  // as asked for
-  // Latency only.
   struct Bounds {
     double low_ns;
     double high_ns;
   };
-  std::vector<Bounds> windows;  // of kRankWindows, in latency; empty without samples
-  Ccdf ccdf;                    // its agent and phase are left to the caller
+  std::vector<Bounds> windows;  // of kRankWindows, for latency alone; empty without samples
+  Ccdf ccdf;  // of latency, ttft and itl; its agent and phase are left to the caller
 
   [[nodiscard]] const QuantilePoint* at(double p) const;
 };

@@ -18,6 +18,10 @@ namespace kts::analysis {
       return block.gpu_wait;
     case Measure::kGpuTime:
       return block.gpu_time;
+    case Measure::kTtft:
+      return block.ttft;
+    case Measure::kItl:
+      return block.itl;
     case Measure::kLatency:
     case Measure::kNotify:
       break;

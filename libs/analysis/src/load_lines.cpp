@@ -125,11 +125,38 @@ Status tidy(std::vector<NumberedRecord>& records, const std::filesystem::path& f
   return {};
 }
 
+Status tidy(std::vector<NumberedToken>& tokens, const std::filesystem::path& file,
+            LogCounts& counts) {
+  const auto place = [](const NumberedToken& t) { return std::pair(t.token.seq, t.token.index); };
+  std::stable_sort(tokens.begin(), tokens.end(),
+                   [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  std::size_t kept = 0;
+  for (const NumberedToken& next : tokens) {
+    if (kept > 0 && place(tokens[kept - 1]) == place(next)) {
+      if (tokens[kept - 1].token != next.token) {
+        return bad_input(fmt::format("token {} of seq {} stands here and in line {}, with "
+                                     "different instants",
+                                     next.token.index, next.token.seq, tokens[kept - 1].line),
+                         "find out which of the two is the measured one and remove the other",
+                         at_line(file, next.line));
+      }
+      ++counts.duplicates;
+      continue;
+    }
+    tokens[kept++] = next;
+  }
+  tokens.resize(kept);
+  return {};
+}
+
 Error clock_ran_backwards(const record::Iteration& i, const std::filesystem::path& file,
                           std::uint64_t line) {
+  const bool token_outside =
+      is_request(i) && (i.first_token_ns < i.submit_ns || i.first_token_ns > i.done_ns);
   const std::string_view what = i.done_ns < i.submit_ns  ? "done comes before submit"
                                 : i.submit_ns < i.due_ns ? "submit comes before due"
-                                                         : "due comes before the previous due";
+                                : token_outside ? "the first token lies outside submit and done"
+                                                : "due comes before the previous due";
   return Error{ErrorCode::kBadInput,
                fmt::format("the clock runs backwards: {} at seq {}", what, i.seq),
                "measure again with a clock that is not being set", at_line(file, line)};

@@ -84,14 +84,24 @@ struct NumberedRecord {
   std::uint64_t line = 0;
 };
 
+// A token and where it stood.
+struct NumberedToken {
+  record::Token token;
+  std::uint64_t line = 0;
+};
+
 // Sorts by seq and drops identical duplicates, which it counts; differing ones are refused.
 [[nodiscard]] Status tidy(std::vector<NumberedRecord>& records, const std::filesystem::path& file,
+                          LogCounts& counts);
+// Likewise, by seq and index.
+[[nodiscard]] Status tidy(std::vector<NumberedToken>& tokens, const std::filesystem::path& file,
                           LogCounts& counts);
 
 // Refuses instants of the host's clock that run backwards: within a record, and from the record
 // before it to this one.
 [[nodiscard]] inline bool host_clock_ascends(const record::Iteration& i, std::int64_t due_before) {
-  return i.due_ns >= due_before && i.submit_ns >= i.due_ns && i.done_ns >= i.submit_ns;
+  return i.due_ns >= due_before && i.submit_ns >= i.due_ns && i.done_ns >= i.submit_ns &&
+         (!is_request(i) || (i.first_token_ns >= i.submit_ns && i.done_ns >= i.first_token_ns));
 }
 [[nodiscard]] Error clock_ran_backwards(const record::Iteration& i,
                                         const std::filesystem::path& file, std::uint64_t line);

@@ -175,6 +175,8 @@ struct LogJob {
   std::optional<record::BlockEnd> end;
   std::uint64_t records = 0;
   std::uint64_t lost = 0;
+  std::uint64_t tokens = 0;  // lines read
+  std::uint64_t tokens_lost = 0;
   std::uint64_t beyond_bound = 0;
   std::int64_t first_due_ns = 0;
   std::int64_t last_done_ns = 0;
@@ -187,10 +189,15 @@ class LogParser {
 
   Status parse() {
     bool ascending = true;
-    KTS_CHECK_OK(for_each_record([&](const record::Iteration& i, std::uint64_t line) -> Status {
-      if (i.seq < next_seq_) ascending = false;
-      return ascending ? add(i, line) : Status{};
-    }));
+    KTS_CHECK_OK(for_each_record(
+        [&](const record::Iteration& i, std::uint64_t line) -> Status {
+          if (!follows(i.seq, 0)) ascending = false;
+          return ascending ? add(i, line) : Status{};
+        },
+        [&](const record::Token& token, std::uint64_t line) -> Status {
+          if (!follows(token.seq, token.index)) ascending = false;
+          return ascending ? add(token, line) : Status{};
+        }));
     if (!ascending) KTS_CHECK_OK(parse_sorted());
     return finish();
   }
@@ -213,21 +220,39 @@ class LogParser {
   // The slow way, for a log whose seq doesn't ascend: all of it in memory, sorted.
   Status parse_sorted() {
     std::vector<NumberedRecord> records;
-    KTS_CHECK_OK(for_each_record([&](const record::Iteration& i, std::uint64_t line) -> Status {
-      records.push_back({i, 0, line});
-      return {};
-    }));
+    std::vector<NumberedToken> tokens;
+    KTS_CHECK_OK(for_each_record(
+        [&](const record::Iteration& i, std::uint64_t line) -> Status {
+          records.push_back({i, 0, line});
+          return {};
+        },
+        [&](const record::Token& token, std::uint64_t line) -> Status {
+          tokens.push_back({token, line});
+          return {};
+        }));
     KTS_CHECK_OK(tidy(records, job_.path, job_.counts));
+    KTS_CHECK_OK(tidy(tokens, job_.path, job_.counts));
     collector_ = new_collector(records.size());
     next_seq_ = 0;
     previous_due_ns_ = 0;
-    job_.records = 0;
-    for (const NumberedRecord& r : records) KTS_CHECK_OK(add(r.iteration, r.line));
-    return {};
+    last_token_ = {};
+    job_.records = job_.tokens = 0;
+    auto token = tokens.begin();
+    const auto add_tokens_before = [&](std::uint64_t seq) -> Status {
+      for (; token != tokens.end() && token->token.seq < seq; ++token) {
+        KTS_CHECK_OK(add(token->token, token->line));
+      }
+      return {};
+    };
+    for (const NumberedRecord& r : records) {
+      KTS_CHECK_OK(add_tokens_before(r.iteration.seq));
+      KTS_CHECK_OK(add(r.iteration, r.line));
+    }
+    return add_tokens_before(std::numeric_limits<std::uint64_t>::max());
   }
 
-  template <typename Sink>
-  Status for_each_record(Sink&& sink) {
+  template <typename Sink, typename TokenSink>
+  Status for_each_record(Sink&& sink, TokenSink&& token_sink) {
     job_.counts = {};
     meta_json_.clear();
     end_json_.clear();
@@ -245,6 +270,13 @@ class LogParser {
           collector_ = new_collector(reader.size_bytes() / (line.text.size() + 1));
         }
         KTS_CHECK_OK(sink(v2->iteration, line.number));
+      } else if (const auto* token = std::get_if<record::TokenRecord>(&parsed)) {
+        if (!line.whole) {
+          job_.counts.add_malformed(job_.name, line.number, "cut short");
+          continue;
+        }
+        if (token->agent != job_.agent) return wrong_agent("a token", token->agent, line.number);
+        KTS_CHECK_OK(token_sink(token->token, line.number));
       } else {
         KTS_CHECK_OK(take_other(parsed, line));
       }
@@ -313,6 +345,33 @@ class LogParser {
     next_seq_ = std::max(i.seq, i.seq + 1);
     ++job_.records;
     collector_.add(i, length_ns(i, Measure::kGpuTime));
+    last_token_ = {i.seq, 0, i.first_token_ns};
+    return {};
+  }
+
+  // Whether it comes after all that was read; a record has index 0.
+  [[nodiscard]] bool follows(std::uint64_t seq, std::uint64_t index) const {
+    return std::pair(seq, index) > std::pair(last_token_.seq, last_token_.index) ||
+           job_.records + job_.tokens == 0;
+  }
+
+  Status add(const record::Token& token, std::uint64_t line) {
+    ++job_.tokens;
+    const bool same_request = token.seq == last_token_.seq && job_.records > 0;
+    if (same_request && token.done_ns < last_token_.done_ns) {
+      return bad_input(fmt::format("the clock runs backwards: token {} of seq {} comes before the "
+                                   "one ahead of it",
+                                   token.index, token.seq),
+                       "measure again with a clock that is not being set",
+                       at_line(job_.path, line));
+    }
+    // Without its request's record it can't be known whether a token belongs to the samples.
+    const bool known = same_request && last_token_.done_ns != record::kUnavailable;
+    if (known && token.index == last_token_.index + 1) {
+      collector_.add_token_gap(token.done_ns - last_token_.done_ns);
+    }
+    last_token_ = token;
+    if (!known) last_token_.done_ns = record::kUnavailable;
     return {};
   }
 
@@ -341,6 +400,15 @@ class LogParser {
             job_.path.string());
       }
       job_.lost = end.iterations - job_.records;
+      const std::uint64_t tokens = end.tokens.value_or(0);
+      const std::uint64_t tokens_emitted = end.tokens_emitted.value_or(tokens);
+      if (tokens_emitted < job_.tokens || tokens_emitted > tokens) {
+        return bad_input(fmt::format("END counts {} tokens and {} lines of them, the log holds {}",
+                                     tokens, tokens_emitted, job_.tokens),
+                         "this log was not written by one worker in one block; measure again",
+                         job_.path.string());
+      }
+      job_.tokens_lost = tokens - job_.tokens;
     }
     job_.samples = collector_.take();
     std::int64_t bound_ns = 0;
@@ -352,6 +420,7 @@ class LogParser {
       block.end = job_.end;
     }
     job_.samples.front().lost = job_.lost;
+    job_.samples.front().tokens_lost = job_.tokens_lost;
     if (job_.end) {
       // They were due last, before the window's end.
       job_.samples.back().abandoned = job_.end->abandoned;
@@ -365,6 +434,7 @@ class LogParser {
   std::string meta_json_, end_json_;
   std::uint64_t next_seq_ = 0;
   std::int64_t previous_due_ns_ = 0;
+  record::Token last_token_;  // index 0: the one that a request's record has
 };
 
 std::vector<LogJob> make_jobs(const std::vector<BlockFolder>& blocks) {
@@ -416,13 +486,20 @@ std::string not_shared(const BlockFolder& block, const std::vector<const LogJob*
   bool all_say_cpu = true;
   const std::string* uuid = nullptr;
   for (const LogJob* log : logs) {
+    // An agent of few requests was there all the time that it says it was.
+    const bool says_when = log->end && log->end->generation_stop_ns > 0;
+    if (says_when || log->records > 0) {
+      latest_first =
+          std::max(latest_first, says_when ? log->end->generation_start_ns : log->first_due_ns);
+      earliest_last =
+          std::min(earliest_last, says_when ? log->end->generation_stop_ns : log->last_done_ns);
+    }
     if (log->records > 0) {
-      latest_first = std::max(latest_first, log->first_due_ns);
-      earliest_last = std::min(earliest_last, log->last_done_ns);
       began = std::min(began, log->first_due_ns);
       finished = std::max(finished, log->last_done_ns);
     }
-    if (log->meta && !log->meta->device_uuid.empty()) {
+    // Instances of one card are devices of their own.
+    if (log->meta && !log->meta->device_uuid.empty() && log->meta->sharing != "mig") {
       if (uuid != nullptr && *uuid != log->meta->device_uuid) {
         return fmt::format("its agents ran on different devices ({}, {})", *uuid,
                            log->meta->device_uuid);
@@ -456,14 +533,19 @@ std::string not_shared(const BlockFolder& block, const std::vector<const LogJob*
 
 void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& warnings) {
   struct Totals {
-    std::uint64_t records = 0, lost = 0, beyond_bound = 0;
+    std::uint64_t records = 0, lost = 0, tokens = 0, tokens_lost = 0, beyond_bound = 0;
+    const LogJob* refused = nullptr;  // the first block at whose end it had been denied memory
   };
   Notes notes;
   std::map<std::string, Totals> totals;
+  std::map<std::string, const record::BlockMeta*> traces;
   for (const LogJob& job : jobs) {
+    if (job.meta && job.meta->trace_requests) traces[job.agent] = &*job.meta;
     Totals& t = totals[job.agent];
     t.records += job.records;
     t.lost += job.lost;
+    t.tokens += job.tokens;
+    t.tokens_lost += job.tokens_lost;
     t.beyond_bound += job.beyond_bound;
     if (!job.meta) notes.add("meta", job.name + " has no META line: its device is not known");
     if (!job.end) {
@@ -473,14 +555,44 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
     } else {
       if (job.end->interrupted) notes.add("interrupted", job.name + ": the worker was interrupted");
       if (!job.end->finite) notes.add("finite", job.name + ": results were not finite");
+      if (job.end->refused_bytes && t.refused == nullptr) t.refused = &job;
+    }
+  }
+  for (const auto& [agent, meta] : traces) {
+    if (meta->trace_failed.value_or(0) > 0) {
+      warnings.push_back(fmt::format(
+          "{}: {} of {} requests of its trace failed when it was recorded (no output tokens) and "
+          "are left out",
+          agent, *meta->trace_failed, *meta->trace_failed + *meta->trace_requests));
+    }
+    if (meta->trace_clamped.value_or(0) > 0) {
+      warnings.push_back(
+          fmt::format("{}: {} of {} requests of its trace are cut down to the model's context",
+                      agent, *meta->trace_clamped, *meta->trace_requests));
     }
   }
   for (const auto& [agent, t] : totals) {
+    if (t.refused != nullptr) {
+      const record::BlockEnd& end = *t.refused->end;
+      const auto bytes = [](std::int64_t value) {
+        return format_bytes(static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0)));
+      };
+      warnings.push_back(fmt::format(
+          "{}: {} more were refused, by its limit or the device, with {} "
+          "held; it went on with that",
+          t.refused->name, bytes(*end.refused_bytes), bytes(end.held_bytes.value_or(0))));
+    }
     if (t.lost > 0) {
       notes.add("lost",
                 fmt::format(
                     "{}: {} of {} records lost ({:.3g} %)", agent, t.lost, t.records + t.lost,
                     100.0 * static_cast<double>(t.lost) / static_cast<double>(t.records + t.lost)));
+    }
+    if (t.tokens_lost > 0) {
+      warnings.push_back(fmt::format("{}: {} of {} tokens lost ({:.3g} %)", agent, t.tokens_lost,
+                                     t.tokens + t.tokens_lost,
+                                     100.0 * static_cast<double>(t.tokens_lost) /
+                                         static_cast<double>(t.tokens + t.tokens_lost)));
     }
     if (t.beyond_bound > 0) {
       notes.add("bound", fmt::format("{}: {} of {} iterations have device instants out of order by "
@@ -508,13 +620,21 @@ workload::ArrivalSpec arrival_of(const record::BlockMeta& meta) {
                      .value_or(workload::ArrivalProcess::kSaturate);
   spec.rate_per_s = meta.rate_per_s.value_or(0);
   spec.think = Nanoseconds(meta.think_ns.value_or(0));
+  spec.cv = meta.cv.value_or(spec.cv);
+  spec.on = Nanoseconds(meta.on_ns.value_or(0));
+  spec.off = Nanoseconds(meta.off_ns.value_or(0));
+  if (meta.phases == "fixed") spec.phases = workload::PhaseLengths::kFixed;
+  spec.trace.file = meta.trace;
+  spec.trace.scale = meta.trace_scale.value_or(spec.trace.scale);
+  spec.trace.wrap = meta.trace_wrap.value_or(spec.trace.wrap);
+  spec.trace.from = Nanoseconds(meta.trace_from_ns.value_or(0));
+  spec.trace.length = Nanoseconds(meta.trace_length_ns.value_or(0));
   return spec;
 }
 
 bool same_baseline(const record::BlockMeta& a, const record::BlockMeta& b) {
   return a.workload == b.workload && a.size == b.size && a.parameters == b.parameters &&
-         a.arrival == b.arrival && a.rate_per_s == b.rate_per_s && a.think_ns == b.think_ns &&
-         a.in_flight == b.in_flight;
+         a.arrival == b.arrival && arrival_of(a) == arrival_of(b) && a.in_flight == b.in_flight;
 }
 
 AgentInfo describe(const scenario::AgentSpec& agent) {

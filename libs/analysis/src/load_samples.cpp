@@ -41,20 +41,20 @@ void SampleCollector::open_next_segment() {
                                                   : blocks_[segment_].window_stop_ns;
 }
 
-std::uint64_t& SampleCollector::completed_at(std::int64_t done_ns) {
+AgentBlock& SampleCollector::segment_at(std::int64_t done_ns) {
   // An iteration is done in the segment in which it was due, or soon after.
   std::size_t k = segment_;
   while (k > 0 && done_ns < blocks_[k].window_start_ns) --k;
   while (k + 1 < blocks_.size() && done_ns >= blocks_[k].window_stop_ns) ++k;
-  return blocks_[k].completed_in_window;
+  return blocks_[k];
 }
 
 std::vector<AgentBlock> SampleCollector::take() {
   const auto median = [](std::vector<std::int64_t>& values) {
-    return stats::QuantileSelector<std::int64_t>(values).quantile(0.5).value_or(0);
+    return stats::QuantileSelector<std::int64_t>(values).quantile(0.5);
   };
-  const double first = median(backlog_first_third_);
-  const double last = median(backlog_last_third_);
+  const std::optional<double> first = median(backlog_first_third_);
+  const std::optional<double> last = median(backlog_last_third_);
   for (AgentBlock& block : blocks_) {
     block.backlog_median_first_third_ns = first;
     block.backlog_median_last_third_ns = last;

@@ -26,7 +26,11 @@ class SampleCollector {
   void add(const record::Iteration& i, std::int64_t gpu_time_ns) {
     while (i.due_ns >= segment_until_) open_next_segment();
     AgentBlock& block = blocks_[segment_];
-    if (i.done_ns >= window_.start_ns && i.done_ns < window_.stop_ns) ++completed_at(i.done_ns);
+    if (i.done_ns >= window_.start_ns && i.done_ns < window_.stop_ns) {
+      AgentBlock& completed = segment_at(i.done_ns);
+      ++completed.completed_in_window;
+      completed.output_tokens_in_window += static_cast<std::uint64_t>(i.output_tokens);
+    }
     const bool in_window = i.due_ns >= window_.start_ns && i.due_ns < window_.stop_ns;
     if (in_window) {
       ++block.due_in_window;
@@ -34,7 +38,8 @@ class SampleCollector {
       if (since < third_ns_) backlog_first_third_.push_back(i.submit_ns - i.due_ns);
       if (since >= length_ns_ - third_ns_) backlog_last_third_.push_back(i.submit_ns - i.due_ns);
     }
-    if (!in_window || i.due_ns < window_.sample_from_ns) {
+    sampled_ = in_window && i.due_ns >= window_.sample_from_ns;
+    if (!sampled_) {
       ++block.trimmed;
       return;
     }
@@ -42,6 +47,11 @@ class SampleCollector {
     block.backlog.append(i.submit_ns - i.due_ns);
     block.gpu_wait.append(length_ns(i, Measure::kGpuWait));
     block.gpu_time.append(gpu_time_ns);
+    if (is_request(i)) block.ttft.append(length_ns(i, Measure::kTtft));
+  }
+  // Between two tokens of the request that was added last.
+  void add_token_gap(std::int64_t ns) {
+    if (sampled_) blocks_[segment_].itl.append(ns);
   }
 
   // One a segment; empties the collector.
@@ -49,7 +59,7 @@ class SampleCollector {
 
  private:
   void open_next_segment();
-  std::uint64_t& completed_at(std::int64_t done_ns);
+  AgentBlock& segment_at(std::int64_t done_ns);
 
   SampleWindow window_;
   std::int64_t length_ns_;
@@ -57,6 +67,7 @@ class SampleCollector {
   std::vector<AgentBlock> blocks_;
   std::size_t segment_ = 0;
   std::int64_t segment_until_;
+  bool sampled_ = false;  // whether the last record was
   std::vector<std::int64_t> backlog_first_third_, backlog_last_third_;
 };
 

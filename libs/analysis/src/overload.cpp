@@ -66,9 +66,9 @@ std::optional<Load> load_of(const Group& group, const Service& service) {
       slow_drains += gave_up || (drain > kDrainShare * block.length_ns &&
                                  drain > kDrainIterations * iteration_ns);
     }
-    const double last = block.any->backlog_median_last_third_ns;
-    growing_backlogs +=
-        last > kBacklogGrowth * block.any->backlog_median_first_third_ns && last > gpu_time_ns;
+    const auto& first = block.any->backlog_median_first_third_ns;
+    const auto& last = block.any->backlog_median_last_third_ns;
+    growing_backlogs += first && last && *last > kBacklogGrowth * *first && *last > gpu_time_ns;
   }
   if (2 * given_up > blocks.size()) {
     load.why =

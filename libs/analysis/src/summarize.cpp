@@ -26,6 +26,14 @@ constexpr std::array kReportedQuantiles{0.5, 0.95, 0.99, 0.999};
 
 using stats::Interval;
 
+// That a degradation factor is given for.
+constexpr std::array kDegradationMeasures{Measure::kLatency, Measure::kGpuTime, Measure::kTtft,
+                                          Measure::kItl};
+// That only LLM requests have.
+constexpr bool is_of_requests(Measure measure) {
+  return measure == Measure::kTtft || measure == Measure::kItl;
+}
+
 constexpr std::size_t index(Measure measure) { return static_cast<std::size_t>(measure); }
 
 // What is known of one agent in one phase with neighbours alike.
@@ -61,6 +69,7 @@ void add_block(std::vector<GroupStats>& groups, const AgentBlock& block,
   found->group.trimmed += block.trimmed;
   found->group.lost += block.lost;
   found->group.abandoned += block.abandoned;
+  found->group.tokens_lost += block.tokens_lost;
 }
 
 // Agents in the header's order, with those that only the records know after them.
@@ -120,6 +129,25 @@ void mark_lost_tails(std::string_view agent, Phase phase, std::vector<GroupStats
   }
   if (!(percent(lost + abandoned) > 100 * kLostShare)) return;
   for (GroupStats& g : groups) g.group.tails_lost = true;
+}
+
+// A token that was lost takes the gaps on both sides with it.
+void mark_lost_tokens(std::string_view agent, Phase phase, std::vector<GroupStats>& groups,
+                      Notes& warnings) {
+  for (GroupStats& g : groups) {
+    std::uint64_t gaps = 0;
+    for (const AgentBlock* block : g.group.blocks) gaps += block->itl.size();
+    const double share =
+        static_cast<double>(g.group.tokens_lost) /
+        static_cast<double>(std::max<std::uint64_t>(1, gaps + g.group.tokens_lost));
+    g.group.token_tails_lost = share > kLostShare;
+    if (!g.group.token_tails_lost) continue;
+    warnings.add(
+        fmt::format("tokens lost {}", name(phase)),
+        fmt::format("{}: {:.3g} % of its tokens of {} blocks are lost; above {:.1g} % the tails of "
+                    "itl can't be concluded",
+                    agent, 100 * share, name(phase), kLostShare * 100));
+  }
 }
 
 // Of an overloaded agent its overload tells.
@@ -240,12 +268,15 @@ MeasureResult to_row(const AgentStats& agent, Phase phase, const GroupStats& sta
   }
   if (measure == Measure::kLatency) {
     double completed = 0;
+    double tokens = 0;
     double seconds = 0;
     for (const AgentBlock* block : stats.group.blocks) {
       completed += static_cast<double>(block->completed_in_window);
+      tokens += static_cast<double>(block->output_tokens_in_window);
       seconds += static_cast<double>(block->window_stop_ns - block->window_start_ns) / 1e9;
     }
     if (seconds > 0) row.rate_achieved_per_s = completed / seconds;
+    if (seconds > 0 && stats[Measure::kTtft].n > 0) row.output_tokens_per_s = tokens / seconds;
   }
   return row;
 }
@@ -257,7 +288,7 @@ std::optional<double> ratio_of(std::optional<double> numerator, std::optional<do
 
 void add_degradation(const AgentStats& agent, const GroupStats& solo, const GroupStats& shared,
                      Summary& summary) {
-  for (const Measure measure : {Measure::kLatency, Measure::kGpuTime}) {
+  for (const Measure measure : kDegradationMeasures) {
     if (solo[measure].n == 0 || shared[measure].n == 0) continue;
     for (const double p : kDegradationQuantiles) {
       Degradation entry;
@@ -441,6 +472,8 @@ Summary summarize(const RunData& data) {
   for (AgentStats& agent : agents) {
     mark_lost_tails(agent.info.name, Phase::kSolo, agent.solo, warnings);
     mark_lost_tails(agent.info.name, Phase::kShared, agent.shared, warnings);
+    mark_lost_tokens(agent.info.name, Phase::kSolo, agent.solo, warnings);
+    mark_lost_tokens(agent.info.name, Phase::kShared, agent.shared, warnings);
   }
   measure_everything(agents);
 
@@ -453,12 +486,14 @@ Summary summarize(const RunData& data) {
       if (groups->empty()) continue;
       for (const GroupStats& stats : *groups) {
         for (const Measure measure : record::kMeasures) {
+          if (is_of_requests(measure) && stats[measure].n == 0) continue;
           summary.results.push_back(to_row(agent, phase, stats, measure));
         }
       }
       const GroupStats& main = groups->front();
-      if (main[Measure::kLatency].n > 0) {
-        Ccdf ccdf = main[Measure::kLatency].ccdf;
+      for (const Measure measure : {Measure::kLatency, Measure::kTtft, Measure::kItl}) {
+        if (main[measure].n == 0) continue;
+        Ccdf ccdf = main[measure].ccdf;
         ccdf.agent = agent.info.name;
         ccdf.phase = phase;
         summary.ccdfs.push_back(std::move(ccdf));

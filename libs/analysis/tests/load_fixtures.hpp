@@ -90,6 +90,42 @@ struct V2Log {
   }
 };
 
+// One log of LLM requests: `n` of them due every 10 ms; the first token comes 4 ms after the due
+// instant, two more each 2 ms later, done is the last one's instant.
+struct RequestLog {
+  V2Log base;
+  int tokens = 3;
+
+  [[nodiscard]] record::Iteration iteration(int k) const {
+    record::Iteration i = base.iteration(k);
+    i.done_ns = i.due_ns + (4 + 2 * (tokens - 1)) * kMillisecond;
+    i.input_tokens = 100;
+    i.output_tokens = tokens;
+    i.first_token_ns = i.due_ns + 4 * kMillisecond;
+    return i;
+  }
+  [[nodiscard]] std::string token_line(int k, int index) const {
+    char line[record::kMaxRecordLine];
+    const record::Token token{static_cast<std::uint64_t>(k), static_cast<std::uint64_t>(index),
+                              iteration(k).first_token_ns + index * 2 * kMillisecond};
+    return {line, record::format_token(line, base.agent, token)};
+  }
+  [[nodiscard]] record::BlockEnd end() const {
+    record::BlockEnd end = base.end();
+    end.tokens = end.tokens_emitted = static_cast<std::uint64_t>(base.n * (tokens - 1));
+    return end;
+  }
+  [[nodiscard]] std::vector<std::string> lines() const {
+    std::vector<std::string> all{record::to_line(base.meta())};
+    for (int k = 0; k < base.n; ++k) {
+      all.push_back(base.record_line(iteration(k)));
+      for (int index = 1; index < tokens; ++index) all.push_back(token_line(k, index));
+    }
+    all.push_back(record::to_line(end()));
+    return all;
+  }
+};
+
 inline std::string join(const std::vector<std::string>& lines) {
   std::string text;
   for (const auto& line : lines) text += line;

@@ -75,6 +75,110 @@ TEST(LoadRun, PartsOfEverySampleAreWhatTheLogsSay) {
   EXPECT_EQ(block.end->iterations, 100u);
 }
 
+// A run whose first log is of LLM requests.
+struct RequestRun : ChangedRun {
+  testing::RequestLog log;
+  [[nodiscard]] std::vector<std::string> lines() const { return log.lines(); }
+  // Lines of one request: its record and its two tokens.
+  static constexpr std::size_t kLines = 3;
+  static std::size_t place(int k) { return 1 + static_cast<std::size_t>(k) * kLines; }
+};
+
+TEST(LoadRun, RequestsGiveFirstTokensAndGaps) {
+  const RequestRun run;
+  const auto data = run.load_with(run.lines());
+  ASSERT_TRUE(data) << to_line(data.error());
+  const AgentBlock& block = block_of(*data, "router", Phase::kSolo);
+  ASSERT_EQ(block.latency.size(), 95U);
+  ASSERT_EQ(block.ttft.size(), 95U);
+  ASSERT_EQ(block.itl.size(), 190U);
+  EXPECT_EQ(block.latency[0], 8 * kMillisecond);
+  EXPECT_EQ(block.ttft[0], 4 * kMillisecond);
+  EXPECT_EQ(block.itl[0], 2 * kMillisecond);
+  EXPECT_EQ(block.output_tokens_in_window, 3 * block.completed_in_window);
+  EXPECT_EQ(block.tokens_lost, 0U);
+  const AgentBlock& other = block_of(*data, "thinker", Phase::kSolo);
+  EXPECT_EQ(other.ttft.size() + other.itl.size(), 0U);
+}
+
+TEST(LoadRun, LostTokenTakesItsGapsWithItAndIsCounted) {
+  const RequestRun run;
+  auto lines = run.lines();
+  lines.erase(lines.begin() + static_cast<std::ptrdiff_t>(RequestRun::place(50)) + 1);
+  auto end = run.log.end();
+  end.tokens_emitted = *end.tokens - 1;
+  lines.back() = record::to_line(end);
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  const AgentBlock& block = block_of(*data, "router", Phase::kSolo);
+  EXPECT_EQ(block.itl.size(), 188U);
+  EXPECT_EQ(block.ttft.size(), 95U);
+  EXPECT_EQ(block.tokens_lost, 1U);
+  EXPECT_TRUE(mentions(data->header.warnings, "router: 1 of 200 tokens lost (0.5 %)"));
+}
+
+TEST(LoadRun, TokensOfALostRecordAreNoSamples) {
+  const RequestRun run;
+  auto lines = run.lines();
+  lines.erase(lines.begin() + static_cast<std::ptrdiff_t>(RequestRun::place(50)));
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  const AgentBlock& block = block_of(*data, "router", Phase::kSolo);
+  EXPECT_EQ(block.lost, 1U);
+  EXPECT_EQ(block.tokens_lost, 0U);
+  EXPECT_EQ(block.itl.size(), 188U);
+}
+
+TEST(LoadRun, RequestsInAnyOrderAndTwiceAreTheSame) {
+  const RequestRun run;
+  auto lines = run.lines();
+  std::reverse(lines.begin() + 1, lines.end() - 1);
+  lines.insert(lines.begin() + 5, lines[4]);  // a token
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  const AgentBlock& block = block_of(*data, "router", Phase::kSolo);
+  EXPECT_EQ(block.ttft.size(), 95U);
+  EXPECT_EQ(block.itl.size(), 190U);
+  EXPECT_EQ(data->header.duplicate_records, 1U);
+}
+
+TEST(LoadRun, DamagedTokensAreRefusedOrNamed) {
+  const RequestRun run;
+  const auto with = [&](int request, const std::string& line) {
+    auto lines = run.lines();
+    lines[RequestRun::place(request) + 1] = line;
+    return run.load_with(lines);
+  };
+  const std::string where = (run.path() / kSoloLog).string();
+  auto line = run.log.token_line(50, 1);
+  const auto twice = [&] {
+    auto lines = run.lines();
+    lines.insert(lines.begin() + 200, "KTS_TOKEN,v2,router,50,1,1\n");
+    return run.load_with(lines);
+  };
+  EXPECT_NE(to_line(twice().error()).find("token 1 of seq 50 stands here and in line"),
+            std::string::npos);
+  const auto other = with(50, "KTS_TOKEN,v2,thinker,50,1,1\n");
+  expect_error(other, where + ":153", "a token of agent 'thinker' in the log of 'router'");
+  const auto backwards = with(50, "KTS_TOKEN,v2,router,50,1,1\n");
+  expect_error(backwards, where + ":153", "token 1 of seq 50 comes before the one ahead of it");
+  const auto malformed = with(50, "KTS_TOKEN,v2,router,50,x,1\n");
+  ASSERT_TRUE(malformed) << to_line(malformed.error());
+  EXPECT_EQ(malformed->header.malformed_lines, 1U);
+  EXPECT_EQ(block_of(*malformed, "router", Phase::kSolo).tokens_lost, 1U);
+
+  auto late = run.lines();
+  auto request = run.log.iteration(50);
+  request.first_token_ns = request.done_ns + 1;
+  late[RequestRun::place(50)] = run.log.base.record_line(request);
+  expect_error(run.load_with(late), where + ":152", "the first token lies outside submit and done");
+
+  auto more = run.lines();
+  more.back() = record::to_line(run.log.base.end());
+  expect_error(run.load_with(more), where,
+               "END counts 0 tokens and 0 lines of them, the log holds 200");
+}
+
 TEST(LoadRun, HeaderSaysWhatTheFolderSays) {
   const Folder folder;
   write_run(folder, 2);
@@ -100,6 +204,72 @@ TEST(LoadRun, HeaderSaysWhatTheFolderSays) {
   EXPECT_TRUE(mentions(header.warnings, "clocks differ"));
   EXPECT_EQ(header.inconclusive, std::vector<std::string>{"a foreign process was on the card"});
   EXPECT_EQ(header.malformed_lines, 0u);
+}
+
+TEST(LoadRun, ArrivalsAreDescribedFromMetaToo) {
+  const ChangedRun run;
+  const V2Log log;
+  auto lines = log.lines();
+  auto meta = log.meta();
+  meta.arrival = "trace";
+  meta.trace = "traces/code.csv";
+  meta.trace_scale = 2;
+  meta.trace_requests = 90;
+  meta.trace_failed = 10;
+  meta.trace_clamped = 3;
+  lines.front() = record::to_line(meta);
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(data->header.agents[0].arrival, "trace code.csv, 2x");
+  EXPECT_TRUE(mentions(data->header.warnings, "router: 10 of 100 requests of its trace failed"));
+  EXPECT_TRUE(
+      mentions(data->header.warnings,
+               "router: 3 of 90 requests of its trace are cut down to the model's context"));
+  meta.arrival = "gamma";
+  meta.rate_per_s = 50;
+  meta.cv = 3;
+  lines.front() = record::to_line(meta);
+  EXPECT_EQ(run.load_with(lines)->header.agents[0].arrival, "gamma 50/s, cv 3");
+}
+
+TEST(LoadRun, SparseAgentsOfABlockNeedNotMeet) {
+  const ChangedRun run;
+  // One request at the beginning of the block; the other agent has one near its end.
+  V2Log early{
+      .agent = "router", .block = 2, .phase = "shared", .start_ns = kEpoch + 4000 * kMillisecond};
+  V2Log late = early;
+  late.agent = "thinker";
+  const auto with_one = [&](const V2Log& log, int k) {
+    record::Iteration i = log.iteration(k);
+    i.seq = 0;
+    auto end = log.end();
+    end.iterations = end.emitted = 1;
+    return std::vector<std::string>{record::to_line(log.meta()), log.record_line(i),
+                                    record::to_line(end)};
+  };
+  run.write("blocks/02-shared/thinker.log", join(with_one(late, 90)));
+  const auto data = run.load_with(with_one(early, 10), kSharedLog);
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(data->header.inconclusive, std::vector<std::string>{});
+}
+
+TEST(LoadRun, ThirdOfABlockWithoutRequestsHasNoBacklog) {
+  const ChangedRun run;
+  V2Log log;
+  std::vector<std::string> lines{record::to_line(log.meta())};
+  for (int k = 0; k < 20; ++k) {
+    record::Iteration i = log.iteration(75 + k);
+    i.seq = static_cast<std::uint64_t>(k);
+    lines.push_back(log.record_line(i));
+  }
+  auto end = log.end();
+  end.iterations = end.emitted = 20;
+  lines.push_back(record::to_line(end));
+  const auto data = run.load_with(lines);
+  ASSERT_TRUE(data) << to_line(data.error());
+  const AgentBlock& block = block_of(*data, "router", Phase::kSolo);
+  EXPECT_EQ(block.backlog_median_first_third_ns, std::nullopt);
+  EXPECT_EQ(block.backlog_median_last_third_ns, 1e6);
 }
 
 TEST(LoadRun, ScenarioNamesAgentsAndObjectives) {

@@ -14,6 +14,7 @@ namespace kts::analysis {
 namespace {
 
 using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -110,6 +111,72 @@ TEST(Summarize, NotifyIsWhatTheOtherPartsLeaveOfLatency) {
   const Summary summary = summarize(run.data());
   EXPECT_DOUBLE_EQ(*find_result(summary, "light", Phase::kSolo, Measure::kNotify)->p50.value,
                    0.125);
+}
+
+// LLM requests: each has a first token after `ttft` ms and two more, `itl` ms apart.
+RunData requests(double solo_itl, double shared_itl, std::uint64_t tokens_lost = 0) {
+  Random random(11);
+  RunData data;
+  for (int b = 0; b < 12; ++b) {
+    const Phase phase = b % 2 == 0 ? Phase::kSolo : Phase::kShared;
+    AgentBlock block = open_block("thinker", b, phase, 1000);
+    const double itl = phase == Phase::kSolo ? solo_itl : shared_itl;
+    for (int i = 0; i < 200; ++i) {
+      const double ttft = random.uniform(9, 11);
+      add_iteration(block, {0, 0.1, ttft + 2 * itl, 0});
+      block.ttft.append(to_ns(ttft));
+      for (int gap = 0; gap < 2; ++gap) block.itl.append(to_ns(itl * random.uniform(0.99, 1.01)));
+      block.output_tokens_in_window += 3;
+    }
+    block.tokens_lost = tokens_lost;
+    data.blocks.push_back(std::move(block));
+  }
+  return data;
+}
+
+TEST(Summarize, RequestsHaveFirstTokensGapsAndATokenRate) {
+  const Summary summary = summarize(requests(2, 6));
+  const auto row = [&](Phase phase, Measure measure) {
+    return find_result(summary, "thinker", phase, measure);
+  };
+  ASSERT_NE(row(Phase::kSolo, Measure::kTtft), nullptr);
+  EXPECT_EQ(row(Phase::kSolo, Measure::kTtft)->n, 1200U);
+  EXPECT_NEAR(*row(Phase::kSolo, Measure::kTtft)->p50.value, 10, 0.1);
+  EXPECT_EQ(row(Phase::kShared, Measure::kItl)->n, 2400U);
+  EXPECT_NEAR(*row(Phase::kShared, Measure::kItl)->p99.value, 6.06, 0.01);
+  EXPECT_TRUE(row(Phase::kShared, Measure::kItl)->p99.ci_high);
+  EXPECT_DOUBLE_EQ(*row(Phase::kSolo, Measure::kLatency)->output_tokens_per_s, 600);
+  EXPECT_FALSE(row(Phase::kSolo, Measure::kTtft)->output_tokens_per_s);
+
+  const Degradation* itl = find_degradation(summary, "thinker", Measure::kItl, 0.99);
+  ASSERT_NE(itl, nullptr);
+  EXPECT_NEAR(*itl->ratio.value, 3, 0.02);
+  EXPECT_TRUE(itl->ratio.ci_low && itl->ratio.ci_high);
+  EXPECT_EQ(itl->verdict, Verdict::kCannotConclude);  // a verdict is of latency alone
+  EXPECT_NEAR(*find_degradation(summary, "thinker", Measure::kTtft, 0.99)->ratio.value, 1, 0.02);
+  const auto curves = std::ranges::count_if(
+      summary.ccdfs, [](const Ccdf& curve) { return curve.measure != Measure::kLatency; });
+  EXPECT_EQ(curves, 4);
+}
+
+TEST(Summarize, AgentsWithoutRequestsHaveNoRowsOfTokens) {
+  const Summary summary = summarize(Planned().data());
+  for (const MeasureResult& row : summary.results) {
+    EXPECT_NE(row.measure, Measure::kTtft);
+    EXPECT_NE(row.measure, Measure::kItl);
+    EXPECT_FALSE(row.output_tokens_per_s);
+  }
+  EXPECT_EQ(find_degradation(summary, "light", Measure::kTtft, 0.99), nullptr);
+  for (const Ccdf& curve : summary.ccdfs) EXPECT_EQ(curve.measure, Measure::kLatency);
+}
+
+TEST(Summarize, LostTokensLeaveTheTailsOfGapsWithoutAnInterval) {
+  const Summary summary = summarize(requests(2, 6, 3));  // 18 of some 2,400 a phase
+  const MeasureResult* itl = find_result(summary, "thinker", Phase::kSolo, Measure::kItl);
+  EXPECT_TRUE(itl->p50.ci_low);
+  EXPECT_FALSE(itl->p99.ci_low || itl->p99.ci_high);
+  EXPECT_TRUE(find_result(summary, "thinker", Phase::kSolo, Measure::kTtft)->p99.ci_low);
+  EXPECT_THAT(summary.warnings, Contains(HasSubstr("of its tokens of solo blocks are lost")));
 }
 
 TEST(Summarize, LengthsBeyondThirtyTwoBitsStayExact) {

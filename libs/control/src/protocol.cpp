@@ -161,6 +161,7 @@ std::string to_line(const Command& command) {
                                  {"phase", c.phase},
                                  {"neighbours", c.neighbours}};
             if (c.epoch_offset_ns) prepare["epoch_offset_ns"] = *c.epoch_offset_ns;
+            if (c.cycle) prepare["cycle"] = *c.cycle;
             return prepare;
           },
           [](const Start& c) -> ordered_json {
@@ -221,6 +222,7 @@ Result<Command> parse_command(std::string_view line) {
                      .text("phase", c.phase)
                      .text("neighbours", c.neighbours)
                      .maybe_integer("epoch_offset_ns", c.epoch_offset_ns)
+                     .maybe_integer("cycle", c.cycle)
                      .status());
     if (c.epoch_offset_ns && (*c.epoch_offset_ns < 0 || *c.epoch_offset_ns > kLastInstant)) {
       return bad_input("PREPARE has an epoch_offset_ns out of range");

@@ -44,8 +44,7 @@ Nanoseconds Timetable::gap_before(const runner::Block& block, const runner::Bloc
   for (const std::size_t place : previous.active) {
     const scenario::AgentSpec& agent = scenario_.agents[place];
     const double median = std::chrono::duration<double>(tempo_.medians[place]).count();
-    const double rate =
-        is_open(agent.arrival.process) ? agent.arrival.rate_per_s : 1.0 / std::max(median, 1e-6);
+    const double rate = mean_rate_per_s(agent.arrival).value_or(1.0 / std::max(median, 1e-6));
     most = std::max(most, rate * seconds * kRecordBytes);
   }
   Nanoseconds gap =
@@ -77,6 +76,7 @@ pod::Block Timetable::place(const runner::Block& block, int index, const runner:
 
   pod::Block out;
   out.index = index;
+  out.cycle = block.cycle;
   out.phase = name(block.phase);
   out.neighbours = name(block.neighbours);
   for (const std::size_t place : block.active) out.active.push_back(scenario_.agents[place].name);

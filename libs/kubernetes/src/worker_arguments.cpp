@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include "kts/base/units.hpp"
 #include "kts/device/cpu.hpp"
 #include "kts/runner/cores.hpp"
 #include "kts/runner/local_run.hpp"
@@ -26,11 +25,7 @@ std::vector<std::string> worker_arguments(const scenario::Scenario& scenario, st
     words.push_back(fmt::format("{}", value));
   };
   flag("--agent", agent.name);
-  flag("--arrival", workload::name(agent.arrival.process));
-  if (is_open(agent.arrival.process)) flag("--rate", agent.arrival.rate_per_s);
-  if (agent.arrival.process == workload::ArrivalProcess::kClosed) {
-    flag("--think", format_duration(agent.arrival.think));
-  }
+  for (std::string& word : workload::arguments_of(agent.arrival)) words.push_back(std::move(word));
   flag("--in-flight", agent.in_flight);
   flag("--seed", agent.seed);
   flag("--sync", sync_of(scenario, cores));

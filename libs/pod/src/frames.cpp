@@ -218,8 +218,8 @@ Result<std::optional<Frame>> parse_frame(std::string_view line) {
 }
 
 bool is_record_line(std::string_view line) {
-  return line.starts_with("KTS_APP,") || line.starts_with("KTS_META,") ||
-         line.starts_with("KTS_END,");
+  return line.starts_with("KTS_APP,") || line.starts_with("KTS_TOKEN,") ||
+         line.starts_with("KTS_META,") || line.starts_with("KTS_END,");
 }
 
 }  // namespace kts::pod

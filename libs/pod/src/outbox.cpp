@@ -17,7 +17,8 @@ void Outbox::open(int block) {
 
 void Outbox::add(std::string_view line) {
   // META and END are few, and without them the rest is worth nothing.
-  if (kept_bytes_ + line.size() > limits_.memory_bytes && line.starts_with("KTS_APP,")) {
+  const bool dispensable = line.starts_with("KTS_APP,") || line.starts_with("KTS_TOKEN,");
+  if (dispensable && kept_bytes_ + line.size() > limits_.memory_bytes) {
     ++open_dropped_;
     ++dropped_;
     return;

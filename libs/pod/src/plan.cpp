@@ -52,7 +52,9 @@ Result<Block> parse_block(const json& object, const std::string& place,
   if (!object.is_object()) return bad_input(fmt::format("{} is no JSON object", place));
   Block block;
   Fields fields(object, place);
+  int cycle = 0;
   KTS_CHECK_OK(fields.must("index", block.index)
+                   .maybe("cycle", cycle)
                    .must("phase", block.phase)
                    .must("neighbours", block.neighbours)
                    .must("active", block.active)
@@ -62,9 +64,10 @@ Result<Block> parse_block(const json& object, const std::string& place,
                    .must("tail_ns", block.tail_ns)
                    .maybe("limit_ns", block.limit_ns)
                    .must("slot_ns", block.slot_ns)
-                   .nothing_but({"index", "phase", "neighbours", "active", "calibrate_ns",
+                   .nothing_but({"index", "cycle", "phase", "neighbours", "active", "calibrate_ns",
                                  "start_ns", "stop_ns", "tail_ns", "limit_ns", "slot_ns"})
                    .status());
+  if (object.contains("cycle")) block.cycle = cycle;
   KTS_CHECK_OK(check_block(block, place, epoch_offset_ns));
   return block;
 }
@@ -140,6 +143,7 @@ std::string to_json(const Plan& plan) {
                       {"tail_ns", block.tail_ns},
                       {"limit_ns", block.limit_ns},
                       {"slot_ns", block.slot_ns}});
+    if (block.cycle) blocks.back()["cycle"] = *block.cycle;
   }
   return text_of({{"schema", kSchema},
                   {"epoch_offset_ns", plan.epoch_offset_ns},

@@ -394,7 +394,7 @@ class PodAgent final : process::Fleet::Listener {
         end_.reset();
         throttled_after_.reset();
         send(control::Prepare{block.index, block.phase, block.neighbours,
-                              schedule_.epoch_offset_ns()});
+                              schedule_.epoch_offset_ns(), block.cycle});
         return set(Worker::kPreparing, options_.timeouts.answer);
       case Worker::kPreparing:
         return;

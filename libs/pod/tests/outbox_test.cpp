@@ -145,6 +145,14 @@ TEST(Outbox, OlderAcknowledgementTakesNothingBack) {
   EXPECT_TRUE(outbox.all_acknowledged());
 }
 
+TEST(Outbox, TokensAreDispensableAsRecordsAre) {
+  Outbox outbox({3 * kLine, 6 * kLine, 4 * kLine, 5s});
+  outbox.open(1);
+  for (int i = 0; i < 4; ++i) outbox.add(line(i));
+  outbox.add("KTS_TOKEN,v2,router,1003,1,1\n");
+  EXPECT_EQ(outbox.dropped(), 1U);
+}
+
 TEST(Outbox, BeyondItsMemoryRecordsAreCountedAndTheFrameIsKept) {
   Outbox outbox({3 * kLine, 6 * kLine, 4 * kLine, 5s});
   outbox.open(1);

@@ -54,6 +54,17 @@ TEST(Plan, IsReadBack) {
   EXPECT_EQ(*again, plan());
 }
 
+TEST(Plan, CycleMayBeGiven) {
+  Plan given = plan();
+  given.blocks[1].cycle = 3;
+  const auto again = parse_plan(to_json(given));
+  ASSERT_TRUE(again) << to_line(again.error());
+  EXPECT_EQ(*again, given);
+  EXPECT_EQ(again->blocks[0].cycle, std::nullopt);
+  EXPECT_EQ(problem(with(R"("index":7,)", R"("index":7,"cycle":"one",)")),
+            "blocks[0] has a 'cycle' of the wrong type or range");
+}
+
 TEST(Plan, LimitMayBeLeftOut) {
   const auto parsed = parse_plan(with(R"("limit_ns":4,)", ""));
   ASSERT_TRUE(parsed);

@@ -21,12 +21,25 @@ void visit_meta(Meta& meta, Visit&& visit) {
   visit("block", meta.block, Need::kRequired);
   visit("phase", meta.phase, Need::kOptional);
   visit("neighbours", meta.neighbours, Need::kOptional);
+  visit("cycle", meta.cycle, Need::kOptional);
   visit("workload", meta.workload, Need::kOptional);
   visit("size", meta.size, Need::kOptional);
   visit("parameters", meta.parameters, Need::kOptional);
   visit("arrival", meta.arrival, Need::kOptional);
   visit("rate_per_s", meta.rate_per_s, Need::kOptional);
   visit("think_ns", meta.think_ns, Need::kOptional);
+  visit("cv", meta.cv, Need::kOptional);
+  visit("on_ns", meta.on_ns, Need::kOptional);
+  visit("off_ns", meta.off_ns, Need::kOptional);
+  visit("phases", meta.phases, Need::kOptional);
+  visit("trace", meta.trace, Need::kOptional);
+  visit("trace_scale", meta.trace_scale, Need::kOptional);
+  visit("trace_wrap", meta.trace_wrap, Need::kOptional);
+  visit("trace_from_ns", meta.trace_from_ns, Need::kOptional);
+  visit("trace_length_ns", meta.trace_length_ns, Need::kOptional);
+  visit("trace_requests", meta.trace_requests, Need::kOptional);
+  visit("trace_failed", meta.trace_failed, Need::kOptional);
+  visit("trace_clamped", meta.trace_clamped, Need::kOptional);
   visit("in_flight", meta.in_flight, Need::kOptional);
   visit("sync", meta.sync, Need::kOptional);
   visit("seed", meta.seed, Need::kOptional);
@@ -55,6 +68,8 @@ void visit_end(End& end, Visit&& visit) {
   visit("iterations", end.iterations, Need::kRequired);
   visit("emitted", end.emitted, Need::kRequired);
   visit("abandoned", end.abandoned, Need::kOptional);
+  visit("tokens", end.tokens, Need::kOptional);
+  visit("tokens_emitted", end.tokens_emitted, Need::kOptional);
   visit("first_due_ns", end.first_due_ns, Need::kOptional);
   visit("last_done_ns", end.last_done_ns, Need::kOptional);
   visit("generation_start_ns", end.generation_start_ns, Need::kOptional);
@@ -68,6 +83,8 @@ void visit_end(End& end, Visit&& visit) {
   visit("clock_error_ns", end.clock_error_ns, Need::kOptional);
   visit("clock_drift_ppm", end.clock_drift_ppm, Need::kOptional);
   visit("out_of_bracket", end.out_of_bracket, Need::kOptional);
+  visit("held_bytes", end.held_bytes, Need::kOptional);
+  visit("refused_bytes", end.refused_bytes, Need::kOptional);
   visit("finite", end.finite, Need::kOptional);
   visit("interrupted", end.interrupted, Need::kOptional);
 }
@@ -81,12 +98,13 @@ class Writer {
     // JSON has no word for what isn't finite.
     if (value && std::isfinite(*value)) object_[field] = *value;
   }
-  void operator()(const char* field, const std::optional<std::int64_t>& value, Need) {
+  template <typename Scalar>
+  void operator()(const char* field, const std::optional<Scalar>& value, Need) {
     if (value) object_[field] = *value;
   }
   void operator()(const char* field, const Parameters& values, Need) {
-    for (const auto& [name, value] : values) {
-      std::visit([&](const auto& v) { object_[field][name] = v; }, value);
+    for (const auto& entry : values) {
+      std::visit([&](const auto& v) { object_[field][entry.first] = v; }, entry.second);
     }
   }
   template <typename Scalar>

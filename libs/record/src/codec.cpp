@@ -135,6 +135,42 @@ bool is_phase(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
+// Of the three fields that an LLM request has beyond its instants; what is wrong with them.
+std::string_view parse_request(Fields& fields, Iteration& i) {
+  const auto outcome = [&](Number n) {
+    if (n == Number::kOk) return std::string_view();
+    return n == Number::kEmpty && fields.finished() ? kCutShort : reason(n);
+  };
+  for (std::int32_t* tokens : {&i.input_tokens, &i.output_tokens}) {
+    if (!fields.comma()) return kCutShort;
+    if (const auto wrong = outcome(fields.number(*tokens)); !wrong.empty()) return wrong;
+  }
+  if (!fields.comma()) return kCutShort;
+  if (const auto wrong = outcome(fields.number(i.first_token_ns)); !wrong.empty()) return wrong;
+  if (!fields.finished()) return kTooMany;
+  return i.output_tokens == 0 ? "a request without output tokens" : std::string_view();
+}
+
+Line parse_token(std::string_view text) {
+  Fields fields(text);
+  TokenRecord record;
+  record.agent = fields.text();
+  if (!is_name(record.agent)) return MalformedLine{kBadName};
+  Token& token = record.token;
+  const auto take = [&fields](auto& value) -> std::string_view {
+    if (!fields.comma()) return kCutShort;
+    const Number n = fields.number(value);
+    if (n == Number::kOk) return {};
+    return n == Number::kEmpty && fields.finished() ? kCutShort : reason(n);
+  };
+  if (const auto wrong = take(token.seq); !wrong.empty()) return MalformedLine{wrong};
+  if (const auto wrong = take(token.index); !wrong.empty()) return MalformedLine{wrong};
+  if (const auto wrong = take(token.done_ns); !wrong.empty()) return MalformedLine{wrong};
+  if (!fields.finished()) return MalformedLine{kTooMany};
+  if (token.index == 0) return MalformedLine{"a token of index 0, which its request's line has"};
+  return record;
+}
+
 Line parse_v2(std::string_view text) {
   Fields fields(text);
   V2Record record;
@@ -152,7 +188,9 @@ Line parse_v2(std::string_view text) {
       return MalformedLine{n == Number::kEmpty && fields.finished() ? kCutShort : reason(n)};
     }
   }
-  if (!fields.finished()) return MalformedLine{kTooMany};
+  if (fields.at_comma()) {
+    if (const auto wrong = parse_request(fields, i); !wrong.empty()) return MalformedLine{wrong};
+  }
   if ((i.gpu_start_ns == kUnavailable) != (i.gpu_end_ns == kUnavailable)) {
     return MalformedLine{"only one of gpu_start and gpu_end"};
   }
@@ -230,6 +268,25 @@ char* format_v2(char* out, std::string_view agent, const Iteration& iteration) {
   out = put_instant(out, iteration.gpu_start_ns);
   out = put_instant(out, iteration.gpu_end_ns);
   out = put_instant(out, iteration.done_ns);
+  if (is_request(iteration)) {
+    *out++ = ',';
+    out = put(out, iteration.input_tokens);
+    *out++ = ',';
+    out = put(out, iteration.output_tokens);
+    out = put_instant(out, iteration.first_token_ns);
+  }
+  *out++ = '\n';
+  return out;
+}
+
+char* format_token(char* out, std::string_view agent, const Token& token) {
+  out = put(out, std::string_view("KTS_TOKEN,v2,"));
+  out = put(out, agent.substr(0, kMaxAgentName));
+  *out++ = ',';
+  out = put(out, token.seq);
+  *out++ = ',';
+  out = put(out, token.index);
+  out = put_instant(out, token.done_ns);
   *out++ = '\n';
   return out;
 }
@@ -266,6 +323,11 @@ Line parse_line(std::string_view line) {
     const bool cut =
         std::string_view("v1,").starts_with(line) || std::string_view("v2,").starts_with(line);
     return MalformedLine{cut ? kCutShort : "an unknown record version"};
+  }
+  if (take(line, "TOKEN,")) {
+    if (take(line, "v2,")) return parse_token(line);
+    return MalformedLine{
+        std::string_view("v2,").starts_with(line) ? kCutShort : "a token of an unknown version"};
   }
   if (take(line, "META,")) {
     if (take(line, "v2,")) return MetaLine{line};

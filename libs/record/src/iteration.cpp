@@ -19,6 +19,12 @@ constexpr std::array kCatalogue{
                 "included; what CUDA events see."},
     MeasureInfo{Measure::kNotify, "notify", "done - gpu_end",
                 "From the device's completion until the caller has the result."},
+    MeasureInfo{Measure::kTtft, "ttft", "first_token - due",
+                "Time to first token: what the caller of an LLM request waits for its first output "
+                "token."},
+    MeasureInfo{Measure::kItl, "itl", "token - previous token",
+                "Inter-token latency: the gap between two consecutive output tokens of a request, "
+                "over all requests."},
 };
 
 constexpr bool catalogue_follows_enum() {

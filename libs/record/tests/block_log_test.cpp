@@ -28,6 +28,19 @@ BlockMeta full_meta() {
   meta.arrival = "poisson";
   meta.rate_per_s = 200.5;
   meta.think_ns = 2'000'000;
+  meta.cycle = 2;
+  meta.cv = 2.5;
+  meta.on_ns = 1;
+  meta.off_ns = 2;
+  meta.phases = "fixed";
+  meta.trace = "traces/t.csv";
+  meta.trace_scale = 2;
+  meta.trace_wrap = false;
+  meta.trace_from_ns = 3;
+  meta.trace_length_ns = 4;
+  meta.trace_requests = 5;
+  meta.trace_failed = 6;
+  meta.trace_clamped = 7;
   meta.in_flight = 4;
   meta.sync = "spin";
   meta.seed = std::numeric_limits<std::uint64_t>::max();
@@ -60,6 +73,9 @@ TEST(Meta, RoundTrips) {
   EXPECT_EQ(back->rate_per_s, 200.5);
   EXPECT_EQ(back->size, 4096);
   EXPECT_EQ(back->parameters, full_meta().parameters);
+  EXPECT_EQ(back->cycle, 2);
+  EXPECT_EQ(back->trace_wrap, false);
+  EXPECT_EQ(back->trace_clamped, 7U);
 }
 
 TEST(Meta, WhatDoesNotApplyIsLeftOut) {
@@ -67,7 +83,8 @@ TEST(Meta, WhatDoesNotApplyIsLeftOut) {
   meta.agent = "a";
   meta.checksum = std::numeric_limits<double>::quiet_NaN();
   const std::string line = to_line(meta);
-  for (const auto* absent : {"rate_per_s", "think_ns", "checksum", "neighbours", "sharing"}) {
+  for (const auto* absent :
+       {"rate_per_s", "think_ns", "checksum", "neighbours", "sharing", "cycle", "trace"}) {
     EXPECT_EQ(line.find(absent), std::string::npos) << line;
   }
 }

@@ -150,8 +150,61 @@ TEST(ParseV2, OverflowIsMalformed) {
 }
 
 TEST(ParseV2, TooManyFieldsAreMalformed) {
-  EXPECT_EQ(reason("KTS_APP,v2,a,1,1,2,3,4,5,6"), "too many fields");
-  EXPECT_EQ(reason("KTS_APP,v2,a,1,1,2,3,4,5,"), "too many fields");
+  EXPECT_EQ(reason("KTS_APP,v2,a,1,1,2,3,4,5,6,7,8,9"), "too many fields");
+  EXPECT_EQ(reason("KTS_APP,v2,a,1,1,2,3,4,5,6,7,8,"), "too many fields");
+}
+
+TEST(ParseV2, RequestHasItsTokensAndTheFirstOnesInstant) {
+  Iteration request = kIteration;
+  request.input_tokens = 4808;
+  request.output_tokens = 10;
+  request.first_token_ns = kIteration.done_ns - 5;
+  const std::string text = v2("router", request);
+  EXPECT_EQ(text,
+            std::string(kGoldenV2) + ",4808,10," + std::to_string(request.first_token_ns) + "\n");
+  const Line line = parsed(text);
+  const auto* record = std::get_if<V2Record>(&line);
+  ASSERT_NE(record, nullptr);
+  EXPECT_EQ(record->iteration, request);
+  EXPECT_TRUE(is_request(record->iteration));
+  EXPECT_FALSE(is_request(kIteration));
+}
+
+TEST(ParseV2, RequestsFieldsComeTogether) {
+  for (const std::string_view more : {",", ",6", ",6,", ",6,7", ",6,7,"}) {
+    EXPECT_EQ(reason("KTS_APP,v2,a,1,1,2,3,4,5" + std::string(more)), "cut short") << more;
+  }
+  EXPECT_EQ(reason("KTS_APP,v2,a,1,1,2,3,4,5,,7,8"), "an empty field");
+  EXPECT_EQ(reason("KTS_APP,v2,a,1,1,2,3,4,5,x,7,8"), "a field that is not a whole number");
+  EXPECT_EQ(reason("KTS_APP,v2,a,1,1,2,3,4,5,6,0,8"), "a request without output tokens");
+  EXPECT_EQ(reason("KTS_APP,v2,a,1,1,2,3,4,5,2147483648,7,8"), "a number that is too large");
+}
+
+TEST(ParseToken, LineIsReadBack) {
+  const Token token{17, 3, 1763690000000010002};
+  char buffer[kMaxRecordLine];
+  const std::string text(buffer, format_token(buffer, "thinker", token));
+  EXPECT_EQ(text, "KTS_TOKEN,v2,thinker,17,3,1763690000000010002\n");
+  const Line line = parse_line(std::string_view(text).substr(0, text.size() - 1));
+  const auto* record = std::get_if<TokenRecord>(&line);
+  ASSERT_NE(record, nullptr);
+  EXPECT_EQ(record->agent, "thinker");
+  EXPECT_EQ(record->token, token);
+}
+
+TEST(ParseToken, WhatIsWrongIsSaid) {
+  for (const std::string_view line :
+       {"KTS_TOKEN,", "KTS_TOKEN,v", "KTS_TOKEN,v2,a", "KTS_TOKEN,v2,a,1", "KTS_TOKEN,v2,a,1,1",
+        "KTS_TOKEN,v2,a,1,1,"}) {
+    EXPECT_EQ(reason(line), "cut short") << line;
+  }
+  EXPECT_EQ(reason("KTS_TOKEN,v1,a,1,1,1"), "a token of an unknown version");
+  EXPECT_EQ(reason("KTS_TOKEN,v2,a b,1,1,1"),
+            "an agent's name that is empty, too long or has odd characters");
+  EXPECT_EQ(reason("KTS_TOKEN,v2,a,1,x,1"), "a field that is not a whole number");
+  EXPECT_EQ(reason("KTS_TOKEN,v2,a,1,,1"), "an empty field");
+  EXPECT_EQ(reason("KTS_TOKEN,v2,a,1,0,1"), "a token of index 0, which its request's line has");
+  EXPECT_EQ(reason("KTS_TOKEN,v2,a,1,1,1,1"), "too many fields");
 }
 
 TEST(ParseV2, TwoLinesRunTogetherAreMalformed) {

@@ -30,6 +30,14 @@ TEST(Length, PartsAddUpToLatency) {
   EXPECT_EQ(length_ns(i, Measure::kLatency), 31);
 }
 
+TEST(Length, FirstTokenIsAwaitedFromTheDueInstant) {
+  Iteration i{.seq = 0, .due_ns = 10, .submit_ns = 13, .done_ns = 41};
+  EXPECT_EQ(length_ns(i, Measure::kTtft), kUnavailable);
+  i.first_token_ns = 25;
+  EXPECT_EQ(length_ns(i, Measure::kTtft), 15);
+  EXPECT_EQ(length_ns(i, Measure::kItl), kUnavailable);
+}
+
 TEST(Length, PartOfAMissingInstantIsUnavailableNotZero) {
   const Iteration i{.seq = 0, .due_ns = 10, .submit_ns = 13, .done_ns = 41};
   EXPECT_EQ(length_ns(i, Measure::kGpuWait), kUnavailable);

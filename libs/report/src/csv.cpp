@@ -52,6 +52,7 @@ void append_result(std::string& out, const analysis::MeasureResult& r) {
   add("rate_proxy", "1/s", plain(r.rate_proxy_per_s));
   if (r.measure == analysis::Measure::kLatency) {
     add("rate_achieved", "1/s", plain(r.rate_achieved_per_s));
+    if (r.output_tokens_per_s) add("output_tokens", "1/s", plain(r.output_tokens_per_s));
   }
 }
 

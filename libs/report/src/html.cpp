@@ -42,8 +42,9 @@ std::string agent_card(const AgentView& view) {
       "<article class=\"agent\">\n<header><h3>{}</h3>{}</header>\n<p class=\"what\">{}</p>\n"
       "<p class=\"big\">{}</p>\n",
       escape_html(view.info->name), badge(verdict_words(view)), what, big);
-  for (const auto& sentence : {overload_sentence(view), averages_sentence(view),
-                               event_time_sentence(view), cannot_conclude_sentence(view)}) {
+  for (const auto& sentence :
+       {overload_sentence(view), averages_sentence(view), event_time_sentence(view),
+        token_rate_sentence(view), cannot_conclude_sentence(view)}) {
     if (!sentence.empty()) out += "<p>" + escape_html(sentence) + "</p>\n";
   }
   return out + "</article>\n";
@@ -73,9 +74,7 @@ std::string results_table(const Summary& summary, const std::vector<AgentView>& 
         }
       }
       const bool headline = measure == Measure::kLatency;
-      const auto* df = headline                       ? view.df
-                       : measure == Measure::kGpuTime ? view.df_gpu_time
-                                                      : nullptr;
+      const auto* df = find_degradation(summary, view.info->name, measure, 0.99);
       rows += cell(df != nullptr && df->ratio.value ? times(*df->ratio.value) : "") +
               cell(df != nullptr ? interval(df->ratio) : "") +
               word(headline ? badge(verdict_words(view)) : "") + "</tr>\n";
@@ -198,9 +197,16 @@ std::string samples(const Summary& summary) {
                       count(summary.duplicate_records), count(summary.foreign_lines)));
 }
 
-std::string vocabulary() {
+// The parts of latency, and what else there are results of.
+std::string vocabulary(const Summary& summary) {
   std::string out;
   for (const Measure measure : record::kMeasures) {
+    const bool of_requests = measure == Measure::kTtft || measure == Measure::kItl;
+    if (of_requests &&
+        std::ranges::find(summary.results, measure, &analysis::MeasureResult::measure) ==
+            summary.results.end()) {
+      continue;
+    }
     const auto& info = record::info(measure);
     out += fmt::format("<dt>{}</dt><dd>{} <code>{}</code></dd>\n", escape_html(info.name),
                        escape_html(info.meaning), escape_html(info.formula));
@@ -226,7 +232,8 @@ std::string report_html(const Summary& summary, const Drawing& drawing) {
               header(summary) + alert + agent_cards(all) + figures(drawing) +
                   results_table(summary, all) + objectives(summary) + growth(summary) +
                   card_meanwhile(summary) + loads(summary) +
-                  section("Warnings", list(summary.warnings)) + samples(summary) + vocabulary());
+                  section("Warnings", list(summary.warnings)) + samples(summary) +
+                  vocabulary(summary));
 }
 
 }  // namespace kts::report

@@ -57,7 +57,8 @@ Json result(const analysis::MeasureResult& r) {
           {"max", optional(r.max)},
           {"jitter", optional(r.jitter)},
           {"rate_proxy_per_s", optional(r.rate_proxy_per_s)},
-          {"rate_achieved_per_s", optional(r.rate_achieved_per_s)}};
+          {"rate_achieved_per_s", optional(r.rate_achieved_per_s)},
+          {"output_tokens_per_s", optional(r.output_tokens_per_s)}};
 }
 
 Json degradation(const analysis::Degradation& d) {

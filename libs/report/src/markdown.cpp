@@ -7,7 +7,6 @@
 
 #include "format.hpp"
 #include "kts/report/report.hpp"
-#include "markdown_pieces.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -39,13 +38,15 @@ std::string solo_beside_shared(const Summary& summary, const std::vector<AgentVi
       const auto* shared = find_result(summary, view.info->name, Phase::kShared, measure);
       if (!has_values(solo, shared) && measure != Measure::kLatency) continue;
       const bool headline = measure == Measure::kLatency;
-      const auto* df = headline                       ? view.df
-                       : measure == Measure::kGpuTime ? view.df_gpu_time
-                                                      : nullptr;
+      const auto* df = find_degradation(summary, view.info->name, measure, 0.99);
       out += row({escape_markdown(view.info->name), std::string(record::info(measure).name),
                   quantiles(solo), quantiles(shared), df == nullptr ? "" : with_interval(df),
                   headline ? verdict_words(view) : ""});
     }
+  }
+  for (const auto& view : all) {
+    const std::string tokens = token_rate_sentence(view);
+    if (!tokens.empty()) out += "\n" + escape_markdown(tokens) + "\n";
   }
   return out + "\n";
 }
@@ -71,16 +72,13 @@ std::string growth_table(const Summary& summary) {
       "## Where the growth went\n\nShared minus solo, in ms, averaged over the iterations around "
       "each quantile of latency; `residue` is what the parts don't add up to.\n\n";
   std::vector<std::string> head{"agent", "at"};
-  for (const Measure part : record::kMeasures) {
-    if (part != Measure::kLatency) head.emplace_back(record::info(part).name);
-  }
+  for (const Measure part : record::kLatencyParts) head.emplace_back(record::info(part).name);
   head.insert(head.end(), {"residue", "latency", "iterations solo, shared"});
   out += table_head(head, "llrrrrrrr");
   for (const auto& a : summary.attribution) {
     if (!has_values(a)) continue;
     std::vector<std::string> cells{escape_markdown(a.agent), escape_markdown(a.at)};
-    for (const Measure measure : record::kMeasures) {
-      if (measure == Measure::kLatency) continue;
+    for (const Measure measure : record::kLatencyParts) {
       std::string cell(kAbsent);
       for (const auto& part : a.parts) {
         if (part.part == measure) cell = number(part.growth_ms);

@@ -17,6 +17,7 @@ namespace {
 
 using analysis::Ccdf;
 using analysis::Estimate;
+using analysis::Measure;
 using analysis::Phase;
 
 constexpr int kFontPixels = 14;
@@ -231,7 +232,8 @@ struct Range {
   }
 };
 
-std::string ccdf_panel(const std::vector<const Ccdf*>& curves, const analysis::AgentInfo& agent) {
+std::string ccdf_panel(const std::vector<const Ccdf*>& curves, std::string_view measure,
+                       const std::optional<double>& objective_ms) {
   Range x;
   Range y;
   std::string data;
@@ -256,7 +258,7 @@ std::string ccdf_panel(const std::vector<const Ccdf*>& curves, const analysis::A
            "unset xlabel\nset label 'no samples' at graph 0.5,0.5 center textcolor rgb \"" +
            std::string(kMuted.hex) + "\"\nplot 2\n";
   }
-  if (agent.slo_latency_ms) x.include(*agent.slo_latency_ms);
+  if (objective_ms) x.include(*objective_ms);
   const double low = x.low / 1.08;
   const double high = x.high * 1.08;
   const double floor = std::min(y.low, 0.1) / 1.3;
@@ -274,17 +276,25 @@ std::string ccdf_panel(const std::vector<const Ccdf*>& curves, const analysis::A
   std::string out = fmt::format(
       "set logscale xy\nset xrange [{}:{}]\nset yrange [{}:1]\nset xtics nomirror ({}) "
       "offset 0,0.4\nset ytics nomirror ({})\n"
-      "set xlabel 'latency, ms' textcolor rgb \"{}\" offset 0,0.8\n",
-      low, high, floor, x_tics, y_tics, kMuted.hex);
-  if (agent.slo_latency_ms) {
+      "set xlabel '{}, ms' textcolor rgb \"{}\" offset 0,0.8\n",
+      low, high, floor, x_tics, y_tics, measure, kMuted.hex);
+  if (objective_ms) {
     out += fmt::format(
         "set arrow from {0}, graph 0 to {0}, graph 1 nohead dt 3 lw 1.5 lc rgb \"{1}\"\n"
         "set label 'objective' at {0}, graph 0.94 {2} offset {3},0 textcolor rgb \"{1}\"\n",
-        *agent.slo_latency_ms, kInk.hex,
-        *agent.slo_latency_ms > std::sqrt(low * high) ? "right" : "left",
-        *agent.slo_latency_ms > std::sqrt(low * high) ? "-0.6" : "0.6");
+        *objective_ms, kInk.hex, *objective_ms > std::sqrt(low * high) ? "right" : "left",
+        *objective_ms > std::sqrt(low * high) ? "-0.6" : "0.6");
   }
   return out + plot + "\n" + data;
+}
+
+std::vector<const Ccdf*> curves_of(const Summary& summary, std::string_view agent,
+                                   Measure measure) {
+  std::vector<const Ccdf*> curves;
+  for (const auto& curve : summary.ccdfs) {
+    if (curve.agent == agent && curve.measure == measure) curves.push_back(&curve);
+  }
+  return curves;
 }
 
 Plot ccdf(const Summary& summary) {
@@ -301,12 +311,46 @@ Plot ccdf(const Summary& summary) {
       prologue(grid, "(dashed); share of requests slower than a latency, where 1 % stands at p99");
   int index = 0;
   for (const auto& agent : summary.agents) {
-    std::vector<const Ccdf*> curves;
-    for (const auto& curve : summary.ccdfs) {
-      if (curve.agent == agent.name) curves.push_back(&curve);
-    }
     plot.script += place(grid, index++, shorten(printable(agent.name), 40), 56);
-    plot.script += ccdf_panel(curves, agent);
+    plot.script += ccdf_panel(curves_of(summary, agent.name, Measure::kLatency), "latency",
+                              agent.slo_latency_ms);
+  }
+  plot.script += "unset multiplot\n";
+  return plot;
+}
+
+// Of LLM requests: the first token and the gaps after it, a row an agent.
+std::optional<Plot> token_ccdf(const Summary& summary) {
+  struct Panel {
+    std::string title;
+    Measure measure;
+    std::vector<const Ccdf*> curves;
+  };
+  std::vector<Panel> panels;
+  for (const auto& agent : summary.agents) {
+    for (const Measure measure : {Measure::kTtft, Measure::kItl}) {
+      auto curves = curves_of(summary, agent.name, measure);
+      if (curves.empty()) continue;
+      panels.push_back(
+          {fmt::format("{}, {}", shorten(printable(agent.name), 30), record::info(measure).name),
+           measure, std::move(curves)});
+    }
+  }
+  if (panels.empty()) return std::nullopt;
+  const Grid grid = grid_for(panels.size(), 2, 480, 310);
+  Plot plot;
+  plot.name = kPlotNames[2];
+  plot.title = "Share of first tokens and of gaps between tokens longer than a given time";
+  plot.description =
+      "Complementary cumulative distribution of time to first token (ttft) and inter-token latency "
+      "(itl) on logarithmic axes; solo is the solid line, shared the dashed one. The further right "
+      "a line lies, the slower.";
+  plot.script =
+      prologue(grid, "(dashed); share of tokens that took longer, where 1 % stands at p99");
+  int index = 0;
+  for (const Panel& panel : panels) {
+    plot.script += place(grid, index++, panel.title, 56);
+    plot.script += ccdf_panel(panel.curves, record::info(panel.measure).name, std::nullopt);
   }
   plot.script += "unset multiplot\n";
   return plot;
@@ -318,6 +362,7 @@ std::vector<Plot> plan_plots(const Summary& summary) {
   std::vector<Plot> plots;
   if (!summary.agents.empty() && !summary.results.empty()) plots.push_back(panels(summary));
   if (!summary.agents.empty() && !summary.ccdfs.empty()) plots.push_back(ccdf(summary));
+  if (auto tokens = token_ccdf(summary)) plots.push_back(*std::move(tokens));
   return plots;
 }
 

@@ -92,7 +92,8 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
     out += agent_line(*view.info, paint);
     out += rates(summary, view, paint);
     if (!has_values(view.solo, view.shared) && view.overload == nullptr) out += "  no samples\n";
-    for (const Measure measure : {Measure::kLatency, Measure::kGpuTime}) {
+    for (const Measure measure :
+         {Measure::kLatency, Measure::kTtft, Measure::kItl, Measure::kGpuTime}) {
       const auto* solo = find_result(summary, agent, Phase::kSolo, measure);
       const auto* shared = find_result(summary, agent, Phase::kShared, measure);
       if (!has_values(solo, shared)) continue;
@@ -100,7 +101,7 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
       const std::string verdict = headline ? verdict_words(view) : "";
       out += "  " + pad_right(record::info(measure).name, kMeasureWidth - 2) +
              quantile_columns(solo) + "  " + quantile_columns(shared) + " ";
-      const std::string df = degradation(headline ? view.df : view.df_gpu_time);
+      const std::string df = degradation(find_degradation(summary, agent, measure, 0.99));
       out += headline ? df + " " + paint(ink_of(verdict), verdict)
                       : df.substr(0, df.find_last_not_of(' ') + 1);
       out += "\n";
@@ -117,6 +118,10 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
   }
   for (const auto& sentence : objective_sentences(summary)) {
     out += wrapped("- " + printable(sentence), "  ");
+  }
+  for (const auto& view : all) {
+    const std::string tokens = printable(token_rate_sentence(view));
+    if (!tokens.empty()) out += wrapped("- " + tokens, "  ");
   }
   if (summary.within_run_only) out += wrapped("- " + method_sentence(summary), "  ");
   return out;

@@ -259,6 +259,23 @@ std::string event_time_sentence(const AgentView& view) {
              : fmt::format("Event time alone would not have settled it: {}.", said);
 }
 
+std::string token_rate_sentence(const AgentView& view) {
+  const auto rate = [](const MeasureResult* result) {
+    return result == nullptr ? std::optional<double>() : result->output_tokens_per_s;
+  };
+  const auto solo = rate(view.solo);
+  const auto shared = rate(view.shared);
+  if (!solo && !shared) return {};
+  const auto words = [](const std::optional<double>& r) {
+    return r ? number(*r, 4) : std::string(kAbsent);
+  };
+  std::string sentence =
+      fmt::format("{}: {} output tokens a second alone", view.info->name, words(solo));
+  if (view.shared != nullptr) sentence += fmt::format(", {} shared", words(shared));
+  if (solo && shared && *solo > 0) sentence += fmt::format(" ({})", percent(*shared / *solo - 1));
+  return sentence + ".";
+}
+
 std::string growth_sentence(const Attribution& attribution) {
   const analysis::PartGrowth* largest = nullptr;
   for (const auto& part : attribution.parts) {
@@ -364,7 +381,10 @@ std::vector<std::pair<std::string, std::string>> run_facts(const Summary& summar
   add("run", summary.run_id);
   add("started", summary.started);
   if (summary.duration_s > 0) add("duration", number(summary.duration_s) + " s");
-  add("sharing", summary.sharing);
+  add("sharing", summary.sharing == "streams"
+                     ? "streams: threads of one process, whose waits for its common launch lock "
+                       "are in the latency"
+                     : summary.sharing);
   add("device", summary.device.name.empty() ? summary.device.kind : summary.device.name);
   if (summary.device.kind == "cpu") {
     add("measured on", "one CPU core, where the operating system's scheduler plays the GPU's part");

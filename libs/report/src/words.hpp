@@ -44,6 +44,7 @@ std::string verdict_words(const AgentView& view);
 std::string overload_sentence(const AgentView& view);  // empty unless it is
 std::string averages_sentence(const AgentView& view);
 std::string event_time_sentence(const AgentView& view);  // empty where there is nothing to say
+std::string token_rate_sentence(const AgentView& view);  // empty without LLM requests
 std::string growth_sentence(const analysis::Attribution& attribution);
 std::string cannot_conclude_sentence(const AgentView& view);  // empty unless it can't
 std::string slo_sentence(const analysis::SloOutcome& slo);

@@ -329,6 +329,39 @@ Summary special_characters() {
   return s;
 }
 
+Summary llm_requests() {
+  Summary s = base("agents");
+  s.agents = {agent("router", "encoder bert-base", "gamma 50/s, cv 2.5"),
+              agent("thinker", "request llama-3.1-8b", "trace azure-code.csv, 2x")};
+  latencies(s, "router", {1.2, 1.4, 1.6}, {3.1, 9.8, 14.2}, 50.1, 49.9);
+  latencies(s, "thinker", {310, 820, 1040}, {330, 900, 1190}, 1.9, 1.85);
+  s.results[2].output_tokens_per_s = 52.3;
+  s.results[3].output_tokens_per_s = 50.75;
+  part(s, "thinker", Measure::kGpuTime, {300, 800, 1010}, {320, 880, 1150});
+  part(s, "thinker", Measure::kTtft, {42, 130, 210}, {47, 150, 260});
+  part(s, "thinker", Measure::kItl, {9.1, 9.3, 9.6}, {9.4, 12.1, 14.7});
+  for (auto& r : s.results) {
+    if (r.measure == Measure::kItl) r.n = 48'201;
+  }
+  degradation(s, "router", Measure::kLatency, {8.87, 7.9, 9.9}, Verdict::kHurt);
+  degradation(s, "thinker", Measure::kLatency, {1.144, 1.07, 1.22}, Verdict::kHurt);
+  degradation(s, "thinker", Measure::kGpuTime, {1.139, 1.06, 1.21});
+  degradation(s, "thinker", Measure::kTtft, {1.238, 1.11, 1.38});
+  degradation(s, "thinker", Measure::kItl, {1.531, 1.48, 1.59});
+  s.findings = {finding_of("router", 0.996, 3.4, 8.87, {}, false),
+                finding_of("thinker", 0.974, 1.07, 1.144, 1.139, false)};
+  s.ccdfs = {ccdf("router", Phase::kSolo, 1.2, 1.6),   ccdf("router", Phase::kShared, 3.1, 14.2),
+             ccdf("thinker", Phase::kSolo, 310, 1040), ccdf("thinker", Phase::kShared, 330, 1190),
+             ccdf("thinker", Phase::kSolo, 42, 210),   ccdf("thinker", Phase::kShared, 47, 260),
+             ccdf("thinker", Phase::kSolo, 9.1, 9.6),  ccdf("thinker", Phase::kShared, 9.4, 14.7)};
+  for (const std::size_t i : {4U, 5U}) s.ccdfs[i].measure = Measure::kTtft;
+  for (const std::size_t i : {6U, 7U}) s.ccdfs[i].measure = Measure::kItl;
+  s.warnings = {
+      "thinker: 26 of 8819 requests of its trace failed when it was recorded (no output "
+      "tokens) and are left out"};
+  return s;
+}
+
 const std::vector<Fixture>& all() {
   static const std::vector<Fixture> kAll{{"one_agent", one_agent},
                                          {"two_agents", two_agents},
@@ -337,7 +370,8 @@ const std::vector<Fixture>& all() {
                                          {"cannot_conclude", cannot_conclude},
                                          {"within_run_only", within_run_only},
                                          {"overloaded", overloaded},
-                                         {"special_characters", special_characters}};
+                                         {"special_characters", special_characters},
+                                         {"llm_requests", llm_requests}};
   return kAll;
 }
 

@@ -47,6 +47,10 @@ clusters = sorted((root / "tests/golden/cluster").glob("*.json"))
 for path in clusters:
     check(cluster, path, json.loads(path.read_text(encoding="utf-8")))
 
+modes = validator("modes")
+comparisons = sorted((root / "tests/golden/modes").glob("*.json"))
+for path in comparisons:
+    check(modes, path, json.loads(path.read_text(encoding="utf-8")))
 fleets = sorted((root / "tests/golden/fleet").glob("*/fleet.json"))
 for path in fleets:
     check(validator("fleet"), path, json.loads(path.read_text(encoding="utf-8")))
@@ -79,6 +83,15 @@ good = {
     ],
 }
 check(scenario, "minimal scenario", good)
+for arrival in [
+    {"process": "closed", "think": "5ms"},
+    {"process": "gamma", "rate": 50, "cv": 2.5},
+    {"process": "on-off", "rate": 400, "on": "200ms", "off": "1s"},
+    {"process": "on-off", "rate": 400, "on": "200ms", "off": "1s", "phases": "fixed"},
+    {"process": "trace", "file": "t.csv"},
+    {"process": "trace", "file": "t.csv", "scale": 2, "wrap": False, "from": "10min", "length": "90s"},
+]:
+    check(scenario, arrival, changed(good, lambda s: s["agents"][0].update(arrival=arrival)))
 for label, change in {
     "unknown key": lambda s: s.update(agent=[]),
     "no agents": lambda s: s.update(agents=[]),
@@ -87,6 +100,13 @@ for label, change in {
     "duration as a bare number": lambda s: s["agents"][0]["slo"].update(latency=5),
     "open arrivals without a rate": lambda s: s["agents"][0]["arrival"].pop("rate"),
     "rate of a closed agent": lambda s: s["agents"][0]["arrival"].update(process="saturate"),
+    "cv of a poisson agent": lambda s: s["agents"][0]["arrival"].update(cv=2),
+    "gamma without cv": lambda s: s["agents"][0]["arrival"].update(process="gamma"),
+    "on-off without phases": lambda s: s["agents"][0]["arrival"].update(process="on-off"),
+    "trace without a file": lambda s: s["agents"][0].update(arrival={"process": "trace"}),
+    "trace with a rate": lambda s: s["agents"][0]["arrival"].update(process="trace", file="t.csv"),
+    "scale 0": lambda s: s["agents"][0].update(
+        arrival={"process": "trace", "file": "t.csv", "scale": 0}),
     "unknown workload": lambda s: s["agents"][0]["workload"].update(kind="fftt"),
     "parameter of another workload": lambda s: s["agents"][0]["workload"].update(tokens=4),
     "custom model without dimensions": lambda s: s["agents"][0].update(
@@ -95,6 +115,10 @@ for label, change in {
         workload={"kind": "decode", "model": "tiny", "layers": 2}),
     "bytes with a wrong unit": lambda s: s["agents"][0].update(
         workload={"kind": "membw", "bytes": "3GB"}),
+    "more threads than there are": lambda s: s["agents"][0].update(mps={"threads": 101}),
+    "a priority that MPS doesn't know": lambda s: s["agents"][0].update(mps={"priority": "high"}),
+    "a variant of time-slicing": lambda s: s.update(variants=[
+        {"name": "v", "sharing": "time-slicing", "agents": [{"name": "router"}]}]),
 }.items():
     check(scenario, label, changed(good, change), valid=False)
 for workload in (
@@ -106,7 +130,12 @@ for workload in (
 ):
     check(scenario, workload, changed(good, lambda s: s["agents"][0].update(workload=workload)))
 
-if not all((summaries, scenarios, clusters, fleets, fleet_summaries)):
+check(scenario, "demands and variants", changed(good, lambda s: (
+    s["agents"][0].update(mps={"threads": 75, "priority": "below-normal", "memory": "8GiB"}),
+    s.update(variants=[{"name": "v", "sharing": "streams", "agents": [
+        {"name": "router", "stream": {"priority": "high"}}]}]))))
+
+if not all((summaries, scenarios, clusters, fleets, fleet_summaries, comparisons)):
     failures += 1
     print("FAILED: nothing to validate")
 print(f"{len(summaries)} summaries, {len(scenarios)} scenarios, {len(clusters)} clusters, "

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "kts/device/sharing.hpp"
@@ -45,6 +46,14 @@ Status check_sharing_mode(const scenario::Scenario& scenario,
                      fmt::format("scenario {}", scenario.name));
   }
   KTS_CHECK_OK(scenario::check_demands(scenario));
+  const auto wants_priority = [](const scenario::AgentSpec& agent) {
+    return agent.stream && agent.stream->high_priority;
+  };
+  if (device_kind(scenario.device) == "cpu" &&
+      std::ranges::any_of(scenario.agents, wants_priority)) {
+    return environment_lacks("a CPU's threads have no stream priority",
+                             "leave stream: out, or take a GPU");
+  }
   // Which card CUDA will number first is not known yet; one with MIG is enough to ask.
   std::optional<bool> mig;
   for (const device::Gpu& gpu : gpus ? *gpus : std::vector<device::Gpu>{}) {

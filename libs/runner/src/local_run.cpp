@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -12,12 +13,15 @@
 #include "environment.hpp"
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
+#include "kts/mps/daemon.hpp"
 #include "kts/runner/cores.hpp"
 #include "kts/runner/foreign.hpp"
+#include "kts/runner/memory.hpp"
 #include "kts/runner/plan.hpp"
 #include "kts/telemetry/clock_warnings.hpp"
 #include "kts/telemetry/sampler.hpp"
 #include "sharing_host.hpp"
+#include "traces.hpp"
 #include "worker_command.hpp"
 
 namespace kts::runner {
@@ -79,6 +83,7 @@ class RunInParts::Execution {
   Status begin() {
     KTS_CHECK_OK(make_directories(run_.folder / "blocks"));
     KTS_CHECK_OK(make_directories(run_.folder / "workers"));
+    KTS_CHECK_OK(bring_traces(run_.scenario, run_.folder));
     KTS_CHECK_OK(write_file(run_.folder / "scenario.yaml", to_yaml(scenario_)));
     KTS_CHECK_OK(describe_machine());
     for (const scenario::AgentSpec& agent : scenario_.agents) {
@@ -118,6 +123,7 @@ class RunInParts::Execution {
     environment_.sharing = scenario_.sharing;
     environment_.sync = cores_.sync;
     environment_.cpu = run_.cpu;
+    environment_.memory = predict_memory(scenario_);
     environment_.shared_core = cores_.device_core;
     if (on_gpu_ && run_.gpus != nullptr) {
       if (const auto driver = run_.gpus->driver()) {
@@ -126,6 +132,9 @@ class RunInParts::Execution {
       }
     }
     for (const std::string& warning : cores_.warnings) warn(warning);
+    if (on_gpu_) {
+      for (const mps::Leftover& leftover : mps::find_leftovers()) warn(mps::describe(leftover));
+    }
     if (run_.cpu.quota_cores &&
         *run_.cpu.quota_cores < static_cast<double>(run_.cpu.allowed_cores.size())) {
       warn(
@@ -201,8 +210,13 @@ class RunInParts::Execution {
     }
     if (!strangers.empty()) note_lengthened(strangers);
     KTS_CHECK_OK(sharing_->verify(members));
+    if (!on_gpu_) measure_resident();
     if (!on_gpu_ || run_.gpus == nullptr) return write_environment();
     if (!environment_.gpu) KTS_CHECK_OK(find_gpu());
+    if (environment_.gpu) {
+      measure_on_card();
+      KTS_CHECK_OK(write_environment());
+    }
     if (!environment_.gpu || sampler_) return {};
     KTS_CHECK_OK(make_directories(run_.folder / "telemetry"));
     const std::string name = part_ == 1 ? "nvml.csv" : fmt::format("nvml-{}.csv", part_);
@@ -227,6 +241,31 @@ class RunInParts::Execution {
                        environment_.device_uuid));
     }
     return {};
+  }
+
+  // Of those alive that nobody has measured yet; a process of several agents says nothing of one.
+  void measure_memory(const char* by,
+                      const std::function<std::optional<std::uint64_t>(std::int64_t pid)>& ask) {
+    for (std::size_t i = 0; i < alive_.size(); ++i) {
+      AgentMemory& memory = environment_.memory[alive_[i]];
+      if (memory.measured_bytes || std::ranges::count(pids_, pids_[i]) > 1) continue;
+      memory.measured_bytes = ask(pids_[i]);
+      memory.measured_by = by;
+    }
+  }
+  void measure_resident() {
+    measure_memory("resident set", [](std::int64_t pid) { return resident_bytes(pid); });
+  }
+  // By what the driver says of each process, in whose PID namespace ours needn't be. Under MPS its
+  // figures are the server's.
+  void measure_on_card() {
+    if (scenario_.sharing == "mps") return;
+    const auto processes = run_.gpus->compute_processes(environment_.gpu->index);
+    if (!processes) return;
+    measure_memory("nvml", [&](std::int64_t pid) {
+      const auto found = std::ranges::find(*processes, pid, &device::GpuProcess::pid);
+      return found == processes->end() ? std::nullopt : found->memory_bytes;
+    });
   }
 
   Nanoseconds length_of(const Block& block) const {
@@ -301,6 +340,7 @@ class RunInParts::Execution {
   Status run_block(Session& session, const Block& block) {
     BlockTask task;
     task.index = block.index;
+    task.cycle = block.cycle;
     task.phase = name(block.phase);
     task.neighbours = name(block.neighbours);
     task.title = fmt::format("block {} ({})", block.index, title_of(block, scenario_));
@@ -431,7 +471,7 @@ class RunInParts::Execution {
     return {};
   }
 
-  const LocalRun run_;
+  LocalRun run_;
   const scenario::Scenario& scenario_;
   Progress& progress_;
   bool on_gpu_;

@@ -205,8 +205,8 @@ Result<std::vector<record::BlockEnd>> Session::run(const BlockTask& task) {
   }
   // One after the other: a clock is calibrated while all others are quiet.
   for (const std::size_t i : task.active) {
-    KTS_CHECK_OK(
-        send(i, control::Prepare{task.index, task.phase, task.neighbours}, Awaited::kPrepared));
+    KTS_CHECK_OK(send(i, control::Prepare{task.index, task.phase, task.neighbours, {}, task.cycle},
+                      Awaited::kPrepared));
     KTS_CHECK_OK(await_all(timeouts_.answer));
   }
   task.before_start();

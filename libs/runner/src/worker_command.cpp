@@ -3,7 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "kts/base/units.hpp"
+#include <filesystem>
+#include <utility>
 
 namespace kts::runner {
 
@@ -23,11 +24,12 @@ process::Command worker_command(const LocalRun& run, std::size_t place, const Co
   argv.insert(argv.end(), workload.begin(), workload.end());
   argv.emplace_back("--controlled");
   flag("--agent", agent.name);
-  flag("--arrival", workload::name(agent.arrival.process));
-  if (is_open(agent.arrival.process)) flag("--rate", agent.arrival.rate_per_s);
-  if (agent.arrival.process == workload::ArrivalProcess::kClosed) {
-    flag("--think", format_duration(agent.arrival.think));
+  workload::ArrivalSpec arrival = agent.arrival;
+  // Of the copy in the folder; the worker may be started elsewhere.
+  if (!arrival.trace.file.empty()) {
+    arrival.trace.file = std::filesystem::absolute(run.folder / arrival.trace.file).string();
   }
+  for (std::string& word : workload::arguments_of(arrival)) argv.push_back(std::move(word));
   flag("--in-flight", agent.in_flight);
   flag("--seed", agent.seed);
   flag("--sync", cores.sync);

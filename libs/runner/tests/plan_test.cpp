@@ -14,7 +14,7 @@ scenario::Scenario agents(int count, int cycles) {
   for (int i = 0; i < count; ++i) {
     scenario::AgentSpec agent;
     agent.name = std::string(1, static_cast<char>('a' + i));
-    agent.workload = {"fft", 64 + i, 1};
+    agent.workload = workload::complete("fft", {{"size", std::to_string(64 + i)}}).value();
     scenario.agents.push_back(agent);
   }
   return scenario;

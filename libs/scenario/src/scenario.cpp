@@ -25,6 +25,7 @@ constexpr std::size_t kMaxAgents = 64;
 // Seeds pass through JSON, whose readers may keep numbers as doubles.
 constexpr std::int64_t kMaxSeed = std::int64_t{1} << 53;
 constexpr std::int64_t kMaxScenarioSeed = 1'000'000'000;
+constexpr Nanoseconds kLongestTrace = 24h * 366;
 
 tl::unexpected<Error> too_large(std::string_view where) {
   return bad_input(fmt::format("larger than {}", format_bytes(kMaxBytes)),
@@ -93,29 +94,64 @@ Status read_workload(const YamlValue& value, AgentSpec& agent) {
   return {};
 }
 
+// Each parameter that stands there, in its own form; whether it suits the process is for later.
+Status read_parameters(const YamlValue& value, workload::ArrivalSpec& arrival) {
+  const auto take_number = [&](std::string_view key, double& to) -> Status {
+    if (!value.has(key)) return {};
+    KTS_TRY(to, value.at(key).number());
+    return {};
+  };
+  const auto take_duration = [&](std::string_view key, Nanoseconds most,
+                                 Nanoseconds& to) -> Status {
+    if (!value.has(key)) return {};
+    KTS_TRY(to, value.at(key).duration(0ns, most));
+    return {};
+  };
+  KTS_CHECK_OK(take_duration("think", 1h, arrival.think));
+  KTS_CHECK_OK(take_number("rate", arrival.rate_per_s));
+  KTS_CHECK_OK(take_number("cv", arrival.cv));
+  KTS_CHECK_OK(take_duration("on", 1h, arrival.on));
+  KTS_CHECK_OK(take_duration("off", 1h, arrival.off));
+  if (value.has("phases")) {
+    KTS_TRY(const std::string word, value.at("phases").word({"exponential", "fixed"}));
+    if (word == "fixed") arrival.phases = workload::PhaseLengths::kFixed;
+  }
+  if (value.has("file")) {
+    KTS_TRY(arrival.trace.file, value.at("file").text());
+  }
+  KTS_CHECK_OK(take_number("scale", arrival.trace.scale));
+  if (value.has("wrap")) {
+    KTS_TRY(const std::string word, value.at("wrap").word({"true", "false"}));
+    arrival.trace.wrap = word == "true";
+  }
+  KTS_CHECK_OK(take_duration("from", kLongestTrace, arrival.trace.from));
+  return take_duration("length", kLongestTrace, arrival.trace.length);
+}
+
 Result<workload::ArrivalSpec> read_arrival(const YamlValue& value) {
-  KTS_CHECK_OK(value.check_keys({"process", "rate", "think"}));
+  std::vector<std::string_view> keys = workload::arrival_parameters();
+  keys.insert(keys.begin(), "process");
+  KTS_CHECK_OK(value.check_keys(keys));
+  std::vector<std::string_view> processes;
+  for (const auto& entry : workload::arrival_processes()) processes.push_back(entry.name);
   workload::ArrivalSpec arrival;
   KTS_TRY(const YamlValue process, value.require("process"));
-  KTS_TRY(const std::string word, process.word({"closed", "saturate", "poisson", "uniform"}));
+  KTS_TRY(const std::string word, process.word(processes));
   arrival.process = workload::arrival_process_from_name(word).value();
 
-  if (is_open(arrival.process)) {
-    KTS_TRY(const YamlValue rate, value.require("rate"));
-    KTS_TRY(arrival.rate_per_s, rate.number());
-    if (!(arrival.rate_per_s > 0 && arrival.rate_per_s <= 1e6)) {
-      return rate.refuse("out of range", "give requests per second, above 0 and at most 1000000");
-    }
-  } else if (value.has("rate")) {
-    return value.at("rate").refuse(fmt::format("has no meaning for '{}'", word),
-                                   "remove it, or take poisson or uniform");
+  for (const std::string_view key : workload::arrival_parameters()) {
+    if (!value.has(key) || takes(arrival.process, key)) continue;
+    return value.at(key).refuse(
+        fmt::format("has no meaning for '{}'", word),
+        fmt::format("remove it, or take {}", workload::processes_that_take(key)));
   }
-  if (arrival.process == workload::ArrivalProcess::kClosed) {
-    KTS_TRY(const YamlValue think, value.require("think"));
-    KTS_TRY(arrival.think, think.duration(0ns, 1h));
-  } else if (value.has("think")) {
-    return value.at("think").refuse(fmt::format("has no meaning for '{}'", word),
-                                    "remove it, or take closed");
+  const workload::ArrivalInfo& known = workload::info(arrival.process);
+  for (const std::string_view key : known.parameters.first(known.required)) {
+    KTS_CHECK_OK(value.require(key));
+  }
+  KTS_CHECK_OK(read_parameters(value, arrival));
+  if (const auto problem = workload::problem_of(arrival)) {
+    return value.at(problem->parameter).refuse(problem->message, problem->hint);
   }
   return arrival;
 }
@@ -169,6 +205,33 @@ Result<AgentSpec> read_agent(const YamlValue& value, std::uint64_t default_seed,
   return agent;
 }
 
+// As YAML reads it whatever is in it.
+std::string single_quoted(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
+  return out + "'";
+}
+
+std::string to_yaml(const workload::ArrivalSpec& arrival) {
+  const workload::TraceSpec& trace = arrival.trace;
+  std::string out = fmt::format("{{process: {}", workload::name(arrival.process));
+  const auto give = [&](std::string_view key, const auto& value) {
+    if (takes(arrival.process, key)) out += fmt::format(", {}: {}", key, value);
+  };
+  give("think", format_duration(arrival.think));
+  give("rate", arrival.rate_per_s);
+  give("cv", arrival.cv);
+  give("on", format_duration(arrival.on));
+  give("off", format_duration(arrival.off));
+  give("phases", workload::name(arrival.phases));
+  give("file", single_quoted(trace.file));
+  give("scale", trace.scale);
+  give("wrap", trace.wrap);
+  give("from", format_duration(trace.from));
+  if (trace.length > 0ns) give("length", format_duration(trace.length));
+  return out + "}";
+}
+
 std::string to_yaml(const AgentSpec& agent) {
   std::string out =
       fmt::format("  - name: {}\n    workload: {{kind: {}", agent.name, agent.workload.kind());
@@ -176,12 +239,8 @@ std::string to_yaml(const AgentSpec& agent) {
     out += fmt::format(", {}: {}", parameter.name, workload::to_text(parameter.value));
   }
   out += fmt::format(", threads: {}}}\n", agent.threads);
-  out += fmt::format("    arrival: {{process: {}", workload::name(agent.arrival.process));
-  if (is_open(agent.arrival.process)) out += fmt::format(", rate: {}", agent.arrival.rate_per_s);
-  if (agent.arrival.process == workload::ArrivalProcess::kClosed) {
-    out += fmt::format(", think: {}", format_duration(agent.arrival.think));
-  }
-  out += fmt::format("}}\n    in_flight: {}\n    seed: {}\n", agent.in_flight, agent.seed);
+  out += fmt::format("    arrival: {}\n", to_yaml(agent.arrival));
+  out += fmt::format("    in_flight: {}\n    seed: {}\n", agent.in_flight, agent.seed);
   if (agent.slo) {
     out += fmt::format("    slo: {{quantile: {}, latency: {}}}\n", agent.slo->quantile,
                        format_duration(agent.slo->latency));
@@ -251,7 +310,23 @@ Result<Scenario> load(const std::filesystem::path& path) {
     return too_large(path.string());
   }
   KTS_TRY(const std::string text, read_file(path));
-  return parse(text, path.string());
+  KTS_TRY(Scenario scenario, parse(text, path.string()));
+  for (AgentSpec& agent : scenario.agents) {
+    std::string& trace = agent.arrival.trace.file;
+    if (!trace.empty()) trace = (path.parent_path() / trace).lexically_normal().string();
+  }
+  return scenario;
+}
+
+Result<std::vector<TraceNote>> read_traces(const Scenario& scenario) {
+  std::vector<TraceNote> notes;
+  for (const AgentSpec& agent : scenario.agents) {
+    if (agent.arrival.process != workload::ArrivalProcess::kTrace) continue;
+    const workload::TraceSpec& spec = agent.arrival.trace;
+    KTS_TRY(const workload::Trace trace, workload::load_trace(spec));
+    notes.push_back({agent.name, workload::describe(trace, spec)});
+  }
+  return notes;
 }
 
 std::string to_yaml(const Scenario& scenario) {

@@ -35,6 +35,20 @@ TEST(BuiltIn, StudyOnACpuFitsIntoAMinute) {
   EXPECT_LE(plan.block * plan.cycles * 3, 50s);
 }
 
+TEST(BuiltIn, AgentsAreARouterAskedInBurstsBesideLlmRequests) {
+  for (const char* kind : {"cpu", "cuda"}) {
+    const Scenario agents = load_built_in("agents", kind).value();
+    const AgentSpec& router = agents.agents.at(0);
+    const double seconds = std::chrono::duration<double>(agents.plan.block).count() *
+                           static_cast<double>(agents.plan.cycles);
+    EXPECT_EQ(router.arrival.process, workload::ArrivalProcess::kGamma);
+    EXPECT_GT(router.arrival.cv, 1);
+    EXPECT_GE(router.arrival.rate_per_s * seconds * 0.95, 2000) << kind;
+    EXPECT_EQ(agents.agents.at(1).workload.kind(), "request");
+    EXPECT_LE(agents.plan.block * agents.plan.cycles * 3, 60s);
+  }
+}
+
 TEST(BuiltIn, UnknownNameOffersTheNearest) {
   const auto scenario = load_built_in("stduy", "cpu");
   ASSERT_FALSE(scenario);

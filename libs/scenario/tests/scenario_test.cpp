@@ -36,6 +36,9 @@ std::string with(std::string_view plan, std::string_view agent) {
   return "schema: kts.scenario/1\nname: s\n" + std::string(plan) + "\nagents:\n  - " +
          std::string(agent) + "\n";
 }
+std::string with_arrival(std::string_view arrival) {
+  return "{name: a, workload: {kind: fft, size: 64}, arrival: " + std::string(arrival) + "}";
+}
 constexpr std::string_view kAgent =
     "{name: a, workload: {kind: fft, size: 64}, arrival: {process: saturate}}";
 
@@ -173,6 +176,43 @@ TEST(Scenario, ValuesOutOfTypeUnitOrRangeAreRefusedAtTheirPlace) {
   }
 }
 
+TEST(Scenario, ArrivalsAreCheckedWholly) {
+  struct Case {
+    std::string_view arrival, expected;
+  };
+  const Case cases[] = {
+      {"{process: poison, rate: 1}", "did you mean 'poisson'?"},
+      {"{process: gamma, rate: 1}", "agents[0].arrival: 'cv' is missing"},
+      {"{process: gamma, rate: 1, cv: 0}",
+       "arrival.cv: out of range; give 0.01 to 20; 1 is poisson"},
+      {"{process: gamma, rate: 1, cv: big}", "arrival.cv: 'big' is not a number"},
+      {"{process: gamma, rate: 0, cv: 2}", "arrival.rate: out of range"},
+      {"{process: poisson, rate: 1, cv: 2}",
+       "arrival.cv: has no meaning for 'poisson'; remove it, or take gamma"},
+      {"{process: gamma, rat: 1, cv: 2}", "did you mean 'rate'?"},
+      {"{process: on-off, rate: 9, on: 1s}", "'off' is missing"},
+      {"{process: on-off, rate: 9, on: 1s, off: 0}",
+       "arrival.off: out of range; give 100us to 3600s"},
+      {"{process: on-off, rate: 9, on: 1s, off: 1s, phases: fixd}", "did you mean 'fixed'?"},
+      {"{process: on-off, rate: 0.001, on: 1s, off: 1s}",
+       "arrival.rate: out of range; at this rate hardly a phase has a request"},
+      {"{process: trace}", "'file' is missing"},
+      {"{process: trace, file: ''}", "arrival.file: names no file"},
+      {"{process: trace, file: t.csv, scale: 0}", "arrival.scale: out of range"},
+      {"{process: trace, file: t.csv, wrap: maybe}",
+       "arrival.wrap: 'maybe' is not one of true, false"},
+      {"{process: trace, file: t.csv, from: 5}", "arrival.from: '5' is not a duration"},
+      {"{process: trace, file: t.csv, rate: 5}",
+       "arrival.rate: has no meaning for 'trace'; remove it, or take poisson, uniform, gamma, "
+       "on-off"},
+  };
+  for (const Case& c : cases) {
+    const std::string line = error_of(with("", with_arrival(c.arrival)));
+    EXPECT_THAT(line, HasSubstr(c.expected)) << c.arrival;
+    EXPECT_EQ(line.find('\n'), std::string::npos);
+  }
+}
+
 TEST(Scenario, WhatIsNoScenarioIsRefused) {
   EXPECT_THAT(error_of(""), HasSubstr("needs a map"));
   EXPECT_THAT(error_of("- 1"), HasSubstr("needs a map"));
@@ -216,6 +256,48 @@ TEST(Scenario, MissingFileIsBadInputThatNamesIt) {
   EXPECT_EQ(scenario.error().where, "/nowhere/s.yaml");
 }
 
+TEST(Scenario, ArrivalsOfEveryProcessAreReadBack) {
+  for (const char* arrival :
+       {"{process: closed, think: 5ms}", "{process: saturate}", "{process: poisson, rate: 2.5}",
+        "{process: uniform, rate: 100}", "{process: gamma, rate: 100, cv: 2.5}",
+        "{process: on-off, rate: 400, on: 200ms, off: 1s}",
+        "{process: on-off, rate: 400, on: 200ms, off: 1s, phases: fixed}",
+        "{process: trace, file: t.csv}",
+        "{process: trace, file: 'it''s #1: a.csv', scale: 2.5, wrap: false, from: 10min, length: "
+        "90s}"}) {
+    const auto scenario = parse(with("", with_arrival(arrival)), "s.yaml");
+    ASSERT_TRUE(scenario) << to_line(scenario.error());
+    const auto again = parse(to_yaml(*scenario), "again.yaml");
+    ASSERT_TRUE(again) << to_line(again.error()) << to_yaml(*scenario);
+    EXPECT_EQ(*again, *scenario) << arrival;
+  }
+}
+
+TEST(Scenario, TracesAreLookedForBesideTheScenario) {
+  const auto folder = TemporaryDirectory::create().value();
+  ASSERT_TRUE(make_directories(folder.path() / "traces"));
+  ASSERT_TRUE(write_file(folder.path() / "traces" / "t.csv",
+                         "timestamp_s,input_tokens,output_tokens\n0,1,1\n1,1,0\n2,1,1\n"));
+  const std::string yaml = with("", with_arrival("{process: trace, file: traces/t.csv, scale: 2}"));
+  ASSERT_TRUE(write_file(folder.path() / "s.yaml", yaml));
+  const auto scenario = load(folder.path() / "s.yaml");
+  ASSERT_TRUE(scenario) << to_line(scenario.error());
+  EXPECT_EQ(scenario->agents[0].arrival.trace.file, (folder.path() / "traces/t.csv").string());
+  const auto notes = read_traces(*scenario);
+  ASSERT_TRUE(notes) << to_line(notes.error());
+  ASSERT_EQ(notes->size(), 1U);
+  EXPECT_EQ(notes->front().agent, "a");
+  EXPECT_EQ(notes->front().text,
+            "2 requests in 3s (0.667/s, 1.33/s at scale 2), kts; 1 that failed (no output tokens) "
+            "are left out");
+
+  std::filesystem::remove(folder.path() / "traces" / "t.csv");
+  const auto missing = read_traces(*load(folder.path() / "s.yaml"));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::kBadInput);
+  EXPECT_THAT(to_line(missing.error()), HasSubstr("traces/t.csv"));
+}
+
 TEST(Scenario, BaselineIsSharedByEqualWorkArrivalAndDepthOnly) {
   const Scenario scenario = parse(kFull, "s.yaml").value();
   AgentSpec a = scenario.agents[1];
@@ -233,6 +315,12 @@ TEST(Scenario, BaselineIsSharedByEqualWorkArrivalAndDepthOnly) {
   EXPECT_FALSE(same_baseline(a, b));
   b = a;
   b.threads = 2;
+  EXPECT_FALSE(same_baseline(a, b));
+  b = a;
+  b.arrival.cv = 2;
+  EXPECT_FALSE(same_baseline(a, b));
+  b = a;
+  b.arrival.trace.scale = 2;
   EXPECT_FALSE(same_baseline(a, b));
 }
 

@@ -13,12 +13,23 @@
 #include "nanoseconds.hpp"
 
 namespace kts::worker {
+namespace {
+
+// As the workload's parameters have it; zeros for other kinds than `request`.
+workload::RequestShape shape_of(const workload::WorkloadSpec& work) {
+  return work.kind() == "request" ? fitted({}, work) : workload::RequestShape{};
+}
+
+}  // namespace
+
 Agent::Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWriter& writer)
     : spec_(std::move(spec)),
       engine_(engine),
       writer_(writer),
       pacing_(pacing),
-      loop_(engine, pacing, writer, {spec_.arrival, spec_.engine.in_flight, spec_.engine.seed}),
+      loop_(engine, pacing, writer,
+            {spec_.arrival, spec_.engine.in_flight, spec_.engine.seed, spec_.trace,
+             shape_of(spec_.engine.workload)}),
       device_(engine.device()) {
   const std::string& visible = spec_.placement.visible_devices;
   if (device_.kind == "cuda") {
@@ -35,7 +46,7 @@ Status Agent::warm_up(int iterations) {
   std::array<std::int64_t, 5> times{};
   for (std::int64_t& time : times) {
     const MonotonicTime submit = pacing_.now();
-    engine_.submit(0, {});
+    engine_.submit(0, shape_of(spec_.engine.workload));
     engine_.wait(0);
     time = (pacing_.now() - submit).count();
   }
@@ -73,17 +84,14 @@ Result<std::int64_t> Agent::prepare(const BlockName& name) {
   meta.block = name.block;
   meta.phase = name.phase;
   meta.neighbours = name.neighbours;
+  meta.cycle = name.cycle;
   const workload::WorkloadSpec& work = spec_.engine.workload;
   meta.workload = work.kind();
   if (work.has("size")) meta.size = work.number("size");
   for (const auto& parameter : work.parameters()) {
     meta.parameters.emplace_back(parameter.name, parameter.value);
   }
-  meta.arrival = workload::name(spec_.arrival.process);
-  if (is_open(spec_.arrival.process)) meta.rate_per_s = spec_.arrival.rate_per_s;
-  if (spec_.arrival.process == workload::ArrivalProcess::kClosed) {
-    meta.think_ns = spec_.arrival.think.count();
-  }
+  describe_arrivals(meta);
   meta.in_flight = spec_.engine.in_flight;
   meta.sync = spec_.engine.sync == workload::SyncMode::kSpin ? "spin" : "block";
   meta.seed = spec_.engine.seed;
@@ -109,6 +117,7 @@ Result<std::int64_t> Agent::prepare(const BlockName& name) {
 
 Status Agent::run(BlockPlan plan) {
   plan.block = name_.block;
+  plan.cycle = name_.cycle;
   plan.clock_bound_ns = clock_bound_ns_;
   const std::int64_t before = engine_.device_cpu_ns();
   outcome_ = loop_.run(plan);
@@ -125,6 +134,10 @@ Result<std::int64_t> Agent::finish() {
   end.iterations = outcome_.iterations;
   end.emitted = outcome_.iterations - outcome_.lost;
   end.abandoned = outcome_.abandoned;
+  if (outcome_.has_requests) {
+    end.tokens = outcome_.tokens;
+    end.tokens_emitted = outcome_.tokens - outcome_.tokens_lost;
+  }
   if (outcome_.iterations > 0) {
     end.first_due_ns = epoch_ns(outcome_.first_due_ns);
     end.last_done_ns = epoch_ns(outcome_.last_done_ns);
@@ -138,6 +151,11 @@ Result<std::int64_t> Agent::finish() {
   if (device_cpu_ns_ != record::kUnavailable) end.device_cpu_ns = device_cpu_ns_;
   end.out_of_bracket = outcome_.out_of_bracket;
   end.interrupted = outcome_.interrupted;
+  if (const auto growth = engine_.growth()) {
+    end.held_bytes = static_cast<std::int64_t>(growth->held_bytes);
+    if (growth->refused_bytes)
+      end.refused_bytes = static_cast<std::int64_t>(*growth->refused_bytes);
+  }
 
   Status trouble = std::move(outcome_.device);
   if (trouble) {
@@ -163,6 +181,32 @@ Result<std::int64_t> Agent::finish() {
   KTS_CHECK_OK(print(to_line(end)));
   KTS_CHECK_OK(std::move(trouble));
   return end.clock_bound_ns.value_or(clock_bound_ns_);
+}
+
+void Agent::describe_arrivals(record::BlockMeta& meta) const {
+  const workload::ArrivalSpec& arrival = spec_.arrival;
+  meta.arrival = workload::name(arrival.process);
+  const auto takes = [&](std::string_view parameter) {
+    return workload::takes(arrival.process, parameter);
+  };
+  if (takes("rate")) meta.rate_per_s = arrival.rate_per_s;
+  if (takes("think")) meta.think_ns = arrival.think.count();
+  if (takes("cv")) meta.cv = arrival.cv;
+  if (takes("on")) {
+    meta.on_ns = arrival.on.count();
+    meta.off_ns = arrival.off.count();
+    meta.phases = workload::name(arrival.phases);
+  }
+  if (!takes("file")) return;
+  meta.trace = arrival.trace.file;
+  meta.trace_scale = arrival.trace.scale;
+  meta.trace_wrap = arrival.trace.wrap;
+  meta.trace_from_ns = arrival.trace.from.count();
+  if (arrival.trace.length.count() > 0) meta.trace_length_ns = arrival.trace.length.count();
+  if (!spec_.trace) return;
+  meta.trace_requests = spec_.trace->rows.size();
+  meta.trace_failed = spec_.trace->failed;
+  meta.trace_clamped = spec_.trace->clamped;
 }
 
 std::int64_t Agent::epoch_ns(std::int64_t monotonic_ns) const {

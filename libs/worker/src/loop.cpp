@@ -2,6 +2,7 @@
 #include "kts/worker/loop.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "nanoseconds.hpp"
@@ -21,7 +22,11 @@ std::uint64_t count_due(workload::ArrivalSchedule& schedule, MonotonicTime due,
   constexpr std::uint64_t kCounted = std::uint64_t{1} << 22;
   const MonotonicTime first = due;
   std::uint64_t count = 0;
-  for (; due < stop && count < kCounted; due += schedule.next_gap()) ++count;
+  for (; due < stop && count < kCounted; ++count) {
+    const auto next = schedule.next();
+    if (!next) return count + 1;
+    due += next->gap;
+  }
   if (due >= stop) return count;
   const double mean_gap_ns =
       std::max(1.0, static_cast<double>(ns(due) - ns(first)) / static_cast<double>(count));
@@ -35,7 +40,7 @@ Loop::Loop(workload::Engine& engine, Pacing& pacing, RecordSink& sink, const Loo
       pacing_(pacing),
       sink_(sink),
       spec_(spec),
-      requests_(static_cast<std::size_t>(spec.in_flight)) {}
+      requests_(static_cast<std::size_t>(spec.in_flight), Request{{}, {}, {}, spec.shape}) {}
 
 BlockOutcome Loop::run(const BlockPlan& plan) {
   plan_ = plan;
@@ -54,12 +59,16 @@ BlockOutcome Loop::run(const BlockPlan& plan) {
 }
 
 void Loop::run_open() {
-  workload::ArrivalSchedule schedule(spec_.arrival, workload::block_seed(spec_.seed, plan_.block));
+  workload::ArrivalSchedule schedule(
+      spec_.arrival, workload::block_seed(spec_.seed, plan_.cycle.value_or(plan_.block)),
+      spec_.trace.get());
   Request& request = requests_.front();
   MonotonicTime due = plan_.start;
   MonotonicTime free = plan_.start;
   while (outcome_.iterations < plan_.iterations) {
-    due += schedule.next_gap();
+    const auto arrival = schedule.next();
+    if (!arrival) return idle();
+    due += arrival->gap;
     pacing_.wait_until(std::min(due, plan_.stop));
     const bool gives_up = pacing_.stop_request() == StopRequest::kGiveUp;
     if (!generates(due)) return;
@@ -68,8 +77,9 @@ void Loop::run_open() {
       return;
     }
     request.due = due;
+    request.shape = arrival->shape.output_tokens > 0 ? arrival->shape : spec_.shape;
     request.submit = pacing_.now();
-    engine_.submit(0, {});
+    engine_.submit(0, request.shape);
     lateness_.add(ns(request.submit) - ns(std::max(due, free)));
     if (!complete(1)) return;
     free = request.done;
@@ -88,12 +98,17 @@ void Loop::run_closed() {
     for (std::size_t slot = 0; slot < count; ++slot) {
       requests_[slot].submit = pacing_.now();
       requests_[slot].due = requests_[slot].submit;
-      engine_.submit(static_cast<int>(slot), {});
+      engine_.submit(static_cast<int>(slot), requests_[slot].shape);
     }
     lateness_.add(ns(requests_[0].submit) - ns(planned));
     if (!complete(count)) return;
     planned = requests_[count - 1].done + think;
   }
+}
+
+void Loop::idle() {
+  if (plan_.stop == MonotonicTime::max()) return;
+  while (generates(pacing_.now())) pacing_.wait_until(plan_.stop);
 }
 
 bool Loop::generates(MonotonicTime due) {
@@ -122,15 +137,29 @@ bool Loop::complete(std::size_t count) {
   }
   if (outcome_.iterations == 0) outcome_.first_due_ns = ns(requests_[0].due);
   outcome_.last_done_ns = ns(requests_[count - 1].done);
-  for (std::size_t slot = 0; slot < count; ++slot) {
-    const Request& request = requests_[slot];
-    const workload::DeviceSpan span = engine_.span(static_cast<int>(slot));
-    const record::Iteration iteration{outcome_.iterations++, ns(request.due), ns(request.submit),
-                                      span.start_ns,         span.end_ns,     ns(request.done)};
-    if (outside(iteration, plan_.clock_bound_ns)) ++outcome_.out_of_bracket;
-    if (!sink_.push(iteration)) ++outcome_.lost;
-  }
+  for (std::size_t slot = 0; slot < count; ++slot) leave_record(static_cast<int>(slot));
   return true;
+}
+
+void Loop::leave_record(int slot) {
+  const Request& request = requests_[static_cast<std::size_t>(slot)];
+  const workload::DeviceSpan span = engine_.span(slot);
+  const std::uint64_t seq = outcome_.iterations++;
+  record::Iteration iteration{seq,           ns(request.due), ns(request.submit),
+                              span.start_ns, span.end_ns,     ns(request.done)};
+  const std::span<const std::int64_t> tokens = engine_.token_times(slot);
+  if (!tokens.empty()) {
+    outcome_.has_requests = true;
+    iteration.first_token_ns = tokens.front();
+    iteration.input_tokens = static_cast<std::int32_t>(request.shape.input_tokens);
+    iteration.output_tokens = static_cast<std::int32_t>(tokens.size());
+  }
+  if (outside(iteration, plan_.clock_bound_ns)) ++outcome_.out_of_bracket;
+  if (!sink_.push(iteration)) ++outcome_.lost;
+  for (std::size_t index = 1; index < tokens.size(); ++index) {
+    ++outcome_.tokens;
+    if (!sink_.push(record::Token{seq, index, tokens[index]})) ++outcome_.tokens_lost;
+  }
 }
 
 }  // namespace kts::worker

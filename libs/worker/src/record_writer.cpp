@@ -70,12 +70,9 @@ void RecordWriter::live() {
 void RecordWriter::write_out() {
   char* const begin = buffer_.data();
   char* out = begin;
-  record::Iteration iteration;
-  while (ring_.pop(iteration)) {
-    out = format(out, iteration);
-    latency_.add(length_ns(iteration, record::Measure::kLatency));
-    const std::int64_t gpu_time = length_ns(iteration, record::Measure::kGpuTime);
-    if (gpu_time != record::kUnavailable) gpu_time_.add(gpu_time);
+  std::variant<record::Iteration, record::Token> next;
+  while (ring_.pop(next)) {
+    out = std::visit([&](const auto& record) { return take(out, record); }, next);
     if (static_cast<std::size_t>(out - begin) > kBuffer - record::kMaxRecordLine) {
       write_all({begin, static_cast<std::size_t>(out - begin)});
       out = begin;
@@ -96,15 +93,34 @@ void RecordWriter::write_all(std::string_view bytes) {
   }
 }
 
-char* RecordWriter::format(char* out, const record::Iteration& iteration) const {
+char* RecordWriter::take(char* out, const record::Iteration& iteration) {
+  latency_.add(length_ns(iteration, record::Measure::kLatency));
+  const std::int64_t gpu_time = length_ns(iteration, record::Measure::kGpuTime);
+  if (gpu_time != record::kUnavailable) gpu_time_.add(gpu_time);
+  if (is_request(iteration)) {
+    ttft_.add(length_ns(iteration, record::Measure::kTtft));
+    last_token_ = {iteration.seq, 0, iteration.first_token_ns};
+  }
+
   record::Iteration i = iteration;
   for (std::int64_t* instant :
-       {&i.due_ns, &i.submit_ns, &i.gpu_start_ns, &i.gpu_end_ns, &i.done_ns}) {
+       {&i.due_ns, &i.submit_ns, &i.gpu_start_ns, &i.gpu_end_ns, &i.done_ns, &i.first_token_ns}) {
     *instant = shifted(*instant, format_.epoch.value);
   }
   if (format_.version == RecordVersion::kV2) return record::format_v2(out, format_.agent, i);
   return record::format_v1(out, format_.kind, format_.phase, i,
                            length_ns(i, record::Measure::kGpuTime));
+}
+
+char* RecordWriter::take(char* out, const record::Token& token) {
+  if (token.seq == last_token_.seq && token.index == last_token_.index + 1) {
+    itl_.add(token.done_ns - last_token_.done_ns);
+  }
+  last_token_ = token;
+  if (format_.version == RecordVersion::kV1) return out;
+  record::Token t = token;
+  t.done_ns += format_.epoch.value.count();
+  return record::format_token(out, format_.agent, t);
 }
 
 }  // namespace kts::worker

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,22 +38,35 @@ class FakeEngine : public workload::Engine {
     return {};
   }
   Result<workload::Verification> verify() override { return verification; }
-  void submit(int slot, const workload::RequestShape& /*shape*/) noexcept override {
+  void submit(int slot, const workload::RequestShape& shape) noexcept override {
     Slot& s = slots_[static_cast<std::size_t>(slot)];
+    shapes.push_back(shape);
     s.start = std::max(clock_.now() + times.wait, free_);
     s.end = s.start + times.work;
     free_ = s.end;
     submitted.push_back(slot);
   }
   void wait(int slot) noexcept override {
-    clock_.sleep_until(slots_[static_cast<std::size_t>(slot)].end + times.notify);
+    Slot& s = slots_[static_cast<std::size_t>(slot)];
+    clock_.sleep_until(s.end + times.notify);
     ++completed;
+    if (output_tokens == 0) return;
+    // Evenly spread over the work, the last of them with its end.
+    const std::int64_t asked = shapes.back().output_tokens;
+    const std::int64_t count = asked > 0 ? asked : output_tokens;
+    s.tokens.clear();
+    for (std::int64_t i = 1; i <= count; ++i) {
+      s.tokens.push_back((s.start + times.work * i / count).time_since_epoch().count());
+    }
   }
   workload::DeviceSpan span(int slot) noexcept override {
     if (!has_device_clock) return {record::kUnavailable, record::kUnavailable};
     const Slot& s = slots_[static_cast<std::size_t>(slot)];
     return {(s.start + clock_error).time_since_epoch().count(),
             (s.end + clock_error).time_since_epoch().count()};
+  }
+  std::span<const std::int64_t> token_times(int slot) const noexcept override {
+    return slots_[static_cast<std::size_t>(slot)].tokens;
   }
   Result<workload::ClockCalibration> calibrate() override {
     ++calibrations;
@@ -76,11 +90,14 @@ class FakeEngine : public workload::Engine {
   int calibrations = 0;
   int completed = 0;
   std::vector<int> submitted;
+  std::vector<workload::RequestShape> shapes;  // as submitted
+  std::int64_t output_tokens = 0;  // more: iterations are LLM requests, of so many where not asked
 
  private:
   struct Slot {
     MonotonicTime start;
     MonotonicTime end;
+    std::vector<std::int64_t> tokens;
   };
   FakeClock& clock_;
   MonotonicTime free_;
@@ -116,8 +133,15 @@ class VectorSink final : public RecordSink {
     records.push_back(iteration);
     return true;
   }
+  bool push(const record::Token& token) noexcept override {
+    if (tokens.size() == token_capacity) return false;
+    tokens.push_back(token);
+    return true;
+  }
   std::size_t capacity = SIZE_MAX;
+  std::size_t token_capacity = SIZE_MAX;
   std::vector<record::Iteration> records;
+  std::vector<record::Token> tokens;
 };
 
 }  // namespace kts::worker

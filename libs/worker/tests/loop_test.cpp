@@ -42,8 +42,8 @@ class LoopTest : public testing::Test {
   static std::vector<std::int64_t> schedule(const LoopSpec& spec, const BlockPlan& plan) {
     workload::ArrivalSchedule arrivals(spec.arrival, workload::block_seed(spec.seed, plan.block));
     std::vector<std::int64_t> result;
-    for (MonotonicTime due = plan.start + arrivals.next_gap(); due < plan.stop;
-         due += arrivals.next_gap()) {
+    for (MonotonicTime due = plan.start + arrivals.next()->gap; due < plan.stop;
+         due += arrivals.next()->gap) {
       result.push_back(due.time_since_epoch().count());
     }
     return result;
@@ -268,6 +268,105 @@ TEST_F(LoopTest, BlocksHaveSchedulesOfTheirOwn) {
   run(spec, second);
   EXPECT_NE(dues(), one);
   EXPECT_EQ(dues(), schedule(spec, second));
+}
+
+TEST_F(LoopTest, BlocksOfOneCycleHaveOneSchedule) {
+  const LoopSpec spec{kThousandPerSecond, 1, 5};
+  auto solo = plan(1s, 2s);
+  solo.cycle = 3;
+  auto shared = solo;
+  shared.block = 1;
+  run(spec, solo);
+  const auto one = dues();
+  run(spec, shared);
+  EXPECT_EQ(dues(), one);
+}
+
+class TraceLoopTest : public LoopTest {
+ protected:
+  TraceLoopTest() {
+    workload::Trace trace;
+    trace.rows = {{10'000'000, 100, 3}, {20'000'000, 200, 1}, {500'000'000, 300, 2}};
+    trace.period_ns = 1'000'000'000;
+    spec_.trace = std::make_shared<const workload::Trace>(trace);
+    spec_.arrival.process = ArrivalProcess::kTrace;
+    spec_.arrival.trace.file = "t.csv";
+    spec_.arrival.trace.wrap = false;
+    engine_.output_tokens = 7;
+  }
+  LoopSpec spec_;
+};
+
+TEST_F(TraceLoopTest, RequestsComeAtTheirTimesWithTheirTokens) {
+  const auto outcome = run(spec_, plan(1s, 2s));
+  EXPECT_EQ(dues(), (std::vector<std::int64_t>{1'010'000'000, 1'020'000'000, 1'500'000'000}));
+  ASSERT_EQ(sink_.records.size(), 3U);
+  EXPECT_EQ(sink_.records[0].input_tokens, 100);
+  EXPECT_EQ(sink_.records[0].output_tokens, 3);
+  EXPECT_EQ(sink_.records[2].input_tokens, 300);
+  EXPECT_EQ(outcome.tokens, 3U);  // 2, none and 1 after the first
+  ASSERT_EQ(sink_.tokens.size(), 3U);
+  EXPECT_EQ(sink_.tokens[0].seq, 0U);
+  EXPECT_EQ(sink_.tokens[0].index, 1U);
+  EXPECT_EQ(sink_.tokens[1].done_ns, sink_.records[0].gpu_end_ns);
+  EXPECT_EQ(sink_.tokens[2].seq, 2U);
+}
+
+TEST_F(TraceLoopTest, BlockLastsToItsStopWhenTheTraceHasEnded) {
+  const auto outcome = run(spec_, plan(1s, 5s));
+  EXPECT_EQ(outcome.iterations, 3U);
+  EXPECT_EQ(outcome.generation_stop, at(5s));
+  EXPECT_FALSE(outcome.interrupted);
+}
+
+TEST_F(TraceLoopTest, StopAndInterruptReachAnAgentWhoseTraceHasEnded) {
+  pacing_.stop_at = at(1700ms);
+  pacing_.request = StopRequest::kStop;
+  EXPECT_EQ(run(spec_, plan(1s, 5s)).generation_stop, at(1700ms));
+  pacing_.stop_at = at(7s);
+  pacing_.request = StopRequest::kInterrupt;
+  EXPECT_TRUE(run(spec_, plan(6s, 9s)).interrupted);
+}
+
+TEST_F(TraceLoopTest, WithoutAStopTheTracesEndIsTheEnd) {
+  BlockPlan endless;
+  endless.start = at(1s);
+  EXPECT_EQ(run(spec_, endless).iterations, 3U);
+}
+
+TEST_F(TraceLoopTest, GivingUpCountsTheRestOfTheTrace) {
+  engine_.times.work = 100ms;
+  pacing_.stop_at = at(1050ms);
+  pacing_.request = StopRequest::kGiveUp;
+  const auto outcome = run(spec_, plan(1s, 2s));
+  EXPECT_EQ(outcome.iterations, 1U);
+  EXPECT_EQ(outcome.abandoned, 1U);  // the third isn't due when it is given up
+}
+
+TEST_F(LoopTest, RequestsOfNoTraceHaveTheWorkloadsOwnShape) {
+  engine_.output_tokens = 7;
+  auto limited = plan(1s, 100s);
+  limited.iterations = 2;
+  LoopSpec spec{kSaturate, 1, 5};
+  spec.shape = {256, 4};
+  run(spec, limited);
+  ASSERT_EQ(sink_.records.size(), 2U);
+  EXPECT_EQ(sink_.records[1].input_tokens, 256);
+  EXPECT_EQ(sink_.records[1].output_tokens, 4);
+  EXPECT_EQ(engine_.shapes[1].input_tokens, 256);
+  EXPECT_EQ(sink_.tokens.size(), 6U);
+}
+
+TEST_F(LoopTest, TokensWithoutRoomAreCounted) {
+  engine_.output_tokens = 5;
+  sink_.token_capacity = 6;
+  auto limited = plan(1s, 100s);
+  limited.iterations = 3;
+  const auto outcome = run({kSaturate, 1, 5}, limited);
+  EXPECT_TRUE(outcome.has_requests);
+  EXPECT_EQ(outcome.tokens, 12U);
+  EXPECT_EQ(outcome.tokens_lost, 6U);
+  EXPECT_EQ(outcome.lost, 0U);
 }
 
 TEST_F(LoopTest, LateStartKeepsTheScheduleAndShowsTheBacklog) {

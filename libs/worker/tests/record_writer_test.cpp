@@ -33,14 +33,14 @@ class RecordWriterTest : public testing::Test {
 
 TEST_F(RecordWriterTest, InstantsAreWrittenOnTheRunsTimeLine) {
   RecordWriter writer(pipe_.writer(), format(RecordVersion::kV2), stop_);
-  ASSERT_TRUE(writer.push({0, 1, 2, 3, 4, 5}));
+  ASSERT_TRUE(writer.push(record::Iteration{0, 1, 2, 3, 4, 5}));
   ASSERT_TRUE(writer.drain());
   EXPECT_EQ(pipe_.line(), "KTS_APP,v2,router,0,1000001,1000002,1000003,1000004,1000005");
 }
 
 TEST_F(RecordWriterTest, UnavailableInstantsStayEmpty) {
   RecordWriter writer(pipe_.writer(), format(RecordVersion::kV2), stop_);
-  ASSERT_TRUE(writer.push({7, 1, 2, kUnavailable, kUnavailable, 5}));
+  ASSERT_TRUE(writer.push(record::Iteration{7, 1, 2, kUnavailable, kUnavailable, 5}));
   ASSERT_TRUE(writer.drain());
   EXPECT_EQ(pipe_.line(), "KTS_APP,v2,router,7,1000001,1000002,,,1000005");
   EXPECT_EQ(writer.gpu_time().count(), 0U);
@@ -49,16 +49,40 @@ TEST_F(RecordWriterTest, UnavailableInstantsStayEmpty) {
 
 TEST_F(RecordWriterTest, StudysLineCarriesTheTimeBetweenDeviceInstants) {
   RecordWriter writer(pipe_.writer(), format(RecordVersion::kV1), stop_);
-  ASSERT_TRUE(writer.push({3, 0, 0, 1'000, 3'599'123, 4'000'000}));
+  ASSERT_TRUE(writer.push(record::Iteration{3, 0, 0, 1'000, 3'599'123, 4'000'000}));
   ASSERT_TRUE(writer.drain());
   EXPECT_EQ(pipe_.line(), "KTS_APP,v1,FFT,3,1000000,5000000,3.598123,solo");
 }
 
+TEST_F(RecordWriterTest, RequestsAreWrittenWithTheirTokens) {
+  RecordWriter writer(pipe_.writer(), format(RecordVersion::kV2), stop_);
+  ASSERT_TRUE(writer.push(record::Iteration{9, 1, 2, 3, 50, 60, 20, 128, 3}));
+  ASSERT_TRUE(writer.push(record::Token{9, 1, 40}));
+  ASSERT_TRUE(writer.push(record::Token{9, 2, 50}));
+  ASSERT_TRUE(writer.drain());
+  EXPECT_EQ(pipe_.line(),
+            "KTS_APP,v2,router,9,1000001,1000002,1000003,1000050,1000060,128,3,1000020");
+  EXPECT_EQ(pipe_.line(), "KTS_TOKEN,v2,router,9,1,1000040");
+  EXPECT_EQ(pipe_.line(), "KTS_TOKEN,v2,router,9,2,1000050");
+  EXPECT_EQ(writer.ttft().max(), 19);
+  EXPECT_EQ(writer.itl().count(), 2U);
+  EXPECT_EQ(writer.itl().max(), 20);
+}
+
+TEST_F(RecordWriterTest, StudysLinesHaveNoTokens) {
+  RecordWriter writer(pipe_.writer(), format(RecordVersion::kV1), stop_);
+  ASSERT_TRUE(writer.push(record::Iteration{0, 0, 0, 1'000, 2'000, 3'000, 500, 8, 2}));
+  ASSERT_TRUE(writer.push(record::Token{0, 1, 2'000}));
+  ASSERT_TRUE(writer.write_line("end\n"));
+  EXPECT_TRUE(pipe_.line().starts_with("KTS_APP,v1,FFT,0,"));
+  EXPECT_EQ(pipe_.line(), "end");
+}
+
 TEST_F(RecordWriterTest, LinesComeAfterWhatWasPushedBefore) {
   RecordWriter writer(pipe_.writer(), format(RecordVersion::kV2), stop_);
-  ASSERT_TRUE(writer.push({0, 1, 2, 3, 4, 5}));
+  ASSERT_TRUE(writer.push(record::Iteration{0, 1, 2, 3, 4, 5}));
   ASSERT_TRUE(writer.write_line("KTS_END,v2,{}\n"));
-  ASSERT_TRUE(writer.push({1, 1, 2, 3, 4, 5}));
+  ASSERT_TRUE(writer.push(record::Iteration{1, 1, 2, 3, 4, 5}));
   ASSERT_TRUE(writer.drain());
   EXPECT_TRUE(pipe_.line().starts_with("KTS_APP,v2,router,0,"));
   EXPECT_EQ(pipe_.line(), "KTS_END,v2,{}");
@@ -68,7 +92,7 @@ TEST_F(RecordWriterTest, LinesComeAfterWhatWasPushedBefore) {
 // Nobody drains: if they weren't flushed by themselves, this would wait forever.
 TEST_F(RecordWriterTest, RecordsAreFlushedUnasked) {
   RecordWriter writer(pipe_.writer(), format(RecordVersion::kV2), stop_);
-  ASSERT_TRUE(writer.push({0, 1, 2, 3, 4, 5}));
+  ASSERT_TRUE(writer.push(record::Iteration{0, 1, 2, 3, 4, 5}));
   EXPECT_TRUE(pipe_.line().starts_with("KTS_APP,v2,router,0,"));
 }
 
@@ -82,7 +106,8 @@ TEST_F(RecordWriterTest, MoreThanABufferArrivesWhole) {
                                    ",1000001,1000002,1000003,1000004,1000005";
     }
   });
-  for (std::uint64_t seq = 0; seq < kCount; ++seq) EXPECT_TRUE(writer.push({seq, 1, 2, 3, 4, 5}));
+  for (std::uint64_t seq = 0; seq < kCount; ++seq)
+    EXPECT_TRUE(writer.push(record::Iteration{seq, 1, 2, 3, 4, 5}));
   EXPECT_TRUE(writer.drain());
   reader.join();
   EXPECT_EQ(wrong, 0U);
@@ -97,7 +122,7 @@ TEST_F(RecordWriterTest, StuckReaderCostsRecordsAndNeverStallsThePusher) {
   {
     RecordWriter writer(pipe_.writer(), format(RecordVersion::kV2), stop_, 64);
     for (std::uint64_t seq = 0; seq < kCount; ++seq) {
-      if (!writer.push({seq, 1, 2, 3, 4, 5})) ++refused;
+      if (!writer.push(record::Iteration{seq, 1, 2, 3, 4, 5})) ++refused;
     }
     EXPECT_GT(refused, 0U);
     std::thread reader([&] {
@@ -112,7 +137,7 @@ TEST_F(RecordWriterTest, StuckReaderCostsRecordsAndNeverStallsThePusher) {
 TEST_F(RecordWriterTest, ReaderThatWentInterruptsAndIsNamed) {
   RecordWriter writer(pipe_.writer(), format(RecordVersion::kV2), stop_);
   pipe_.close_reader();
-  ASSERT_TRUE(writer.push({0, 1, 2, 3, 4, 5}));
+  ASSERT_TRUE(writer.push(record::Iteration{0, 1, 2, 3, 4, 5}));
   const auto status = writer.drain();
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kEnvironment);

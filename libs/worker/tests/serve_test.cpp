@@ -205,9 +205,104 @@ TEST_F(ServeTest, BlockIsPreparedRunDrainedAndFinished) {
   EXPECT_EQ(tail.clock_drift_ppm, 0.5);
   EXPECT_TRUE(tail.finite);
   EXPECT_FALSE(tail.interrupted);
+  EXPECT_EQ(tail.tokens, std::nullopt);
   EXPECT_EQ(answer<control::Ack>().step, Step::kFinished);
   EXPECT_EQ(engine_.calibrations, 2);
 
+  send(control::Exit{});
+  EXPECT_TRUE(join());
+}
+
+TEST_F(ServeTest, ArrivalsStandInMetaWithAllTheirParameters) {
+  workload::Trace trace;
+  trace.rows = {{0, 10, 3}, {5'000'000, 20, 4}};
+  trace.period_ns = 10'000'000;
+  trace.failed = 7;
+  spec_.arrival = {};
+  spec_.arrival.process = workload::ArrivalProcess::kTrace;
+  spec_.arrival.trace.file = "traces/t.csv";
+  spec_.arrival.trace.scale = 2.5;
+  spec_.trace = std::make_shared<const workload::Trace>(trace);
+  start();
+  answer<control::Ready>();
+  send(control::Prepare{1, "solo", "parked", {}, 3});
+  const auto head = meta();
+  EXPECT_EQ(head.cycle, 3);
+  EXPECT_EQ(head.arrival, "trace");
+  EXPECT_EQ(head.rate_per_s, std::nullopt);
+  EXPECT_EQ(head.trace, "traces/t.csv");
+  EXPECT_EQ(head.trace_scale, 2.5);
+  EXPECT_EQ(head.trace_wrap, true);
+  EXPECT_EQ(head.trace_from_ns, 0);
+  EXPECT_EQ(head.trace_length_ns, std::nullopt);
+  EXPECT_EQ(head.trace_requests, 2U);
+  EXPECT_EQ(head.trace_failed, 7U);
+  EXPECT_EQ(answer<control::Ack>().step, Step::kPrepared);
+  records_ = 0;
+  send(control::Start{kEpoch.count() + 1'000'000'000, kEpoch.count() + 1'040'000'000});
+  records();
+  EXPECT_EQ(records_, 20U);
+  send(control::Finish{});
+  end(output_.line());
+  answer<control::Ack>();
+  send(control::Exit{});
+  EXPECT_TRUE(join());
+}
+
+TEST_F(ServeTest, BlocksOfOneCycleSeeEqualArrivals) {
+  spec_.arrival = {};
+  spec_.arrival.process = workload::ArrivalProcess::kGamma;
+  spec_.arrival.rate_per_s = 1000;
+  spec_.arrival.cv = 2;
+  start();
+  answer<control::Ready>();
+  std::vector<std::int64_t> first_due;
+  for (const int cycle : {1, 1, 2}) {
+    const auto block = static_cast<int>(first_due.size());
+    send(control::Prepare{block, "solo", "parked", {}, cycle});
+    meta();
+    answer<control::Ack>();
+    records_ = 0;
+    const std::int64_t start_ns = 1'000'000'000 * (block + 1);
+    send(control::Start{kEpoch.count() + start_ns, kEpoch.count() + start_ns + 100'000'000});
+    records();
+    send(control::Finish{});
+    first_due.push_back(end(output_.line()).first_due_ns - kEpoch.count() - start_ns);
+    answer<control::Ack>();
+  }
+  EXPECT_EQ(first_due[0], first_due[1]);
+  EXPECT_NE(first_due[0], first_due[2]);
+  send(control::Exit{});
+  EXPECT_TRUE(join());
+}
+
+TEST_F(ServeTest, RequestsAreFollowedByTheirTokens) {
+  engine_.output_tokens = 5;
+  start();
+  answer<control::Ready>();
+  one_block(0, 1'000'000'000, 1'003'000'000);
+  std::vector<record::Token> tokens;
+  std::string line;
+  while (!(line = output_.line()).starts_with("KTS_ACK")) {
+    const auto parsed = record::parse_line(line);
+    if (const auto* v2 = std::get_if<record::V2Record>(&parsed)) {
+      last_ = v2->iteration;
+      EXPECT_EQ(last_.output_tokens, 5);
+      EXPECT_EQ(last_.first_token_ns, last_.gpu_start_ns + 2'000);
+    } else {
+      tokens.push_back(std::get<record::TokenRecord>(parsed).token);
+      EXPECT_EQ(tokens.back().seq, last_.seq);
+      EXPECT_EQ(tokens.back().index, (tokens.size() - 1) % 4 + 1);
+    }
+  }
+  ASSERT_EQ(tokens.size(), 12U);
+  EXPECT_EQ(tokens.back().done_ns, last_.gpu_end_ns);
+  send(control::Finish{});
+  const auto tail = end(output_.line());
+  EXPECT_EQ(tail.iterations, 3U);
+  EXPECT_EQ(tail.tokens, 12U);
+  EXPECT_EQ(tail.tokens_emitted, 12U);
+  answer<control::Ack>();
   send(control::Exit{});
   EXPECT_TRUE(join());
 }

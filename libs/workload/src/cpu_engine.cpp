@@ -95,12 +95,17 @@ class CpuEngine final : public Engine {
     return work_->verify();
   }
 
-  void submit(int slot, const RequestShape& /*shape*/) noexcept override {
+  void submit(int slot, const RequestShape& shape) noexcept override {
     const std::uint32_t number = submitted_.load(std::memory_order_relaxed);
     queue_[number % queue_.size()] = slot;
     slots_[static_cast<std::size_t>(slot)].number = number + 1;
+    slots_[static_cast<std::size_t>(slot)].shape = shape;
     submitted_.store(number + 1, std::memory_order_release);
     futex_wake_all(submitted_);
+    for (std::int64_t piece = 1; piece < pieces_; ++piece) {
+      handed_over_.fetch_add(1, std::memory_order_release);
+      futex_wake_all(handed_over_);
+    }
   }
 
   void wait(int slot) noexcept override {
@@ -121,6 +126,10 @@ class CpuEngine final : public Engine {
     return slots_[static_cast<std::size_t>(slot)].span;
   }
 
+  std::span<const std::int64_t> token_times(int slot) const noexcept override {
+    return work_->token_times(slot);
+  }
+
   // Device and host read one clock.
   Result<ClockCalibration> calibrate() override { return ClockCalibration{}; }
   Status status() const override { return {}; }
@@ -129,6 +138,8 @@ class CpuEngine final : public Engine {
     const auto result = work_->result();
     return std::all_of(result.begin(), result.end(), [](float x) { return std::isfinite(x); });
   }
+
+  std::optional<Growth> growth() const override { return work_->growth(); }
 
   std::int64_t device_cpu_ns() const override {
     clockid_t clock{};
@@ -143,6 +154,7 @@ class CpuEngine final : public Engine {
  private:
   struct Slot {
     std::uint32_t number = 0;  // of its last submission, from 1
+    RequestShape shape;
     DeviceSpan span;
   };
 
@@ -151,10 +163,12 @@ class CpuEngine final : public Engine {
     Status status = spec_.device_core < 0 ? Status{} : pin_to(spec_.device_core);
     if (status) status = work_->prepare(spec_);
     const bool ok = status.has_value();
+    pieces_ = ok ? work_->pieces() : 1;
     ready.set_value(std::move(status));
     if (!ok) return;
 
     std::uint32_t next = 0;
+    std::uint32_t taken = 0;
     for (;;) {
       const std::uint32_t submitted = submitted_.load(std::memory_order_acquire);
       if (submitted == next) {
@@ -162,10 +176,20 @@ class CpuEngine final : public Engine {
         continue;
       }
       if (leaving_.load(std::memory_order_relaxed)) return;
-      DeviceSpan& span = slots_[static_cast<std::size_t>(queue_[next % queue_.size()])].span;
-      span.start_ns = now_ns();
-      work_->run();
-      span.end_ns = now_ns();
+      const int number = queue_[next % queue_.size()];
+      Slot& slot = slots_[static_cast<std::size_t>(number)];
+      slot.span.start_ns = now_ns();
+      work_->run(number, slot.shape);
+      for (std::int64_t piece = 1; piece < pieces_; ++piece) {
+        for (;;) {
+          const std::uint32_t handed_over = handed_over_.load(std::memory_order_acquire);
+          if (handed_over != taken) break;
+          futex_wait(handed_over_, handed_over);
+        }
+        ++taken;
+        work_->run(number, slot.shape);
+      }
+      slot.span.end_ns = now_ns();
       done_.store(++next, std::memory_order_release);
       if (spec_.sync == SyncMode::kBlock) futex_wake_all(done_);
     }
@@ -176,7 +200,9 @@ class CpuEngine final : public Engine {
   std::vector<int>
       queue_;  // slots in the order of submission; a power of two, so counters may wrap
   std::vector<Slot> slots_;
+  std::int64_t pieces_ = 1;  // of an iteration; the first comes with its submission
   alignas(64) std::atomic<std::uint32_t> submitted_{0};
+  std::atomic<std::uint32_t> handed_over_{0};  // further pieces
   std::atomic<bool> leaving_{false};
   alignas(64) std::atomic<std::uint32_t> done_{0};
   std::thread thread_;

@@ -1,127 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu_work.hpp"
 
-#include <cblas.h>
-#include <fftw3.h>
-
-#include <algorithm>
-#include <complex>
-#include <cstdlib>
-#include <limits>
-#include <mutex>
-
-#include "kts/workload/operands.hpp"
-#include "kts/workload/verify.hpp"
-
 namespace kts::workload {
-namespace {
 
-struct Free {
-  void operator()(float* p) const { std::free(p); }
-};
-using Floats = std::unique_ptr<float, Free>;
-
-// Page-aligned, not yet touched; null when memory runs out.
-Floats allocate(std::size_t count) {
+Floats allocate_floats(std::size_t count) {
   constexpr std::size_t kPage = 4096;
   const std::size_t bytes = (count * sizeof(float) + kPage - 1) / kPage * kPage;
-  return Floats(static_cast<float*>(std::aligned_alloc(kPage, bytes)));
+  return Floats(static_cast<float*>(std::aligned_alloc(kPage, bytes > 0 ? bytes : kPage)));
 }
 
-Status out_of_memory() {
+tl::unexpected<Error> out_of_memory() {
   return environment_lacks("the operands could not be allocated",
-                           "choose a smaller --size, or free memory");
+                           "choose a smaller shape, or free memory");
 }
-
-class FftWork final : public CpuWork {
- public:
-  ~FftWork() override {
-    if (plan_) fftwf_destroy_plan(plan_);
-  }
-
-  Status prepare(const EngineSpec& spec) override {
-    size_ = spec.workload.number("size");
-    seed_ = spec.seed;
-    const auto n = static_cast<std::size_t>(size_);
-    count_ = 2 * n * n;
-    in_ = allocate(count_);
-    out_ = allocate(count_);
-    if (!in_ || !out_) return out_of_memory();
-    fft_stream(spec.seed).fill({in_.get(), count_});
-    std::fill_n(out_.get(), count_, std::numeric_limits<float>::quiet_NaN());
-    if (spec.threads > 1) {
-      if (fftwf_init_threads() == 0) return environment_lacks("FFTW cannot start its threads");
-      fftwf_plan_with_nthreads(spec.threads);
-    }
-    // Estimated, not measured: every process gets the same algorithm, whatever the others do now.
-    const int edge = static_cast<int>(size_);
-    plan_ = fftwf_plan_dft_2d(edge, edge, reinterpret_cast<fftwf_complex*>(in_.get()),
-                              reinterpret_cast<fftwf_complex*>(out_.get()), FFTW_FORWARD,
-                              FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
-    if (!plan_) return fail(ErrorCode::kInternal, "FFTW has no plan for this size", {}, "--size");
-    return {};
-  }
-
-  void run() noexcept override { fftwf_execute(plan_); }
-
-  Result<Verification> verify() const override {
-    return verify_fft(size_, seed_,
-                      {reinterpret_cast<const std::complex<float>*>(out_.get()), count_ / 2});
-  }
-  std::span<const float> result() const override { return {out_.get(), count_}; }
-
- private:
-  std::int64_t size_ = 0;
-  std::uint64_t seed_ = 0;
-  std::size_t count_ = 0;
-  Floats in_, out_;
-  fftwf_plan plan_ = nullptr;
-};
-
-class GemmWork final : public CpuWork {
- public:
-  Status prepare(const EngineSpec& spec) override {
-    size_ = spec.workload.number("size");
-    seed_ = spec.seed;
-    const auto n = static_cast<std::size_t>(size_);
-    count_ = n * n;
-    a_ = allocate(count_);
-    b_ = allocate(count_);
-    c_ = allocate(count_);
-    if (!a_ || !b_ || !c_) return out_of_memory();
-    gemm_a_stream(spec.seed).fill({a_.get(), count_});
-    gemm_b_stream(spec.seed).fill({b_.get(), count_});
-    std::fill_n(c_.get(), count_, std::numeric_limits<float>::quiet_NaN());
-    openblas_set_num_threads(spec.threads);
-    return {};
-  }
-
-  void run() noexcept override {
-    const auto n = static_cast<blasint>(size_);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1.0F, a_.get(), n, b_.get(), n,
-                0.0F, c_.get(), n);
-  }
-
-  Result<Verification> verify() const override {
-    return verify_gemm(size_, seed_, {c_.get(), count_});
-  }
-  std::span<const float> result() const override { return {c_.get(), count_}; }
-
- private:
-  std::int64_t size_ = 0;
-  std::uint64_t seed_ = 0;
-  std::size_t count_ = 0;
-  Floats a_, b_, c_;
-};
-
-}  // namespace
 
 std::unique_ptr<CpuWork> make_cpu_work(std::string_view kind) {
-  // Several agents of one process plan at the same time.
-  static std::once_flag once;
-  std::call_once(once, fftwf_make_planner_thread_safe);
-  if (kind == "fft") return std::make_unique<FftWork>();
-  if (kind == "gemm") return std::make_unique<GemmWork>();
+  for (const auto make :
+       {make_matrix_work, make_language_work, make_memory_work, make_retrieval_work}) {
+    if (auto work = make(kind)) return work;
+  }
   return nullptr;
 }
 

@@ -84,7 +84,7 @@ Status require_memory(std::uint64_t wanted, std::optional<std::uint64_t> availab
   return environment_lacks(
       fmt::format("the operands need {} ({} bytes) of memory, {} ({} bytes) are free",
                   format_bytes(wanted), wanted, format_bytes(*available), *available),
-      "choose a smaller --size, or free memory");
+      "choose a smaller shape, or free memory");
 }
 
 }  // namespace kts::workload

@@ -9,6 +9,7 @@
 #include <numbers>
 #include <vector>
 
+#include "judge.hpp"
 #include "kts/workload/operands.hpp"
 
 namespace kts::workload {
@@ -20,33 +21,6 @@ constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
 // Streams beyond the operands' own: where to look, and Freivalds' signs.
 constexpr std::uint64_t kPlaces = 16;
 constexpr std::uint64_t kSigns = 17;
-
-std::size_t place(const OperandStream& stream, std::uint64_t index, std::size_t n) {
-  const auto share = (static_cast<double>(stream[index]) + 1.0) / 2.0;
-  return static_cast<std::size_t>(share * static_cast<double>(n));
-}
-
-// Largest of the errors seen; a NaN stays.
-class Worst {
- public:
-  void take(double error) {
-    if (!(error <= value_)) value_ = std::isnan(value_) ? value_ : error;
-  }
-  [[nodiscard]] double value() const { return value_; }
-
- private:
-  double value_ = 0;
-};
-
-Result<Verification> judge(const Verification& v, std::string_view kind) {
-  if (v.relative_error <= v.tolerance) return v;
-  return fail(
-      ErrorCode::kInternal,
-      fmt::format("the {} result is wrong: relative error {:.3g}, tolerance {:.3g}, checksum "
-                  "{:.9g}, reference {:.9g}",
-                  kind, v.relative_error, v.tolerance, v.checksum, v.reference),
-      "the device or its libraries compute wrongly; measure nothing on it");
-}
 
 }  // namespace
 

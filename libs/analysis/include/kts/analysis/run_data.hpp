@@ -53,8 +53,8 @@ class SampleColumn {
 // equal time segments of it): iterations due inside the trimmed window, in due order.
 // notify = latency - backlog - gpu_wait - gpu_time where all are available.
 // Segments add up: their windows to the block's, their counts to the block's counts (lost stands in
-// the first, abandoned in the last). What can't be split, `block`, the backlog medians, meta and
-// end, is the whole block's in each of them.
+// the first, abandoned in the last, tokens_lost in the first). What can't be split, `block`, the
+// backlog medians, meta and end, is the whole block's in each of them.
 struct AgentBlock {
   std::string agent;
   int block = 0;
@@ -64,14 +64,19 @@ struct AgentBlock {
   std::int64_t window_stop_ns = 0;
 
   SampleColumn latency, backlog, gpu_wait, gpu_time;
+  SampleColumn ttft;  // of LLM requests; else empty
+  SampleColumn itl;   // their gaps between tokens, request by request
 
   std::uint64_t trimmed = 0;    // read, but due outside the trimmed window
   std::uint64_t lost = 0;       // END iterations - records read
   std::uint64_t abandoned = 0;  // END's: due but never begun, since the queue was given up
   std::uint64_t completed_in_window = 0;
-  std::uint64_t due_in_window = 0;           // those abandoned among them
-  double backlog_median_first_third_ns = 0;  // over the untrimmed window
-  double backlog_median_last_third_ns = 0;
+  std::uint64_t output_tokens_in_window = 0;  // of requests completed in the window
+  std::uint64_t tokens_lost = 0;              // END tokens - token lines read
+  std::uint64_t due_in_window = 0;            // those abandoned among them
+  // Over the untrimmed window; empty where nothing was due in that third.
+  std::optional<double> backlog_median_first_third_ns = 0;
+  std::optional<double> backlog_median_last_third_ns = 0;
   std::optional<record::BlockMeta> meta;  // v2
   std::optional<record::BlockEnd> end;    // v2
 };

@@ -54,11 +54,12 @@ struct MeasureResult {
   std::optional<double> rate_proxy_per_s;  // 1000 / mean ms
   std::optional<double>
       rate_achieved_per_s;  // completions in the windows / their length; latency only
+  std::optional<double> output_tokens_per_s;  // likewise, of LLM requests' output tokens
 };
 
 struct Degradation {
   std::string agent;
-  Measure measure = Measure::kLatency;  // latency or gpu_time
+  Measure measure = Measure::kLatency;  // latency, gpu_time, ttft or itl
   double quantile = 0.99;               // 0.5, 0.95 or 0.99
   Estimate ratio;
   std::optional<Neighbours> baseline;  // of the solo blocks; empty when the source doesn't say (v1)
@@ -103,13 +104,14 @@ struct Finding {
   bool event_time_misses_it = false;
 };
 
-// The distribution that the CCDF plot draws: latency, ascending, against the share of samples at
-// or above it; thinned to at most a few hundred points, the tail kept whole.
+// The distribution that a CCDF plot draws: latency, ttft or itl, ascending, against the share of
+// samples at or above it; thinned to at most a few hundred points, the tail kept whole.
 struct Ccdf {
   std::string agent;
   Phase phase = Phase::kSolo;
   std::vector<double> latency_ms;
   std::vector<double> share_above;
+  Measure measure = Measure::kLatency;
 };
 
 struct DeviceInfo {

@@ -33,6 +33,9 @@ struct Prepare {
   // From here on the worker's time line, in place of what it was started with: a worker that is
   // started before its run is planned can't know the run's.
   std::optional<std::int64_t> epoch_offset_ns = std::nullopt;
+  // Of the run's plan, from 1: an agent's blocks of one cycle see equal arrivals. Without it every
+  // block sees others.
+  std::optional<int> cycle = std::nullopt;
 };
 struct Start {
   std::int64_t start_ns = 0;  // epoch ns on the run's time line

@@ -34,6 +34,7 @@ struct Block {
   std::int64_t tail_ns = 0;
   std::int64_t limit_ns = 0;
   std::int64_t slot_ns = 0;
+  std::optional<int> cycle = std::nullopt;  // an agent's blocks of one cycle see equal arrivals
 
   friend bool operator==(const Block&, const Block&) = default;
 };

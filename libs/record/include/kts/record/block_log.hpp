@@ -23,12 +23,25 @@ struct BlockMeta {
   int block = 0;
   std::string phase;                 // "solo" | "shared"
   std::string neighbours;            // "parked" | "absent"; empty in shared blocks
+  std::optional<int> cycle;          // of the run's plan; with the seed it fixes the arrivals
   std::string workload;              // "fft"
   std::optional<std::int64_t> size;  // matrix edge, of workloads that have one
   Parameters parameters;             // all of the workload's, in its order
   std::string arrival;               // "poisson"
   std::optional<double> rate_per_s;
   std::optional<std::int64_t> think_ns;
+  std::optional<double> cv;           // gamma
+  std::optional<std::int64_t> on_ns;  // on-off
+  std::optional<std::int64_t> off_ns;
+  std::string phases;  // "exponential" | "fixed"
+  std::string trace;   // the trace's file
+  std::optional<double> trace_scale;
+  std::optional<bool> trace_wrap;
+  std::optional<std::int64_t> trace_from_ns;
+  std::optional<std::int64_t> trace_length_ns;
+  std::optional<std::uint64_t> trace_requests;  // in the stretch
+  std::optional<std::uint64_t> trace_failed;    // left out: no output tokens
+  std::optional<std::uint64_t> trace_clamped;   // cut down to the model's context
   int in_flight = 1;
   std::string sync;  // "spin" | "block"
   std::uint64_t seed = 0;
@@ -57,6 +70,8 @@ struct BlockEnd {
   std::uint64_t iterations = 0;  // done in the block, measured or not
   std::uint64_t emitted = 0;     // record lines written; iterations - emitted were lost in the ring
   std::uint64_t abandoned = 0;   // due before generation_stop, never begun: the queue was given up
+  std::optional<std::uint64_t> tokens;  // of LLM requests: output tokens after the first of each
+  std::optional<std::uint64_t> tokens_emitted;  // their lines written
   std::int64_t first_due_ns = 0;
   std::int64_t last_done_ns = 0;
   std::int64_t generation_start_ns = 0;
@@ -70,7 +85,9 @@ struct BlockEnd {
   std::optional<std::int64_t> clock_error_ns;  // mapping as used, minus calibration after the block
   std::optional<double> clock_drift_ppm;
   std::uint64_t out_of_bracket = 0;  // device instants outside submit..done by more than the bound
-  bool finite = true;                // results were finite at the end
+  std::optional<std::int64_t> held_bytes;     // of an agent that takes ever more memory
+  std::optional<std::int64_t> refused_bytes;  // the step that it didn't get
+  bool finite = true;                         // results were finite at the end
   bool interrupted = false;
 };
 

@@ -16,9 +16,13 @@ namespace kts::record {
 inline constexpr std::size_t kMaxAgentName = 63;
 inline constexpr std::size_t kMaxRecordLine = 256;
 
-// "KTS_APP,v2,<agent>,<seq>,<due>,<submit>,<gpu_start>,<gpu_end>,<done>\n" into `out`, which holds
+// "KTS_APP,v2,<agent>,<seq>,<due>,<submit>,<gpu_start>,<gpu_end>,<done>\n", for an LLM request with
+// ",<input_tokens>,<output_tokens>,<first_token>" before its end, into `out`, which holds
 // kMaxRecordLine bytes. Returns the end. Allocates nothing; independent of the locale.
 char* format_v2(char* out, std::string_view agent, const Iteration& iteration);
+
+// "KTS_TOKEN,v2,<agent>,<seq>,<index>,<done>\n", likewise.
+char* format_token(char* out, std::string_view agent, const Token& token);
 
 // "KTS_APP,v1,<KIND>,<i>,<start>,<end>,<gpu_time in ms, 6 decimals>,<phase>\n". `gpu_time_ns` may
 // be kUnavailable: then done - submit stands in, as a host-only clock of the study's form would
@@ -37,6 +41,10 @@ struct V2Record {
   std::string_view agent;
   Iteration iteration;
 };
+struct TokenRecord {
+  std::string_view agent;
+  Token token;
+};
 struct MetaLine {
   std::string_view json;
 };
@@ -48,8 +56,8 @@ struct ForeignLine {};  // somebody else's output
 struct MalformedLine {
   std::string_view reason;  // static text
 };
-using Line =
-    std::variant<ForeignLine, V2Record, V1Record, MetaLine, EndLine, ControlLine, MalformedLine>;
+using Line = std::variant<ForeignLine, V2Record, TokenRecord, V1Record, MetaLine, EndLine,
+                          ControlLine, MalformedLine>;
 
 // `line` without its newline (a trailing CR is tolerated). Never fails: what doesn't parse is
 // ForeignLine or MalformedLine.

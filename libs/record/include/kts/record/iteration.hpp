@@ -20,14 +20,35 @@ struct Iteration {
   std::int64_t gpu_start_ns = kUnavailable;
   std::int64_t gpu_end_ns = kUnavailable;
   std::int64_t done_ns = 0;
+  // Of LLM requests alone: when the caller had the first output token, and how many tokens went in
+  // and came out.
+  std::int64_t first_token_ns = kUnavailable;
+  std::int32_t input_tokens = 0;
+  std::int32_t output_tokens = 0;
 
   friend bool operator==(const Iteration&, const Iteration&) = default;
 };
+[[nodiscard]] constexpr bool is_request(const Iteration& i) {
+  return i.first_token_ns != kUnavailable;
+}
 
-// The headline and the four parts that add up to it.
-enum class Measure : std::uint8_t { kLatency, kBacklog, kGpuWait, kGpuTime, kNotify };
+// A request's output token after the first; index 1 is the second.
+struct Token {
+  std::uint64_t seq = 0;  // of the request
+  std::uint64_t index = 0;
+  std::int64_t done_ns = 0;  // when the caller had it
+
+  friend bool operator==(const Token&, const Token&) = default;
+};
+
+// The headline; the four parts that add up to it; and of LLM requests the wait for the first token
+// and the gaps between tokens.
+enum class Measure : std::uint8_t { kLatency, kBacklog, kGpuWait, kGpuTime, kNotify, kTtft, kItl };
 inline constexpr std::array kMeasures{Measure::kLatency, Measure::kBacklog, Measure::kGpuWait,
-                                      Measure::kGpuTime, Measure::kNotify};
+                                      Measure::kGpuTime, Measure::kNotify,  Measure::kTtft,
+                                      Measure::kItl};
+inline constexpr std::array kLatencyParts{Measure::kBacklog, Measure::kGpuWait, Measure::kGpuTime,
+                                          Measure::kNotify};
 
 // One entry of the metric catalogue: what reports, legends and help texts say of a measure.
 struct MeasureInfo {
@@ -39,7 +60,7 @@ struct MeasureInfo {
 [[nodiscard]] const MeasureInfo& info(Measure measure);
 [[nodiscard]] std::optional<Measure> measure_from_name(std::string_view name);
 
-// Length of a part in ns, or kUnavailable when an instant that it needs is.
+// Length in ns, or kUnavailable when an instant that it needs is. An iteration has no one kItl.
 [[nodiscard]] constexpr std::int64_t length_ns(const Iteration& i, Measure measure) {
   const auto between = [](std::int64_t from, std::int64_t to) {
     return from == kUnavailable || to == kUnavailable ? kUnavailable : to - from;
@@ -55,6 +76,10 @@ struct MeasureInfo {
       return between(i.gpu_start_ns, i.gpu_end_ns);
     case Measure::kNotify:
       return between(i.gpu_end_ns, i.done_ns);
+    case Measure::kTtft:
+      return between(i.due_ns, i.first_token_ns);
+    case Measure::kItl:
+      break;
   }
   return kUnavailable;
 }

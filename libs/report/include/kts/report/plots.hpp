@@ -20,7 +20,7 @@ struct Plot {
 };
 
 // Names of all plots that there can be.
-inline constexpr std::array<std::string_view, 2> kPlotNames{"panels", "ccdf"};
+inline constexpr std::array<std::string_view, 3> kPlotNames{"panels", "ccdf", "ccdf-tokens"};
 
 // The plots that a summary has data for, not drawn yet.
 [[nodiscard]] std::vector<Plot> plan_plots(const analysis::Summary& summary);

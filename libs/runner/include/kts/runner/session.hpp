@@ -41,6 +41,7 @@ struct AgentLaunch {
 // One block to be run; agents are given by their places in the session.
 struct BlockTask {
   int index = 0;
+  int cycle = 0;
   std::string phase;
   std::string neighbours;
   std::string title;  // for messages: "block 7 (shared)"

@@ -58,6 +58,7 @@ struct Scenario {
 
 // Whole validation; errors name file:line, the key, and for an unknown key the nearest known one.
 [[nodiscard]] Result<Scenario> parse(std::string_view yaml, std::string_view where);
+// A trace's file is looked for beside the scenario's, but not yet read.
 [[nodiscard]] Result<Scenario> load(const std::filesystem::path& path);
 // Every default filled in; parse reads it back to an equal scenario.
 [[nodiscard]] std::string to_yaml(const Scenario& scenario);
@@ -67,6 +68,14 @@ struct Scenario {
 [[nodiscard]] Scenario in_variant(const Scenario& scenario, const Variant& variant);
 // kBadInput when an agent asks something of another mode than the scenario's.
 [[nodiscard]] Status check_demands(const Scenario& scenario);
+
+// What there is to say of an agent's trace: how much of it will be replayed.
+struct TraceNote {
+  std::string agent;
+  std::string text;
+};
+// Reads the traces of all agents; kBadInput names file:line of what is wrong in one.
+[[nodiscard]] Result<std::vector<TraceNote>> read_traces(const Scenario& scenario);
 
 // Two agents with an equal solo baseline: same workload, arrival, in_flight (rates and all) and
 // demands.

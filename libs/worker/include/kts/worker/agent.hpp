@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
 #include "kts/control/protocol.hpp"
+#include "kts/record/block_log.hpp"
 #include "kts/worker/attention.hpp"
 #include "kts/worker/loop.hpp"
 #include "kts/worker/record_writer.hpp"
@@ -27,6 +30,7 @@ struct AgentSpec {
   std::string sharing;
   workload::EngineSpec engine;
   workload::ArrivalSpec arrival;
+  std::shared_ptr<const workload::Trace> trace = {};  // of arrivals from a trace
   EpochOffset epoch;
   RecordVersion record = RecordVersion::kV2;
   Placement placement;
@@ -36,6 +40,7 @@ struct BlockName {
   int block = 0;
   std::string phase;
   std::string neighbours;
+  std::optional<int> cycle = std::nullopt;
 };
 
 // One agent's blocks on one engine: META, the loop's records, END. One thread drives it.
@@ -61,6 +66,7 @@ class Agent {
   [[nodiscard]] const BlockOutcome& outcome() const { return outcome_; }
 
  private:
+  void describe_arrivals(record::BlockMeta& meta) const;
   [[nodiscard]] std::int64_t epoch_ns(std::int64_t monotonic_ns) const;
   [[nodiscard]] Status print(std::string_view line);
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "kts/base/clock.hpp"
@@ -20,16 +22,21 @@ class RecordSink {
   virtual ~RecordSink() = default;
   // False: no room, the record is lost.
   [[nodiscard]] virtual bool push(const record::Iteration& iteration) noexcept = 0;
+  // The tokens of a request follow its record.
+  [[nodiscard]] virtual bool push(const record::Token& token) noexcept = 0;
 };
 
 struct LoopSpec {
   workload::ArrivalSpec arrival;
   int in_flight = 1;  // 1 unless closed or saturating
   std::uint64_t seed = 1;
+  std::shared_ptr<const workload::Trace> trace = {};  // of arrivals from a trace
+  workload::RequestShape shape = {};  // of LLM requests whose arrival doesn't say it
 };
 
 struct BlockPlan {
   int block = 0;
+  std::optional<int> cycle = std::nullopt;  // of the run's plan: blocks of one see equal arrivals
   MonotonicTime start;
   MonotonicTime stop = MonotonicTime::max();
   std::uint64_t iterations = UINT64_MAX;
@@ -39,6 +46,9 @@ struct BlockPlan {
 struct BlockOutcome {
   std::uint64_t iterations = 0;
   std::uint64_t lost = 0;            // no room in the sink
+  std::uint64_t tokens = 0;          // of LLM requests: those after the first of each
+  std::uint64_t tokens_lost = 0;     // no room in the sink
+  bool has_requests = false;         // some iterations were LLM requests
   std::uint64_t abandoned = 0;       // due before the stop, never begun: the queue was given up
   std::uint64_t out_of_bracket = 0;  // device instants outside submit..done by more than the bound
   std::int64_t first_due_ns = record::kUnavailable;
@@ -67,13 +77,17 @@ class Loop {
     MonotonicTime due;
     MonotonicTime submit;
     MonotonicTime done;
+    workload::RequestShape shape;
   };
   void run_open();
   void run_closed();
   // Whether a request that becomes due at `due` belongs to the block.
   bool generates(MonotonicTime due);
+  // Once a trace has ended: stays until the stop, as its neighbours do.
+  void idle();
   // Waits for the first `count` requests in order, and leaves their records. False: device failure.
   bool complete(std::size_t count);
+  void leave_record(int slot);
 
   workload::Engine& engine_;
   Pacing& pacing_;

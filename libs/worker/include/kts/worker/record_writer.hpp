@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <variant>
 
 #include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
@@ -46,6 +47,9 @@ class RecordWriter final : public RecordSink {
   [[nodiscard]] bool push(const record::Iteration& iteration) noexcept override {
     return ring_.push(iteration);
   }
+  [[nodiscard]] bool push(const record::Token& token) noexcept override {
+    return ring_.push(token);
+  }
   // Returns when all that was pushed has been written; kEnvironment when that failed. To be called
   // by the thread that pushes, like all below.
   [[nodiscard]] Status drain();
@@ -58,20 +62,27 @@ class RecordWriter final : public RecordSink {
   // Valid after drain: of all records since the start.
   [[nodiscard]] const Histogram& latency() const { return latency_; }
   [[nodiscard]] const Histogram& gpu_time() const { return gpu_time_; }
+  // Empty without LLM requests.
+  [[nodiscard]] const Histogram& ttft() const { return ttft_; }
+  [[nodiscard]] const Histogram& itl() const { return itl_; }
 
  private:
   void live();
   void write_out();
   void write_all(std::string_view bytes);
-  char* format(char* out, const record::Iteration& iteration) const;
+  char* take(char* out, const record::Iteration& iteration);
+  char* take(char* out, const record::Token& token);
 
   const int fd_;
   RecordFormat format_;
   StopFlag& stop_;
-  Ring<record::Iteration> ring_;
+  Ring<std::variant<record::Iteration, record::Token>> ring_;
   std::string buffer_;
   Histogram latency_;
   Histogram gpu_time_;
+  Histogram ttft_;
+  Histogram itl_;
+  record::Token last_token_;   // index 0: the one that a request's record has
   std::atomic<int> errno_{0};  // of the write that failed
 
   std::mutex mutex_;
