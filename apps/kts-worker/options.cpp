@@ -8,9 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <functional>
 #include <limits>
-#include <map>
 #include <memory>
 
 #include "arrival_options.hpp"
@@ -18,6 +16,7 @@
 #include "kts/base/version.hpp"
 #include "kts/record/codec.hpp"
 #include "kts/workload/registry.hpp"
+#include "workload_flags.hpp"
 
 namespace kts::worker_app {
 
@@ -59,7 +58,7 @@ constexpr auto kLongest = std::chrono::hours(24 * 365);
 
 struct Texts {
   std::string kind;
-  std::map<std::string, std::string, std::less<>> parameters;  // by name, as far as given
+  WorkloadFlags parameters;
   std::string iterations, duration, sync = "auto";
   std::string record = "v2", device = "auto", host_cores, seed, epoch_offset;
   std::string stream_priority = "normal";
@@ -144,10 +143,7 @@ bool is_the_studys(std::string_view kind) { return kind == "fft" || kind == "gem
 
 Status take_workload(const Texts& texts, Options& options) {
   workload::EngineSpec& engine = options.agent.engine;
-  std::vector<workload::GivenParameter> parameters;
-  for (const auto& [name, text] : texts.parameters) {
-    parameters.push_back({name, text, workload::flag_of(name)});
-  }
+  std::vector<workload::GivenParameter> parameters = given_parameters(texts.parameters);
   if (is_the_studys(texts.kind) && !texts.parameters.contains("size")) {
     const auto size = given({}, "--size", "MATRIX_SIZE");
     if (size) parameters.push_back({"size", size->text, size->where});
@@ -271,21 +267,6 @@ std::string workloads_text() {
          "  Model custom takes --layers, --hidden, --ffn, --heads, --kv-heads and --vocab.\n\n";
 }
 
-// One flag a name, whichever workloads have it; complete() tells which.
-void add_parameters(CLI::App& app, Texts& texts) {
-  for (const workload::WorkloadInfo& info : workload::workloads()) {
-    for (const workload::ParameterInfo& parameter : info.parameters) {
-      const std::string flag = workload::flag_of(parameter.name);
-      if (app.get_option_no_throw(flag)) continue;
-      const std::string name(parameter.name);
-      // An empty group: the list by workload says more than one line could.
-      app.add_option_function<std::string>(
-             flag, [&texts, name](const std::string& text) { texts.parameters[name] = text; })
-          ->group("");
-    }
-  }
-}
-
 }  // namespace
 
 Result<std::optional<Options>> parse_options(int argc, const char* const* argv) {
@@ -307,7 +288,7 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
     app.add_option(flag, to, meaning)->group(group)->type_name(type);
   };
   constexpr const char* kWork = "Work";
-  add_parameters(app, texts);
+  add_workload_flags(app, texts.parameters);
   value(kWork, "--iterations", texts.iterations,
         "How many; without it 800, or as many as --duration has room for", "N");
   value(kWork, "--duration", texts.duration, "For how long requests become due", "TIME");

@@ -56,8 +56,16 @@ void summarise(int err, const worker::BlockOutcome& outcome, const worker::Recor
                        : "");
 }
 
+void summarise(int err, const workload::Growth& growth) {
+  say(err, "memory: {} held{}", format_bytes(growth.held_bytes),
+      growth.refused_bytes ? fmt::format("; {} more were refused, by the limit or the device",
+                                         format_bytes(*growth.refused_bytes))
+                           : "");
+}
+
 Status run_alone(int err, const Options& options, worker::Agent& agent,
-                 const worker::RecordWriter& writer, const worker::Attention& attention) {
+                 const workload::Engine& engine, const worker::RecordWriter& writer,
+                 const worker::Attention& attention) {
   KTS_TRY(const std::int64_t bound, agent.prepare({0, options.phase, {}}));
   worker::BlockPlan plan = options.plan;
   plan.clock_bound_ns = bound;
@@ -67,6 +75,7 @@ Status run_alone(int err, const Options& options, worker::Agent& agent,
   const worker::BlockOutcome outcome = agent.outcome();
   const auto end = agent.finish();
   summarise(err, outcome, writer);
+  if (const auto growth = engine.growth()) summarise(err, *growth);
   if (!end) return tl::unexpected(end.error());
   return attention.interruption();
 }
@@ -108,7 +117,7 @@ Status run_agent(const Options& options, const Streams& streams) {
   KTS_CHECK_OK(agent.warm_up(options.warm_up));
   KTS_CHECK_OK(attention->interruption());
   return options.controlled ? serve(agent, spec.epoch, *attention, stop, writer)
-                            : run_alone(streams.err, options, agent, writer, *attention);
+                            : run_alone(streams.err, options, agent, *engine, writer, *attention);
 }
 
 }  // namespace kts::worker_app

@@ -23,6 +23,8 @@ Command add_schema(CLI::App& root);
 Command add_doctor(CLI::App& root);
 Command add_cluster(CLI::App& root);
 Command add_image(CLI::App& root);
+Command add_workload(CLI::App& root);
+Command add_modes(CLI::App& root);
 
 // kEnvironment when not all that was printed could be written.
 [[nodiscard]] Status flush_output();
@@ -35,5 +37,8 @@ struct ReportOptions {
 // Derives the report of `run`, writes it, and prints the table or the JSON to stdout, warnings and
 // what the exit code means to stderr. The result is the exit code that the run deserves.
 [[nodiscard]] Result<int> report_on(const std::filesystem::path& run, const ReportOptions& options);
+// The same of a folder of kts modes.
+[[nodiscard]] Result<int> report_on_modes(const std::filesystem::path& folder,
+                                          const ReportOptions& options);
 
 }  // namespace kts::app

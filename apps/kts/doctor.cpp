@@ -15,6 +15,7 @@
 #include "kts/device/sharing.hpp"
 #include "kts/mps/daemon.hpp"
 #include "kts/process/fleet.hpp"
+#include "kts/process/run.hpp"
 #include "kts/runner/cores.hpp"
 #include "kts/runner/local_run.hpp"
 
@@ -150,6 +151,34 @@ void look_at_mps(std::vector<Finding>& findings) {
   }
 }
 
+// Whether the cluster that kubectl would talk to answers.
+void look_at_cluster(std::vector<Finding>& findings) {
+  const auto path = process::find_program("kubectl");
+  if (!path) {
+    findings.push_back(missing("kubectl", "not on the PATH; it is needed for clusters alone",
+                               "see https://kubernetes.io/docs/tasks/tools/"));
+    return;
+  }
+  findings.push_back(there("kubectl", path->string()));
+  process::Command command;
+  command.argv = {path->string(), "get", "--raw", "/version", "--request-timeout=5s"};
+  const auto ran = process::run(command);
+  const auto version = ran && ran->status.success()
+                           ? nlohmann::json::parse(ran->output, nullptr, false)
+                           : nlohmann::json();
+  if (version.is_object() && version.value("gitVersion", nlohmann::json()).is_string()) {
+    findings.push_back(
+        there("cluster", fmt::format("Kubernetes {}; kts cluster status says how it shares GPUs",
+                                     version["gitVersion"].get<std::string>())));
+    return;
+  }
+  std::string why = !ran                      ? ran.error().message
+                    : ran->last_words.empty() ? "its answer is no version"
+                                              : ran->last_words;
+  findings.push_back(missing("cluster", fmt::format("none answers kubectl: {}", why),
+                             "set KUBECONFIG, or see kubectl config get-contexts"));
+}
+
 void print(const std::vector<Finding>& findings) {
   for (const Finding& finding : findings) {
     fmt::print("{:<3} {:<20} {}\n", finding.state == State::kThere ? "ok" : "-", finding.what,
@@ -193,7 +222,7 @@ Result<int> run(const DoctorOptions& options) {
     if (auto text = device::to_recording(**nvml, 5)) recording = std::move(*text);
   }
   findings.push_back(program("gnuplot", "for plots", "install gnuplot-nox"));
-  findings.push_back(program("kubectl", "to look at a cluster; kts run does without", ""));
+  look_at_cluster(findings);
 
   if (options.json) {
     print_json(findings, recording);

@@ -10,6 +10,7 @@
 
 #include "commands.hpp"
 #include "kts/analysis/fleet.hpp"
+#include "kts/analysis/modes.hpp"
 #include "kts/analysis/summarize.hpp"
 #include "kts/report/fleet.hpp"
 
@@ -107,7 +108,9 @@ Command add_report(CLI::App& root) {
   auto options = std::make_shared<ReportCommand>();
   CLI::App* parser =
       root.add_subcommand("report", "Derive tables, plots and verdicts from what a run recorded");
-  parser->add_option("run", options->run, "A run's or fleet's folder, or a folder of v1 logs")
+  parser
+      ->add_option("run", options->run,
+                   "A run's or fleet's folder, one of kts modes, or a folder of v1 logs")
       ->required()
       ->type_name("RUN");
   parser->add_option("--out", options->report.out, "Where to write; default: into RUN")
@@ -125,7 +128,11 @@ Command add_report(CLI::App& root) {
       ->type_name("FILE=NAME")
       ->expected(1)
       ->take_all();
-  return {parser, [options] { return report_on(options->run, options->report); }};
+  return {parser, [options] {
+            return analysis::is_modes_folder(options->run)
+                       ? report_on_modes(options->run, options->report)
+                       : report_on(options->run, options->report);
+          }};
 }
 
 }  // namespace kts::app

@@ -13,6 +13,7 @@
 #include "kts/device/gpu.hpp"
 #include "kts/process/signals.hpp"
 #include "kts/runner/local_run.hpp"
+#include "kts/runner/memory.hpp"
 #include "kts/scenario/built_in.hpp"
 #include "run_on_kubernetes.hpp"
 
@@ -90,6 +91,8 @@ Result<std::filesystem::path> measure(const RunOptions& options, const CLI::App&
   KTS_TRY(local.scenario,
           load_scenario(options, local.worker, local.cpu, gpus, signals, *progress));
   KTS_CHECK_OK(runner::check_sharing_mode(local.scenario, gpus));
+  KTS_CHECK_OK(runner::check_memory(runner::predict_memory(local.scenario),
+                                    runner::device_memory(local.scenario.device, local.gpus)));
   KTS_TRY(const std::vector<scenario::TraceNote> traces, scenario::read_traces(local.scenario));
   for (const auto& [agent, text] : traces) progress->note(fmt::format("{}: {}", agent, text));
 

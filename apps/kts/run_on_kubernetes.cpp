@@ -86,6 +86,12 @@ Result<scenario::Scenario> load_cluster_scenario(const RunChoice& choice,
   }
   scenario.device = device;
   if (!choice.sharing.empty()) scenario.sharing = choice.sharing;
+  for (const scenario::AgentSpec& agent : scenario.agents) {
+    if (!agent.mps && !agent.stream) continue;
+    return bad_input("pods aren't given what an agent asks of MPS or of its stream",
+                     "remove mps: and stream:, or run it locally",
+                     fmt::format("agent {}", agent.name));
+  }
   if (choice.quick) scenario = scenario::quickened(std::move(scenario));
   KTS_CHECK_OK(check_traces(scenario));
   return scenario;

@@ -101,6 +101,51 @@ TEST_F(RunFaults, AWorkerThatExceedsItsPodsMemoryLimitSaysSo) {
   EXPECT_THAT(outcome.err, HasSubstr("the operands need 1.0 GiB"));
 }
 
+// The kernel's: something else in the worker's container takes what the limit leaves.
+TEST_F(RunFaults, MemoryThatTheKernelLacksEndsIt) {
+  make_namespace("narrow");
+  apply(R"({"apiVersion":"v1","kind":"LimitRange","metadata":{"name":"narrow","namespace":"narrow"},
+    "spec":{"limits":[{"type":"Container","default":{"memory":"512Mi"}}]}})");
+  const Outcome outcome = run_struck_by(R"(
+    worker=$(pgrep -f '[k]ts-worker gemm' | head -n 1)
+    group=$(sed -n 's/^[0-9]*:memory://p; s/^0:://p' /proc/$worker/cgroup | head -n 1)
+    for root in /sys/fs/cgroup/memory /sys/fs/cgroup; do
+      [ ! -e "$root$group/cgroup.procs" ] || break
+    done
+    (sh -c 'echo $$ >"$1"; head -c 2G /dev/zero | tail -c 2G' sh "$root$group/cgroup.procs" >/dev/null 2>&1 &))",
+                                        {"--namespace", "narrow"});
+  EXPECT_EQ(outcome.exit, 5) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("OOMKilled"));
+  EXPECT_EQ(shell("kubectl -n narrow get jobs,pods -o name").out, "");
+}
+
+// By the kubelet: its log takes more of the node's disk than the namespace grants a pod.
+TEST_F(RunFaults, AnEvictionByTheKubeletEndsIt) {
+  make_namespace("thin");
+  apply(R"({"apiVersion":"v1","kind":"LimitRange","metadata":{"name":"thin","namespace":"thin"},
+    "spec":{"limits":[{"type":"Container","default":{"ephemeral-storage":"64Mi"}}]}})");
+  const Outcome outcome = run_struck_by(R"(
+    uid=$(kubectl -n thin get pod -l kts.dev/agent=gemm -o 'jsonpath={.items[0].metadata.uid}')
+    dd if=/dev/zero bs=1M count=200 2>/dev/null \
+      of="$(echo $(cat /run/kts-lab/state)/pod-logs/thin_*_$uid/agent)/large")",
+                                        {"--namespace", "thin"});
+  EXPECT_EQ(outcome.exit, 5) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("Evicted"));
+  EXPECT_THAT(outcome.err, HasSubstr("ephemeral"));
+  EXPECT_EQ(shell("kubectl -n thin get jobs,pods -o name").out, "");
+}
+
+// By the API, as kubectl drain does.
+TEST_F(RunFaults, ANodeThatIsDrainedEndsIt) {
+  const Outcome outcome = run_struck_by(
+      "kubectl drain node1 --pod-selector=kts.dev/agent=fft --force --ignore-daemonsets "
+      "--delete-emptydir-data --timeout=30s >/dev/null");
+  EXPECT_EQ(shell("kubectl uncordon node1").exit, 0);
+  EXPECT_EQ(outcome.exit, 5) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("being drained"));
+  EXPECT_EQ(left(), "");
+}
+
 TEST_F(RunFaults, AQuotaIsNamed) {
   make_namespace("poor");
   apply(R"({"apiVersion":"v1","kind":"ResourceQuota","metadata":{"name":"gpus","namespace":"poor"},

@@ -30,11 +30,12 @@ class RunOnKubernetes : public testing::Test {
         shell(std::string(KTS_LAB_SCRIPT) + " image " + kImage + " " KTS_BIN_DIR "/kts-worker");
     ASSERT_EQ(image.exit, 0) << image.err;
     ASSERT_EQ(
-        shell("kubectl label --overwrite node node1 nvidia.com/device-plugin.config=any").exit, 0);
+        shell("kubectl label --overwrite nodes --all nvidia.com/device-plugin.config=any").exit, 0);
     const auto shared = shell(
-        "for i in $(seq 120); do slots=$(kubectl get node node1 -o "
-        "'jsonpath={.status.allocatable.nvidia\\.com/gpu}'); [ \"$slots\" -ge 4 ] && exit 0; "
-        "sleep 0.5; done; exit 1");
+        "for node in $(kubectl get nodes -o name); do "
+        "for i in $(seq 120); do slots=$(kubectl get $node -o "
+        "'jsonpath={.status.allocatable.nvidia\\.com/gpu}'); [ \"$slots\" -ge 4 ] && continue 2; "
+        "sleep 0.5; done; exit 1; done");
     ASSERT_EQ(shared.exit, 0) << "the card isn't shared among four";
   }
 

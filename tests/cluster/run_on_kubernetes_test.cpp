@@ -121,6 +121,10 @@ kubectl -n kube-public wait --for=condition=Ready --timeout=60s pod/dcgm)");
   EXPECT_THAT(read_file(folder() + "/telemetry/dcgm.csv").value_or(""),
               HasSubstr(",GPU-5115b65d-7b5d-68f5-6c0a-5cded33fa6e4,97,,,,,,,\n"));
   EXPECT_THAT(outcome.err, HasSubstr("DCGM_EXPORTER_INTERVAL"));
+  // A page that never changes says nothing of single blocks, and so does the report.
+  EXPECT_THAT(json("summary.json")["covariates_missing"].text(), HasSubstr("less than twice"));
+  EXPECT_THAT(read_file(folder() + "/results.md").value_or(""),
+              HasSubstr("What the card did meanwhile"));
   shell("kubectl -n kube-public delete pod dcgm");
 }
 

@@ -27,13 +27,14 @@ struct Outcome {
 class Program final : process::Fleet::Listener {
  public:
   using OnLine = std::function<void(std::string_view line, pid_t pid)>;
-  static Outcome run(std::vector<std::string> argv, OnLine on_stderr = {}) {
+  static Outcome run(std::vector<std::string> argv, OnLine on_stderr = {},
+                     std::chrono::seconds limit = std::chrono::seconds(200)) {
     Program program(std::move(on_stderr));
     process::Fleet fleet(program);
     const auto child = fleet.start({std::move(argv), {"NO_COLOR=1", "KTS_WORKER="}});
     if (!child) return {-1, "", to_line(child.error())};
     program.pid_ = fleet.pid(*child);
-    const MonotonicTime deadline = MonotonicTimeline::now() + std::chrono::seconds(200);
+    const MonotonicTime deadline = MonotonicTimeline::now() + limit;
     while (fleet.any_running() && MonotonicTimeline::now() < deadline) {
       if (!fleet.wait(deadline)) break;
     }

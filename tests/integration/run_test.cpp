@@ -189,7 +189,7 @@ TEST_F(RunCli, AQueueThatNeverDrainsIsGivenUpAndTheReportStatesTheRates) {
   const Outcome outcome = run({file});
   EXPECT_EQ(outcome.exit, 5) << outcome.err;
   EXPECT_THAT(outcome.err,
-              AllOf(HasSubstr("warning: light can't keep up: 2s after block 1 (solo light)"),
+              AllOf(HasSubstr("warning: light can't keep up: 400ms after block 1 (solo light)"),
                     HasSubstr(" requests never begun; offered ")));
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("light is overloaded in its solo blocks"),
                                  HasSubstr("offered "), HasSubstr("completed ")));

@@ -62,25 +62,41 @@ std::vector<std::vector<stats::BlockCount>> count_at_or_below(
   return counts;
 }
 
-// Places where samples exceed the threshold, a new one after 1 / (1 - p) samples that don't: as
-// many as lie between two of independent samples. Requests that queue are late together and count
-// once (the runs estimate of Smith & Weissman 1994).
-std::uint64_t count_clusters(const Group& group, Measure measure, std::int64_t threshold,
-                             double p) {
-  const auto apart = static_cast<std::uint64_t>(std::ceil(1 / (1 - p)));
-  std::uint64_t clusters = 0;
+struct Exceedances {
+  std::uint64_t all = 0;
+  std::uint64_t clusters = 0;  // a new one after 1 / (1 - p) samples that don't exceed
+  std::uint64_t apart = 0;     // after a quarter of that
+};
+
+// Samples above the threshold, and in how many places. Between two of independent samples lie
+// 1 / (1 - p) others; requests that queue are late together and count once (the runs estimate of
+// Smith & Weissman 1994).
+Exceedances count_exceedances(const Group& group, Measure measure, std::int64_t threshold,
+                              double p) {
+  const auto far = static_cast<std::uint64_t>(std::ceil(1 / (1 - p)));
+  const std::uint64_t near = (far + 3) / 4;
+  Exceedances found;
   for (const AgentBlock* block : group.blocks) {
-    std::uint64_t since = apart;
+    std::uint64_t since = far;
     for_each_length(*block, measure, [&](std::int64_t ns) {
       if (ns <= threshold) {
         ++since;
         return;
       }
-      clusters += since >= apart;
+      ++found.all;
+      found.clusters += since >= far;
+      found.apart += since >= near;
       since = 0;
     });
   }
-  return clusters;
+  return found;
+}
+
+// Whether the largest sample bounds the p-quantile although p + h is beyond it.
+bool maximum_bounds(const Group& group, Measure measure, std::int64_t threshold, double p) {
+  const Exceedances found = count_exceedances(group, measure, threshold, p);
+  return stats::maximum_bounds(found.clusters) ||
+         stats::maximum_bounds_singles(found.all, found.apart);
 }
 
 template <typename T>
@@ -143,7 +159,7 @@ Distribution describe(const Group& group, Measure measure, const std::vector<dou
       if (point.error && !(tails_lost && point.p >= kTailFrom)) {
         auto bounds = stats::quantile_interval(point.p, result.n, *point.error);
         if (!bounds.high && result.n >= stats::upper_bound_floor(point.p) &&
-            stats::maximum_bounds(count_clusters(group, measure, thresholds[k], point.p))) {
+            maximum_bounds(group, measure, thresholds[k], point.p)) {
           bounds.high = 1;
         }
         if (bounds.low) point.ms.ci_low = to_ms(selector.quantile(*bounds.low));

@@ -17,6 +17,7 @@
 #include "kts/scenario/scenario.hpp"
 #include "load_samples.hpp"
 #include "load_sources.hpp"
+#include "notes.hpp"
 #include "parallel.hpp"
 
 namespace kts::analysis {
@@ -497,7 +498,8 @@ std::string not_shared(const BlockFolder& block, const std::vector<const LogJob*
       began = std::min(began, log->first_due_ns);
       finished = std::max(finished, log->last_done_ns);
     }
-    if (log->meta && !log->meta->device_uuid.empty()) {
+    // Instances of one card are devices of their own.
+    if (log->meta && !log->meta->device_uuid.empty() && log->meta->sharing != "mig") {
       if (uuid != nullptr && *uuid != log->meta->device_uuid) {
         return fmt::format("its agents ran on different devices ({}, {})", *uuid,
                            log->meta->device_uuid);
@@ -532,7 +534,9 @@ std::string not_shared(const BlockFolder& block, const std::vector<const LogJob*
 void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& warnings) {
   struct Totals {
     std::uint64_t records = 0, lost = 0, tokens = 0, tokens_lost = 0, beyond_bound = 0;
+    const LogJob* refused = nullptr;  // the first block at whose end it had been denied memory
   };
+  Notes notes;
   std::map<std::string, Totals> totals;
   std::map<std::string, const record::BlockMeta*> traces;
   for (const LogJob& job : jobs) {
@@ -543,14 +547,15 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
     t.tokens += job.tokens;
     t.tokens_lost += job.tokens_lost;
     t.beyond_bound += job.beyond_bound;
-    if (!job.meta) warnings.push_back(job.name + " has no META line: its device is not known");
+    if (!job.meta) notes.add("meta", job.name + " has no META line: its device is not known");
     if (!job.end) {
-      warnings.push_back(job.name +
-                         " has no END line: it was cut, and what follows its last "
-                         "record is not known");
+      notes.add("end", job.name +
+                           " has no END line: it was cut, and what follows its last record is not "
+                           "known");
     } else {
-      if (job.end->interrupted) warnings.push_back(job.name + ": the worker was interrupted");
-      if (!job.end->finite) warnings.push_back(job.name + ": results were not finite");
+      if (job.end->interrupted) notes.add("interrupted", job.name + ": the worker was interrupted");
+      if (!job.end->finite) notes.add("finite", job.name + ": results were not finite");
+      if (job.end->refused_bytes && t.refused == nullptr) t.refused = &job;
     }
   }
   for (const auto& [agent, meta] : traces) {
@@ -567,10 +572,21 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
     }
   }
   for (const auto& [agent, t] : totals) {
-    if (t.lost > 0) {
+    if (t.refused != nullptr) {
+      const record::BlockEnd& end = *t.refused->end;
+      const auto bytes = [](std::int64_t value) {
+        return format_bytes(static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0)));
+      };
       warnings.push_back(fmt::format(
-          "{}: {} of {} records lost ({:.3g} %)", agent, t.lost, t.records + t.lost,
-          100.0 * static_cast<double>(t.lost) / static_cast<double>(t.records + t.lost)));
+          "{}: {} more were refused, by its limit or the device, with {} "
+          "held; it went on with that",
+          t.refused->name, bytes(*end.refused_bytes), bytes(end.held_bytes.value_or(0))));
+    }
+    if (t.lost > 0) {
+      notes.add("lost",
+                fmt::format(
+                    "{}: {} of {} records lost ({:.3g} %)", agent, t.lost, t.records + t.lost,
+                    100.0 * static_cast<double>(t.lost) / static_cast<double>(t.records + t.lost)));
     }
     if (t.tokens_lost > 0) {
       warnings.push_back(fmt::format("{}: {} of {} tokens lost ({:.3g} %)", agent, t.tokens_lost,
@@ -579,12 +595,12 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
                                          static_cast<double>(t.tokens + t.tokens_lost)));
     }
     if (t.beyond_bound > 0) {
-      warnings.push_back(fmt::format(
-          "{}: {} of {} iterations have device instants out of order by more than the clock's "
-          "bound",
-          agent, t.beyond_bound, t.records));
+      notes.add("bound", fmt::format("{}: {} of {} iterations have device instants out of order by "
+                                     "more than the clock's bound",
+                                     agent, t.beyond_bound, t.records));
     }
   }
+  notes.append_to(warnings);
 }
 
 std::string workload_of(const record::BlockMeta& meta) {

@@ -13,6 +13,7 @@
 #include "attribution.hpp"
 #include "distribution.hpp"
 #include "kts/stats/verdict.hpp"
+#include "notes.hpp"
 #include "overload.hpp"
 #include "parallel.hpp"
 
@@ -105,7 +106,7 @@ std::vector<AgentStats> sort_into_groups(const RunData& data) {
 // A request that was never begun would have been among the slowest: it is missing like a record
 // that was lost.
 void mark_lost_tails(std::string_view agent, Phase phase, std::vector<GroupStats>& groups,
-                     std::vector<std::string>& warnings) {
+                     Notes& warnings) {
   std::uint64_t read = 0;
   std::uint64_t lost = 0;
   std::uint64_t abandoned = 0;
@@ -120,7 +121,8 @@ void mark_lost_tails(std::string_view agent, Phase phase, std::vector<GroupStats
     return 100 * static_cast<double>(part) / static_cast<double>(all);
   };
   if (lost > 0 && percent(lost) > 100 * kLostShare) {
-    warnings.push_back(
+    warnings.add(
+        fmt::format("lost {}", name(phase)),
         fmt::format("{}: {:.3g} % of its records of {} blocks are lost ({} of {}); above {:.1g} % "
                     "tails can't be concluded",
                     agent, percent(lost), name(phase), lost, all, kLostShare * 100));
@@ -131,7 +133,7 @@ void mark_lost_tails(std::string_view agent, Phase phase, std::vector<GroupStats
 
 // A token that was lost takes the gaps on both sides with it.
 void mark_lost_tokens(std::string_view agent, Phase phase, std::vector<GroupStats>& groups,
-                      std::vector<std::string>& warnings) {
+                      Notes& warnings) {
   for (GroupStats& g : groups) {
     std::uint64_t gaps = 0;
     for (const AgentBlock* block : g.group.blocks) gaps += block->itl.size();
@@ -140,7 +142,8 @@ void mark_lost_tokens(std::string_view agent, Phase phase, std::vector<GroupStat
         static_cast<double>(std::max<std::uint64_t>(1, gaps + g.group.tokens_lost));
     g.group.token_tails_lost = share > kLostShare;
     if (!g.group.token_tails_lost) continue;
-    warnings.push_back(
+    warnings.add(
+        fmt::format("tokens lost {}", name(phase)),
         fmt::format("{}: {:.3g} % of its tokens of {} blocks are lost; above {:.1g} % the tails of "
                     "itl can't be concluded",
                     agent, 100 * share, name(phase), kLostShare * 100));
@@ -149,15 +152,16 @@ void mark_lost_tokens(std::string_view agent, Phase phase, std::vector<GroupStat
 
 // Of an overloaded agent its overload tells.
 void warn_of_abandoned(std::string_view agent, Phase phase, const std::vector<GroupStats>& groups,
-                       std::vector<std::string>& warnings) {
+                       Notes& warnings) {
   std::uint64_t abandoned = 0;
   for (const GroupStats& g : groups) abandoned += g.group.abandoned;
   if (abandoned == 0) return;
-  warnings.push_back(fmt::format(
-      "{}: {} request{} of its {} blocks {} never begun: its queue didn't drain after the block "
-      "and "
-      "was given up",
-      agent, abandoned, abandoned == 1 ? "" : "s", name(phase), abandoned == 1 ? "was" : "were"));
+  warnings.add(
+      fmt::format("abandoned {}", name(phase)),
+      fmt::format("{}: {} request{} of its {} blocks {} never begun: its queue didn't drain after "
+                  "the block and was given up",
+                  agent, abandoned, abandoned == 1 ? "" : "s", name(phase),
+                  abandoned == 1 ? "was" : "were"));
 }
 
 void measure_group(GroupStats& stats, Measure measure, const AgentInfo& info,
@@ -213,7 +217,7 @@ Estimate ratio_of(const Estimate& numerator, const Estimate& denominator) {
 
 // Brings the group that the agent's own degradation is measured against to the front: parked
 // neighbours, unless their mere presence changes the tail.
-void choose_baseline(AgentStats& agent, std::vector<std::string>& warnings) {
+void choose_baseline(AgentStats& agent, Notes& warnings) {
   const auto with = [&](Neighbours neighbours) {
     return std::ranges::find_if(
         agent.solo, [&](const GroupStats& g) { return g.group.neighbours == neighbours; });
@@ -228,10 +232,11 @@ void choose_baseline(AgentStats& agent, std::vector<std::string>& warnings) {
     const Estimate ratio = ratio_of(parked_p99, absent_p99);
     if ((ratio.ci_low && *ratio.ci_low > 1) || (ratio.ci_high && *ratio.ci_high < 1)) {
       baseline = absent;
-      warnings.push_back(fmt::format(
-          "{}: alone, its latency p99 is {:.4g} ms with parked neighbours and {:.4g} ms without "
-          "any: parked processes are not free here, so DF uses absent",
-          agent.info.name, *parked_p99.value, *absent_p99.value));
+      warnings.add("parked",
+                   fmt::format("{}: alone, its latency p99 is {:.4g} ms with parked neighbours and "
+                               "{:.4g} ms without "
+                               "any: parked processes are not free here, so DF uses absent",
+                               agent.info.name, *parked_p99.value, *absent_p99.value));
     }
   }
   std::iter_swap(agent.solo.begin(), baseline);
@@ -380,34 +385,43 @@ std::string overload_text(std::string_view agent, Phase phase, const Load& load)
       name(phase), load.why, rate(load.offered_per_s), rate(load.completed_per_s));
 }
 
-// Why nothing can be said of the agent's latency p99; empty if something can.
-std::string why_inconclusive(const AgentStats& agent, const GroupStats* solo, Summary& summary) {
+struct Reason {
+  std::string kind;  // of Notes
+  std::string text;  // empty: none
+};
+
+// Why nothing can be said of the agent's latency p99.
+Reason why_inconclusive(const AgentStats& agent, const GroupStats* solo, const Summary& summary) {
   const std::string& who = agent.info.name;
-  if (agent.shared.empty()) return fmt::format("{} has no shared blocks to judge", who);
-  if (!solo) return fmt::format("{} has no solo blocks to compare with", who);
+  if (agent.shared.empty()) return {"shared", fmt::format("{} has no shared blocks to judge", who)};
+  if (!solo) return {"solo", fmt::format("{} has no solo blocks to compare with", who)};
   const Degradation* latency = find_degradation(summary, who, Measure::kLatency, 0.99);
-  if (!latency)
-    return fmt::format("{} has no samples left after trimming in one of its phases", who);
+  if (!latency) {
+    return {"samples",
+            fmt::format("{} has no samples left after trimming in one of its phases", who)};
+  }
   if (latency->verdict != Verdict::kCannotConclude) return {};
   for (const auto& [phase, stats] :
        {std::pair(Phase::kSolo, solo), std::pair(Phase::kShared, &agent.shared.front())}) {
     const Distribution& samples = (*stats)[Measure::kLatency];
     if (stats->group.tails_lost) {
-      return fmt::format("{} {} of its {} blocks to judge latency p99", who,
-                         stats->group.abandoned > stats->group.lost
-                             ? "never began too many requests"
-                             : "lost too many records",
-                         name(phase));
+      const std::string_view what = stats->group.abandoned > stats->group.lost
+                                        ? "never began too many requests"
+                                        : "lost too many records";
+      return {fmt::format("{} {}", what, name(phase)),
+              fmt::format("{} {} of its {} blocks to judge latency p99", who, what, name(phase))};
     }
     const QuantilePoint* p99 = samples.at(0.99);
     if (!p99 || !p99->error) {
-      return fmt::format("{} has {} {} blocks with samples, and an interval takes {}: more cycles",
-                         who, samples.blocks, name(phase), stats::kMinBlocks);
+      return {fmt::format("blocks {}", name(phase)),
+              fmt::format("{} has {} {} blocks with samples, and an interval takes {}: more cycles",
+                          who, samples.blocks, name(phase), stats::kMinBlocks)};
     }
     if (samples.n < stats::upper_bound_floor(0.99)) {
-      return fmt::format(
-          "{} has {} {} samples, and latency p99 takes {}: longer blocks or more cycles", who,
-          samples.n, name(phase), stats::upper_bound_floor(0.99));
+      return {fmt::format("floor {}", name(phase)),
+              fmt::format(
+                  "{} has {} {} samples, and latency p99 takes {}: longer blocks or more cycles",
+                  who, samples.n, name(phase), stats::upper_bound_floor(0.99))};
     }
   }
   std::string text =
@@ -417,26 +431,34 @@ std::string why_inconclusive(const AgentStats& agent, const GroupStats* solo, Su
   if (latency->samples_needed) {
     text += fmt::format("; about {} samples a phase would settle it", *latency->samples_needed);
   }
-  return text;
+  return {"verdict", std::move(text)};
 }
 
-void conclude(const AgentStats& agent, const GroupStats* solo, Summary& summary) {
+// Whether the agent is overloaded, and says so.
+bool tell_overload(const AgentStats& agent, Notes& notes) {
   bool overloaded = false;
   for (const auto& [phase, load] :
        {std::pair(Phase::kSolo, &agent.solo_load), std::pair(Phase::kShared, &agent.shared_load)}) {
     if (!*load || !(*load)->overloaded) continue;
     overloaded = true;
-    summary.inconclusive.push_back(overload_text(agent.info.name, phase, **load));
+    notes.add(fmt::format("overload {}", name(phase)),
+              overload_text(agent.info.name, phase, **load));
   }
-  if (overloaded) return;
-  if (auto why = why_inconclusive(agent, solo, summary); !why.empty()) {
-    summary.inconclusive.push_back(std::move(why));
+  return overloaded;
+}
+
+void conclude(const AgentStats& agent, const GroupStats* solo, const Summary& summary,
+              Notes& inconclusive) {
+  if (tell_overload(agent, inconclusive)) return;
+  if (Reason why = why_inconclusive(agent, solo, summary); !why.text.empty()) {
+    inconclusive.add(why.kind, std::move(why.text));
   }
   for (const SloOutcome& slo : summary.slos) {
     if (slo.agent != agent.info.name || slo.met || slo.missed || !slo.shared.value) continue;
-    summary.inconclusive.push_back(fmt::format(
-        "{}: {:.4g} ms ({}) at quantile {} doesn't settle its SLO of {:.4g} ms", agent.info.name,
-        *slo.shared.value, interval_text(slo.shared), slo.quantile, slo.target_ms));
+    inconclusive.add(
+        "slo", fmt::format("{}: {:.4g} ms ({}) at quantile {} doesn't settle its SLO of {:.4g} ms",
+                           agent.info.name, *slo.shared.value, interval_text(slo.shared),
+                           slo.quantile, slo.target_ms));
   }
 }
 
@@ -444,18 +466,20 @@ void conclude(const AgentStats& agent, const GroupStats* solo, Summary& summary)
 
 Summary summarize(const RunData& data) {
   Summary summary = data.header;
+  Notes warnings;
+  Notes inconclusive;
   std::vector<AgentStats> agents = sort_into_groups(data);
   for (AgentStats& agent : agents) {
-    mark_lost_tails(agent.info.name, Phase::kSolo, agent.solo, summary.warnings);
-    mark_lost_tails(agent.info.name, Phase::kShared, agent.shared, summary.warnings);
-    mark_lost_tokens(agent.info.name, Phase::kSolo, agent.solo, summary.warnings);
-    mark_lost_tokens(agent.info.name, Phase::kShared, agent.shared, summary.warnings);
+    mark_lost_tails(agent.info.name, Phase::kSolo, agent.solo, warnings);
+    mark_lost_tails(agent.info.name, Phase::kShared, agent.shared, warnings);
+    mark_lost_tokens(agent.info.name, Phase::kSolo, agent.solo, warnings);
+    mark_lost_tokens(agent.info.name, Phase::kShared, agent.shared, warnings);
   }
   measure_everything(agents);
 
   summary.agents.clear();
   for (AgentStats& agent : agents) {
-    choose_baseline(agent, summary.warnings);
+    choose_baseline(agent, warnings);
     summary.agents.push_back(agent.info);
     for (const auto& [phase, groups] :
          {std::pair(Phase::kSolo, &agent.solo), std::pair(Phase::kShared, &agent.shared)}) {
@@ -483,7 +507,7 @@ Summary summarize(const RunData& data) {
         summary.loads.push_back(*load);
       }
       if (!load || !load->overloaded) {
-        warn_of_abandoned(agent.info.name, phase, *groups, summary.warnings);
+        warn_of_abandoned(agent.info.name, phase, *groups, warnings);
       }
     }
   }
@@ -510,15 +534,13 @@ Summary summarize(const RunData& data) {
     }
     add_slo(agent, overloaded, summary);
     if (any_slo ? agent.info.slo_quantile.has_value() : i == 0) {
-      conclude(agent, solo, summary);
+      conclude(agent, solo, summary, inconclusive);
     } else {
-      for (const auto& load : {agent.solo_load, agent.shared_load}) {
-        if (load && load->overloaded) {
-          summary.warnings.push_back(overload_text(agent.info.name, load->phase, *load));
-        }
-      }
+      tell_overload(agent, warnings);
     }
   }
+  warnings.append_to(summary.warnings);
+  inconclusive.append_to(summary.inconclusive);
   return summary;
 }
 

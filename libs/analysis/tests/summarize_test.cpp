@@ -389,6 +389,19 @@ TEST(Overload, OfAnAgentThatDoesNotDecideIsAWarning) {
   EXPECT_EQ(find_degradation(summary, "light", Measure::kLatency, 0.99), nullptr);
 }
 
+TEST(Overload, OfManyAgentsOneIsNamedAndTheOthersAreCounted) {
+  RunData data = Planned{.agent = "first"}.data();
+  for (const char* agent : {"a", "b", "c"}) Planned{.agent = agent}.add_to(data);
+  for (AgentBlock& block : data.blocks) {
+    if (block.agent != "first" && block.phase == Phase::kShared) give_up(block);
+  }
+  const Summary summary = summarize(data);
+  EXPECT_THAT(summary.warnings,
+              ElementsAre(AllOf(HasSubstr("a is overloaded in its shared blocks"),
+                                HasSubstr("lower its rate (2 others likewise)"))));
+  EXPECT_EQ(std::ranges::count_if(summary.loads, &Load::overloaded), 3);
+}
+
 TEST(Overload, DrainingTheIterationsInProgressIsNone) {
   Planned run;
   run.shared = later_by(30);

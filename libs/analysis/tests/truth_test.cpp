@@ -129,6 +129,7 @@ INSTANTIATE_TEST_SUITE_P(Queues, Coverage,
                          testing::Values(Case{"light", 0.2, 0.45, 2000},
                                          Case{"quick", 0.2, 0.45, 400},
                                          Case{"medium", 0.2, 1.2, 2000},
+                                         Case{"brief", 0.2, 1.2, 400},
                                          Case{"heavy", 0.2, 2.0, 2000}),
                          [](const auto& param_info) { return param_info.param.name; });
 
@@ -199,6 +200,7 @@ TEST_P(SameAgainstSame, IsRarelyCalledHurt) {
 INSTANTIATE_TEST_SUITE_P(Queues, SameAgainstSame,
                          testing::Values(Case{"light", 0.2, 0.45, 2000},
                                          Case{"quick", 0.2, 0.45, 400},
+                                         Case{"brief", 0.2, 1.2, 400},
                                          Case{"heavy", 0.2, 2.0, 2000}),
                          [](const auto& param_info) { return param_info.param.name; });
 

@@ -141,6 +141,8 @@ class Nvml final : public GpuSource {
     if (api_.utilization(device, &utilization) == kSuccess) {
       sample.utilisation_percent = utilization.gpu;
     }
+    NvmlMemory memory{};
+    if (api_.memory(device, &memory) == kSuccess) sample.memory_used_bytes = memory.used;
     return sample;
   }
 

@@ -43,6 +43,7 @@ Json to_json(const GpuSample& sample) {
   put(out, "temperature_celsius", sample.temperature_celsius);
   put(out, "clock_event_reasons", sample.clock_event_reasons);
   put(out, "utilisation_percent", sample.utilisation_percent);
+  put(out, "memory_used_bytes", sample.memory_used_bytes);
   return out;
 }
 
@@ -58,7 +59,8 @@ GpuSample sample_from(const Json& json) {
           get<double>(json, "power_watts"),
           get<unsigned>(json, "temperature_celsius"),
           get<std::uint64_t>(json, "clock_event_reasons"),
-          get<unsigned>(json, "utilisation_percent")};
+          get<unsigned>(json, "utilisation_percent"),
+          get<std::uint64_t>(json, "memory_used_bytes")};
 }
 
 struct RecordedGpu {

@@ -30,6 +30,7 @@ using std::chrono_literals::operator""s;
 constexpr Nanoseconds kTick = 100ms;
 constexpr Nanoseconds kLeaveWithin = 10s;
 constexpr Nanoseconds kGoneWithin = 30s;
+constexpr Nanoseconds kMoreForEachPod = 500ms;  // the kubelet takes them one after the other
 
 // A run's course; what it is made of does the work.
 class Execution {
@@ -195,7 +196,7 @@ class Execution {
     KTS_CHECK_OK(measurement_.end());
     KTS_CHECK_OK(pods_.tell_now(measurement_.plan()));
     Status done =
-        until([this] { return pods_.have_left(); }, now() + kLeaveWithin,
+        until([this] { return pods_.have_left(); }, now() + kLeaveWithin + for_each_pod(),
               [] {
                 return Error{ErrorCode::kEnvironment, "the pods don't leave by themselves", {}, {}};
               });
@@ -216,7 +217,7 @@ class Execution {
       return {};
     }
     Status removed = pods_.remove_all();
-    const MonotonicTime deadline = now() + kGoneWithin;
+    const MonotonicTime deadline = now() + kGoneWithin + for_each_pod();
     while (removed && pods_.count() > 0 && now() < deadline) {
       removed = transport_.wait(std::min(deadline, now() + kTick), wake_fd());
       if (run_.signals != nullptr && run_.signals->take()) {
@@ -258,6 +259,9 @@ class Execution {
   [[nodiscard]] MonotonicTime now() const { return transport_.now(); }
   [[nodiscard]] double since(MonotonicTime instant) const {
     return std::chrono::duration<double>(now() - instant).count();
+  }
+  [[nodiscard]] Nanoseconds for_each_pod() const {
+    return static_cast<int>(pods_.slots().size()) * kMoreForEachPod;
   }
   [[nodiscard]] int wake_fd() const { return run_.signals != nullptr ? run_.signals->fd() : -1; }
 

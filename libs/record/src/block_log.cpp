@@ -83,6 +83,8 @@ void visit_end(End& end, Visit&& visit) {
   visit("clock_error_ns", end.clock_error_ns, Need::kOptional);
   visit("clock_drift_ppm", end.clock_drift_ppm, Need::kOptional);
   visit("out_of_bracket", end.out_of_bracket, Need::kOptional);
+  visit("held_bytes", end.held_bytes, Need::kOptional);
+  visit("refused_bytes", end.refused_bytes, Need::kOptional);
   visit("finite", end.finite, Need::kOptional);
   visit("interrupted", end.interrupted, Need::kOptional);
 }
@@ -101,8 +103,8 @@ class Writer {
     if (value) object_[field] = *value;
   }
   void operator()(const char* field, const Parameters& values, Need) {
-    for (const auto& [name, value] : values) {
-      std::visit([&](const auto& v) { object_[field][name] = v; }, value);
+    for (const auto& entry : values) {
+      std::visit([&](const auto& v) { object_[field][entry.first] = v; }, entry.second);
     }
   }
   template <typename Scalar>

@@ -94,9 +94,12 @@ std::string count(std::uint64_t value) {
 std::string times(double ratio) { return number(ratio) + "×"; }
 
 std::string interval(const analysis::Estimate& estimate) {
-  if (!estimate.ci_low && !estimate.ci_high) return {};
-  const auto bound = [](const std::optional<double>& b) { return b ? number(*b) : "?"; };
-  return bound(estimate.ci_low) + "–" + bound(estimate.ci_high);
+  if (estimate.ci_low && estimate.ci_high) {
+    return number(*estimate.ci_low) + "–" + number(*estimate.ci_high);
+  }
+  if (estimate.ci_low) return "at least " + number(*estimate.ci_low);
+  if (estimate.ci_high) return "at most " + number(*estimate.ci_high);
+  return {};
 }
 
 std::string percent(double fraction) {

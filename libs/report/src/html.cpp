@@ -137,9 +137,7 @@ std::string growth(const Summary& summary) {
 }
 
 std::string objectives(const Summary& summary) {
-  std::vector<std::string> said;
-  for (const auto& slo : summary.slos) said.push_back(slo_sentence(slo));
-  return section("Objectives", list(said));
+  return section("Objectives", list(objective_sentences(summary)));
 }
 
 std::string loads(const Summary& summary) {

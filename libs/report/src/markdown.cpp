@@ -7,7 +7,6 @@
 
 #include "format.hpp"
 #include "kts/report/report.hpp"
-#include "markdown_pieces.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -199,12 +198,8 @@ std::string results_markdown(const Summary& summary) {
   out += "\n";
   out += list("Why this run can't conclude", summary.inconclusive);
   out += solo_beside_shared(summary, all);
-  std::vector<std::string> open;
-  for (const auto& view : all) {
-    const std::string sentence = cannot_conclude_sentence(view);
-    if (!sentence.empty()) open.push_back(sentence);
-  }
-  for (const auto& slo : summary.slos) open.push_back(slo_sentence(slo));
+  std::vector<std::string> open = open_questions(all);
+  for (auto& sentence : objective_sentences(summary)) open.push_back(std::move(sentence));
   out += list("Objectives and open questions", open);
   out += hidden_by_averages(all);
   out += growth_table(summary);

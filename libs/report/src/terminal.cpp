@@ -113,16 +113,16 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
   for (std::size_t i = 1; i < summary.inconclusive.size(); ++i) {
     out += wrapped("- " + printable(summary.inconclusive[i]), "  ");
   }
-  for (const auto& view : all) {
-    const std::string reason = printable(cannot_conclude_sentence(view));
-    if (!reason.empty() && reason != said && view.solo != nullptr)
-      out += wrapped("- " + reason, "  ");
+  for (const auto& question : open_questions(all)) {
+    if (printable(question) != said) out += wrapped("- " + printable(question), "  ");
+  }
+  for (const auto& sentence : objective_sentences(summary)) {
+    out += wrapped("- " + printable(sentence), "  ");
   }
   for (const auto& view : all) {
     const std::string tokens = printable(token_rate_sentence(view));
     if (!tokens.empty()) out += wrapped("- " + tokens, "  ");
   }
-  for (const auto& slo : summary.slos) out += wrapped("- " + printable(slo_sentence(slo)), "  ");
   if (summary.within_run_only) out += wrapped("- " + method_sentence(summary), "  ");
   return out;
 }

@@ -26,10 +26,17 @@ constexpr double kQuietRateChange = 0.05;
 // Event time that shows less than this part of the growth of latency understates it.
 constexpr double kUnderstated = 0.67;
 
+// "95 % interval 3–5"; with one bound "95 % sure to be at least 3", for the other may be anything.
+std::string bounds_words(const Estimate& estimate) {
+  const std::string bounds = interval(estimate);
+  if (bounds.empty()) return {};
+  return fmt::format("95 % {}{}", estimate.ci_low && estimate.ci_high ? "interval " : "sure to be ",
+                     bounds);
+}
+
 std::string with_interval(const Estimate& ratio) {
-  const std::string bounds = interval(ratio);
-  return bounds.empty() ? times(*ratio.value)
-                        : fmt::format("{}, 95 % interval {}", times(*ratio.value), bounds);
+  const std::string bounds = bounds_words(ratio);
+  return times(*ratio.value) + (bounds.empty() ? "" : ", " + bounds);
 }
 
 std::string neighbours_of(const Summary& summary, std::string_view agent) {
@@ -54,11 +61,11 @@ std::string p99_change(const AgentView& view) {
 bool both_phases(const AgentView& view) { return view.solo != nullptr && view.shared != nullptr; }
 
 std::string hurt_sentence(const Summary& summary, const AgentView& view) {
-  std::string sentence = fmt::format(
-      "{} {}, {}'s p99 latency is {} what it is alone (95 % interval {}): {} ms instead of {} ms",
-      under_mode(summary), neighbours_of(summary, view.info->name), view.info->name,
-      times(*view.df->ratio.value), interval(view.df->ratio), number(view.shared->p99.value),
-      number(view.solo->p99.value));
+  std::string sentence =
+      fmt::format("{} {}, {}'s p99 latency is {} what it is alone ({}): {} ms instead of {} ms",
+                  under_mode(summary), neighbours_of(summary, view.info->name), view.info->name,
+                  times(*view.df->ratio.value), bounds_words(view.df->ratio),
+                  number(view.shared->p99.value), number(view.solo->p99.value));
   if (view.rates.ratio) {
     sentence += fmt::format(", while its mean rate changes by {}", percent(*view.rates.ratio - 1));
   }
@@ -311,13 +318,43 @@ std::string slo_sentence(const SloOutcome& slo) {
         "estimate.",
         slo.agent, quantile, target);
   }
-  const std::string bounds = interval(slo.shared);
+  const std::string bounds = bounds_words(slo.shared);
   return fmt::format("{}: {} of shared latency is {} ms{}; its objective of {} ms is {}.",
                      slo.agent, quantile, number(slo.shared.value),
-                     bounds.empty() ? "" : fmt::format(" (95 % interval {})", bounds), target,
+                     bounds.empty() ? "" : fmt::format(" ({})", bounds), target,
                      slo.missed ? "missed"
                      : slo.met  ? "met"
                                 : "neither met nor missed for certain");
+}
+
+std::vector<std::string> open_questions(const std::vector<AgentView>& all) {
+  constexpr std::size_t kTold = 3;
+  std::vector<std::string> out;
+  std::size_t others = 0;
+  for (const AgentView& view : all) {
+    std::string sentence = cannot_conclude_sentence(view);
+    if (sentence.empty()) continue;
+    if (out.size() < kTold) {
+      out.push_back(std::move(sentence));
+    } else {
+      ++others;
+    }
+  }
+  if (others > 0)
+    out.push_back(fmt::format("And so for {} more agents; see their verdicts.", others));
+  return out;
+}
+
+std::vector<std::string> objective_sentences(const Summary& summary) {
+  std::vector<std::string> out;
+  std::size_t unjudged = 0;
+  for (const auto& slo : summary.slos) {
+    if (slo.shared.value || unjudged++ == 0) out.push_back(slo_sentence(slo));
+  }
+  if (unjudged > 1) {
+    out.push_back(fmt::format("{} more objectives can't be judged.", unjudged - 1));
+  }
+  return out;
 }
 
 std::string missed_objectives(const Summary& summary) {
@@ -344,7 +381,10 @@ std::vector<std::pair<std::string, std::string>> run_facts(const Summary& summar
   add("run", summary.run_id);
   add("started", summary.started);
   if (summary.duration_s > 0) add("duration", number(summary.duration_s) + " s");
-  add("sharing", summary.sharing);
+  add("sharing", summary.sharing == "streams"
+                     ? "streams: threads of one process, whose waits for its common launch lock "
+                       "are in the latency"
+                     : summary.sharing);
   add("device", summary.device.name.empty() ? summary.device.kind : summary.device.name);
   if (summary.device.kind == "cpu") {
     add("measured on", "one CPU core, where the operating system's scheduler plays the GPU's part");

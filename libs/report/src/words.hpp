@@ -48,6 +48,10 @@ std::string token_rate_sentence(const AgentView& view);  // empty without LLM re
 std::string growth_sentence(const analysis::Attribution& attribution);
 std::string cannot_conclude_sentence(const AgentView& view);  // empty unless it can't
 std::string slo_sentence(const analysis::SloOutcome& slo);
+// Lists for a reader of many agents: of those that can't be concluded the first three, of
+// objectives that can't be judged the first, and how many more there are.
+std::vector<std::string> open_questions(const std::vector<AgentView>& all);
+std::vector<std::string> objective_sentences(const analysis::Summary& summary);
 std::string method_sentence(const analysis::Summary& summary);
 
 // What the card did meanwhile: a row of cells a phase, the head first; nothing where nothing is

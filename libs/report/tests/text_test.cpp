@@ -77,7 +77,8 @@ TEST(QuantileName, HasNoTrailingZeros) {
 
 TEST(Interval, AnOpenSideIsMarked) {
   EXPECT_EQ(interval({1.0, 0.9, 1.1}), "0.900–1.10");
-  EXPECT_EQ(interval({1.0, 0.9, {}}), "0.900–?");
+  EXPECT_EQ(interval({1.0, 0.9, {}}), "at least 0.900");
+  EXPECT_EQ(interval({1.0, {}, 1.2}), "at most 1.20");
   EXPECT_EQ(interval({1.0, {}, {}}), "");
 }
 
@@ -232,6 +233,31 @@ TEST(Csv, EveryRowHasAsManyFieldsAsTheHeader) {
       EXPECT_EQ(fields, 14U) << fixture.name << ": " << line;
     }
   }
+}
+
+TEST(OpenQuestions, OfManyAgentsThreeAreToldAndTheOthersCounted) {
+  Summary summary;
+  for (int i = 0; i < 64; ++i) {
+    summary.agents.emplace_back().name = "a" + std::to_string(i);
+    for (const auto phase : {analysis::Phase::kSolo, analysis::Phase::kShared}) {
+      analysis::MeasureResult result;
+      result.agent = summary.agents.back().name;
+      result.phase = phase;
+      summary.results.push_back(result);
+    }
+    analysis::SloOutcome slo;
+    slo.agent = summary.agents.back().name;
+    slo.quantile = 0.99;
+    summary.slos.push_back(slo);
+  }
+  const auto open = open_questions(views(summary));
+  ASSERT_EQ(open.size(), 4U);
+  EXPECT_THAT(open[2], HasSubstr("a2's p99 latency can't be concluded"));
+  EXPECT_THAT(open[3], HasSubstr("61 more agents"));
+  const auto objectives = objective_sentences(summary);
+  ASSERT_EQ(objectives.size(), 2U);
+  EXPECT_THAT(objectives[0], StartsWith("a0: its objective"));
+  EXPECT_EQ(objectives[1], "63 more objectives can't be judged.");
 }
 
 }  // namespace

@@ -47,6 +47,10 @@ clusters = sorted((root / "tests/golden/cluster").glob("*.json"))
 for path in clusters:
     check(cluster, path, json.loads(path.read_text(encoding="utf-8")))
 
+modes = validator("modes")
+comparisons = sorted((root / "tests/golden/modes").glob("*.json"))
+for path in comparisons:
+    check(modes, path, json.loads(path.read_text(encoding="utf-8")))
 fleets = sorted((root / "tests/golden/fleet").glob("*/fleet.json"))
 for path in fleets:
     check(validator("fleet"), path, json.loads(path.read_text(encoding="utf-8")))
@@ -111,6 +115,10 @@ for label, change in {
         workload={"kind": "decode", "model": "tiny", "layers": 2}),
     "bytes with a wrong unit": lambda s: s["agents"][0].update(
         workload={"kind": "membw", "bytes": "3GB"}),
+    "more threads than there are": lambda s: s["agents"][0].update(mps={"threads": 101}),
+    "a priority that MPS doesn't know": lambda s: s["agents"][0].update(mps={"priority": "high"}),
+    "a variant of time-slicing": lambda s: s.update(variants=[
+        {"name": "v", "sharing": "time-slicing", "agents": [{"name": "router"}]}]),
 }.items():
     check(scenario, label, changed(good, change), valid=False)
 for workload in (
@@ -122,7 +130,12 @@ for workload in (
 ):
     check(scenario, workload, changed(good, lambda s: s["agents"][0].update(workload=workload)))
 
-if not all((summaries, scenarios, clusters, fleets, fleet_summaries)):
+check(scenario, "demands and variants", changed(good, lambda s: (
+    s["agents"][0].update(mps={"threads": 75, "priority": "below-normal", "memory": "8GiB"}),
+    s.update(variants=[{"name": "v", "sharing": "streams", "agents": [
+        {"name": "router", "stream": {"priority": "high"}}]}]))))
+
+if not all((summaries, scenarios, clusters, fleets, fleet_summaries, comparisons)):
     failures += 1
     print("FAILED: nothing to validate")
 print(f"{len(summaries)} summaries, {len(scenarios)} scenarios, {len(clusters)} clusters, "

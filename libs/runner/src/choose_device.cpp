@@ -2,11 +2,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "kts/device/sharing.hpp"
 #include "kts/mps/control.hpp"
 #include "kts/runner/local_run.hpp"
+#include "kts/workload/registry.hpp"
 
 namespace kts::runner {
 namespace {
@@ -44,6 +46,14 @@ Status check_sharing_mode(const scenario::Scenario& scenario,
                      fmt::format("scenario {}", scenario.name));
   }
   KTS_CHECK_OK(scenario::check_demands(scenario));
+  const auto wants_priority = [](const scenario::AgentSpec& agent) {
+    return agent.stream && agent.stream->high_priority;
+  };
+  if (device_kind(scenario.device) == "cpu" &&
+      std::ranges::any_of(scenario.agents, wants_priority)) {
+    return environment_lacks("a CPU's threads have no stream priority",
+                             "leave stream: out, or take a GPU");
+  }
   // Which card CUDA will number first is not known yet; one with MIG is enough to ask.
   std::optional<bool> mig;
   for (const device::Gpu& gpu : gpus ? *gpus : std::vector<device::Gpu>{}) {
@@ -77,6 +87,11 @@ Result<DeviceChoice> choose_device(std::string_view wish, const std::filesystem:
                                    const device::CpuInfo& cpu,
                                    const Result<std::vector<device::Gpu>>& gpus,
                                    process::SignalWatch* signals) {
+  if (wish != "auto") {
+    if (auto known = workload::choose_device(wish); !known) {
+      return tl::unexpected(std::move(known).error());
+    }
+  }
   if (wish == "cpu") return DeviceChoice{"cpu", cpu_announcement(cpu, "")};
   if (wish == "auto" && (!gpus || gpus->empty())) {
     return DeviceChoice{"cpu", cpu_announcement(cpu, "no NVIDIA GPU here")};

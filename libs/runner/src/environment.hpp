@@ -8,6 +8,7 @@
 
 #include "kts/device/cpu.hpp"
 #include "kts/device/gpu.hpp"
+#include "kts/runner/memory.hpp"
 
 namespace kts::runner {
 
@@ -21,6 +22,7 @@ struct Environment {
   std::string sync;
   device::CpuInfo cpu;
   std::optional<int> shared_core;
+  std::vector<AgentMemory> memory;                   // in the scenario's order
   std::optional<std::uint64_t> memory_in_use_bytes;  // by all agents, in shared blocks
   std::vector<std::string> warnings;
   std::vector<std::string> inconclusive;  // why the run can't support its conclusion

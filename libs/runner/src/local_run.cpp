@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -12,8 +13,10 @@
 #include "environment.hpp"
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
+#include "kts/mps/daemon.hpp"
 #include "kts/runner/cores.hpp"
 #include "kts/runner/foreign.hpp"
+#include "kts/runner/memory.hpp"
 #include "kts/runner/plan.hpp"
 #include "kts/telemetry/clock_warnings.hpp"
 #include "kts/telemetry/sampler.hpp"
@@ -27,8 +30,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kIterationsPerBlock = 30;
-// A queue that outlives its block by the block's length, and by more than a hiccup, won't end.
-constexpr auto kLeastDrain = std::chrono::seconds(2);
+// A queue that outlives its block by the block's length, and by more than a hiccup, won't end. A
+// hiccup is waited out for 2 s, or less where that is more than a thirtieth of the plan.
+constexpr Nanoseconds kLongestHiccup = std::chrono::seconds(2);
+constexpr Nanoseconds kShortestHiccup = std::chrono::milliseconds(400);
+constexpr int kHiccupsPerPlan = 30;
 
 // Keeps this thread, and those that it starts, on some cores while it lives.
 class Affinity {
@@ -117,6 +123,7 @@ class RunInParts::Execution {
     environment_.sharing = scenario_.sharing;
     environment_.sync = cores_.sync;
     environment_.cpu = run_.cpu;
+    environment_.memory = predict_memory(scenario_);
     environment_.shared_core = cores_.device_core;
     if (on_gpu_ && run_.gpus != nullptr) {
       if (const auto driver = run_.gpus->driver()) {
@@ -125,6 +132,9 @@ class RunInParts::Execution {
       }
     }
     for (const std::string& warning : cores_.warnings) warn(warning);
+    if (on_gpu_) {
+      for (const mps::Leftover& leftover : mps::find_leftovers()) warn(mps::describe(leftover));
+    }
     if (run_.cpu.quota_cores &&
         *run_.cpu.quota_cores < static_cast<double>(run_.cpu.allowed_cores.size())) {
       warn(
@@ -186,19 +196,27 @@ class RunInParts::Execution {
   Status meet(const Session& session) {
     pids_.clear();
     std::vector<mps::Member> members;
+    std::vector<std::size_t> strangers;
     for (std::size_t i = 0; i < alive_.size(); ++i) {
       const control::Ready& ready = session.ready(i);
       pids_.push_back(ready.pid);
       members.push_back({ready.agent, ready.pid});
+      if (!medians_.contains(alive_[i])) strangers.push_back(alive_[i]);
       medians_[alive_[i]] = Nanoseconds(ready.median_iteration_ns);
       if (environment_.device_uuid.empty()) {
         environment_.device_name = ready.device_name;
         environment_.device_uuid = ready.device_uuid;
       }
     }
+    if (!strangers.empty()) note_lengthened(strangers);
     KTS_CHECK_OK(sharing_->verify(members));
+    if (!on_gpu_) measure_resident();
     if (!on_gpu_ || run_.gpus == nullptr) return write_environment();
     if (!environment_.gpu) KTS_CHECK_OK(find_gpu());
+    if (environment_.gpu) {
+      measure_on_card();
+      KTS_CHECK_OK(write_environment());
+    }
     if (!environment_.gpu || sampler_) return {};
     KTS_CHECK_OK(make_directories(run_.folder / "telemetry"));
     const std::string name = part_ == 1 ? "nvml.csv" : fmt::format("nvml-{}.csv", part_);
@@ -225,28 +243,70 @@ class RunInParts::Execution {
     return {};
   }
 
-  Nanoseconds length_of(const Block& block) {
-    Nanoseconds length = scenario_.plan.block;
-    for (const std::size_t place : block.active) {
-      const Nanoseconds least = kIterationsPerBlock * medians_[place];
-      if (least <= length) continue;
-      length = least;
-      if (lengthened_.insert(place).second) {
-        progress_.note(
-            fmt::format("blocks with {} last {}, not {}: {} of its iterations take that long",
-                        scenario_.agents[place].name,
-                        format_duration(std::chrono::ceil<std::chrono::milliseconds>(least)),
-                        format_duration(scenario_.plan.block), kIterationsPerBlock));
-      }
+  // Of those alive that nobody has measured yet; a process of several agents says nothing of one.
+  void measure_memory(const char* by,
+                      const std::function<std::optional<std::uint64_t>(std::int64_t pid)>& ask) {
+    for (std::size_t i = 0; i < alive_.size(); ++i) {
+      AgentMemory& memory = environment_.memory[alive_[i]];
+      if (memory.measured_bytes || std::ranges::count(pids_, pids_[i]) > 1) continue;
+      memory.measured_bytes = ask(pids_[i]);
+      memory.measured_by = by;
     }
-    return length;
+  }
+  void measure_resident() {
+    measure_memory("resident set", [](std::int64_t pid) { return resident_bytes(pid); });
+  }
+  // By what the driver says of each process, in whose PID namespace ours needn't be. Under MPS its
+  // figures are the server's.
+  void measure_on_card() {
+    if (scenario_.sharing == "mps") return;
+    const auto processes = run_.gpus->compute_processes(environment_.gpu->index);
+    if (!processes) return;
+    measure_memory("nvml", [&](std::int64_t pid) {
+      const auto found = std::ranges::find(*processes, pid, &device::GpuProcess::pid);
+      return found == processes->end() ? std::nullopt : found->memory_bytes;
+    });
   }
 
-  // Once a queue was given up, its like is judged sooner: beyond 5 % of the block it is an overload
-  // however long it is watched.
+  Nanoseconds length_of(const Block& block) const {
+    Nanoseconds length = scenario_.plan.block;
+    for (const std::size_t place : block.active) length = std::max(length, least_length(place));
+    return length;
+  }
+  // Zero before the agent was met.
+  Nanoseconds least_length(std::size_t place) const {
+    const auto median = medians_.find(place);
+    return median == medians_.end() ? Nanoseconds(0) : kIterationsPerBlock * median->second;
+  }
+
+  // One line for those that are met now: of the slowest.
+  void note_lengthened(const std::vector<std::size_t>& places) {
+    std::size_t slowest = places.front();
+    std::size_t lengthened = 0;
+    for (const std::size_t place : places) {
+      if (least_length(place) > least_length(slowest)) slowest = place;
+      lengthened += least_length(place) > scenario_.plan.block;
+    }
+    if (lengthened == 0) return;
+    std::string text = fmt::format(
+        "blocks with {} last {}, not {}: {} of its iterations take that long",
+        scenario_.agents[slowest].name,
+        format_duration(std::chrono::ceil<std::chrono::milliseconds>(least_length(slowest))),
+        format_duration(scenario_.plan.block), kIterationsPerBlock);
+    if (lengthened > 1) text += fmt::format("; {} more likewise", lengthened - 1);
+    progress_.note(text);
+  }
+
+  // After a block whose queue was given up, the next with its agents is judged sooner: beyond 5 % of
+  // the block, and the three iterations in a tenth of it, it is an overload however long it is
+  // watched.
   Nanoseconds drain_limit(const Block& block, Nanoseconds length) const {
-    return gave_up_.contains(block.active) ? length / 2
-                                           : std::max<Nanoseconds>(length, kLeastDrain);
+    const bool expected = std::ranges::any_of(gave_up_, [&](const auto& last) {
+      return last.second && std::ranges::includes(block.active, last.first);
+    });
+    if (expected) return length / 10;
+    const Nanoseconds planned = scenario_.plan.block * static_cast<std::int64_t>(plan_.size());
+    return std::max(length, std::clamp(planned / kHiccupsPerPlan, kShortestHiccup, kLongestHiccup));
   }
 
   void note_given_up(const Block& block, const BlockTask& task,
@@ -265,7 +325,10 @@ class RunInParts::Execution {
       abandoned += end.abandoned;
       due += end.iterations + end.abandoned;
     }
-    if (who.empty() || !gave_up_.insert(block.active).second) return;
+    const auto last = gave_up_.find(block.active);
+    if (last != gave_up_.end()) last->second = !who.empty();
+    if (who.empty() || last != gave_up_.end()) return;
+    gave_up_.emplace(block.active, true);
     if (others > 0) who += fmt::format(" and {} more", others);
     progress_.note(
         fmt::format("warning: {} can't keep up: {} after {}, {} of {} requests were not begun; "
@@ -424,8 +487,8 @@ class RunInParts::Execution {
   bool gpu_unknown_ = false;
   std::vector<telemetry::Window> windows_;
   std::map<std::size_t, Nanoseconds> medians_;  // by place in the scenario, once known
-  std::set<std::size_t> lengthened_;
-  std::set<std::vector<std::size_t>> gave_up_;  // who was active when a queue was given up
+  // By who was active, once a queue was given up: whether one was in the last such block.
+  std::map<std::vector<std::size_t>, bool> gave_up_;
   // Of a block beside its length: the last one, and the last one with these agents active.
   Nanoseconds overhead_{0};
   std::map<std::vector<std::size_t>, Nanoseconds> overheads_;

@@ -150,7 +150,9 @@ class CommonProcess final : public SharingHost, process::Fleet::Listener {
     return fmt::format("{}{}", fleet_.running(0) ? "no answer" : process::describe(status_),
                        words.empty() ? "" : fmt::format("; last words: {}", words));
   }
-  void on_stdout(std::size_t /*child*/, std::string_view /*line*/) override { ready_ = true; }
+  void on_stdout(std::size_t /*child*/, std::string_view line) override {
+    ready_ = ready_ || line.starts_with("KTS_HOST,");
+  }
   void on_stderr(std::size_t /*child*/, std::string_view /*line*/) override {}
   void on_exit(std::size_t /*child*/, const process::ExitStatus& status) override {
     status_ = status;

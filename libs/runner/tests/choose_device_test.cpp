@@ -33,6 +33,15 @@ TEST_F(FakeRun, AutoFallsBackWithTheReasonAndAnExplicitWishDoesNot) {
   EXPECT_FALSE(choose_device("cuda:3", "/bin/false", run_.cpu, kOneGpu));
 }
 
+TEST_F(FakeRun, WhatIsNoDeviceIsBadInputThatNamesTheFlag) {
+  for (const char* wish : {"gpu", "cuda:x", "cuda:-1", ""}) {
+    const auto choice = choose_device(wish, KTS_FAKE_WORKER, run_.cpu, kOneGpu);
+    ASSERT_FALSE(choice) << wish;
+    EXPECT_EQ(choice.error().code, ErrorCode::kBadInput);
+    EXPECT_TRUE(to_line(choice.error()).starts_with("--device: '" + std::string(wish) + "'"));
+  }
+}
+
 TEST_F(FakeRun, ExclusiveIsForOneAgent) {
   run_.scenario.sharing = "exclusive";
   const Status status = check_sharing_mode(run_.scenario, kNoDriver);

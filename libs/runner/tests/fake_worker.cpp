@@ -243,6 +243,9 @@ class FakeWorker {
 
 int main(int argc, char** argv) {
   std::map<std::string, std::string> flags;
+  for (int i = 1; i < argc; ++i) {
+    if (std::string(argv[i]) == "host") return 2;  // it hosts nobody
+  }
   for (int i = 1; i + 1 < argc; ++i) {
     const std::string name = argv[i];
     if (name.starts_with("--") && name != "--controlled" && name != "--own-core") {

@@ -124,6 +124,15 @@ TEST_F(FakeRun, BlocksTooShortForThirtyIterationsAreLengthenedWithANotice) {
   EXPECT_EQ(length(shared), 30'000'000);
 }
 
+TEST_F(FakeRun, OfSeveralAgentsThatNeedLongerBlocksOneIsNamedAndTheOthersAreCounted) {
+  misbehave("slow");
+  ASSERT_TRUE(execute());
+  EXPECT_EQ(std::ranges::count_if(
+                progress_.notes, [](const auto& note) { return note.starts_with("blocks with "); }),
+            1);
+  EXPECT_THAT(progress_.notes, Contains(HasSubstr("of its iterations take that long; 1 more")));
+}
+
 TEST_F(FakeRun, OutputOfLibrariesIsKeptAndPassedOver) {
   misbehave("chatty");
   ASSERT_TRUE(execute());
@@ -217,7 +226,7 @@ TEST_F(FakeRun, AQueueThatNeverEndsIsGivenUpAndTheRunGoesOn) {
   // Told once for each set of active agents, not for each block.
   const auto told = [this](const char* block) {
     return std::count_if(progress_.notes.begin(), progress_.notes.end(), [&](const auto& note) {
-      return note.starts_with("warning: light can't keep up: 2s after " + std::string(block)) &&
+      return note.starts_with("warning: light can't keep up: 400ms after " + std::string(block)) &&
              note.ends_with("requests were not begun; they were given up");
     });
   };

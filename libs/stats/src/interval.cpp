@@ -107,6 +107,11 @@ bool maximum_bounds(std::uint64_t clusters) {
   return 1 - fewer <= kTail;
 }
 
+bool maximum_bounds_singles(std::uint64_t exceedances, std::uint64_t apart) {
+  constexpr std::uint64_t kFewest = 5;
+  return apart >= kFewest && 2 * apart >= exceedances;
+}
+
 std::uint64_t upper_bound_floor(double p) {
   return static_cast<std::uint64_t>(std::ceil(std::log(kTail) / std::log(p)));
 }

@@ -78,6 +78,14 @@ TEST(QuantileInterval, WidensWithTheBlocksSpread) {
   EXPECT_NEAR(*interval.high - 0.5, 2.262157 * 0.1, 1e-6);
 }
 
+TEST(MaximumBounds, WhenSamplesAboveMostlyStandAlone) {
+  EXPECT_FALSE(maximum_bounds_singles(4, 4));
+  EXPECT_TRUE(maximum_bounds_singles(5, 5));
+  EXPECT_TRUE(maximum_bounds_singles(10, 5));
+  EXPECT_FALSE(maximum_bounds_singles(11, 5));
+  EXPECT_FALSE(maximum_bounds_singles(38, 9));
+}
+
 TEST(QuantileInterval, HasNoUpperBoundBelowTheFloor) {
   EXPECT_EQ(upper_bound_floor(0.95), 72U);
   EXPECT_EQ(upper_bound_floor(0.99), 368U);

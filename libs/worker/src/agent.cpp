@@ -151,6 +151,11 @@ Result<std::int64_t> Agent::finish() {
   if (device_cpu_ns_ != record::kUnavailable) end.device_cpu_ns = device_cpu_ns_;
   end.out_of_bracket = outcome_.out_of_bracket;
   end.interrupted = outcome_.interrupted;
+  if (const auto growth = engine_.growth()) {
+    end.held_bytes = static_cast<std::int64_t>(growth->held_bytes);
+    if (growth->refused_bytes)
+      end.refused_bytes = static_cast<std::int64_t>(*growth->refused_bytes);
+  }
 
   Status trouble = std::move(outcome_.device);
   if (trouble) {

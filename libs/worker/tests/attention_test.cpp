@@ -145,5 +145,22 @@ TEST_F(AttentionTest, SecondSignalEndsTheProcessAtOnce) {
       testing::ExitedWithCode(130), "");
 }
 
+TEST(HostedAttention, SeveralInAProcessHaveAChannelEach) {
+  Pipe first_commands;
+  Pipe second_commands;
+  StopFlag first_stop;
+  StopFlag second_stop;
+  auto first = Attention::start_hosted(first_commands.reader(), first_stop);
+  auto second = Attention::start_hosted(second_commands.reader(), second_stop);
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(second);
+  first_commands.close_writer();
+  EXPECT_TRUE(std::holds_alternative<control::Exit>((*first)->next().value()));
+  first->reset();
+  second_commands.put(to_line(Command(control::Finish{})));
+  EXPECT_TRUE(std::holds_alternative<control::Finish>((*second)->next().value()));
+  EXPECT_EQ(second_stop.get(), StopRequest::kNone);
+}
+
 }  // namespace
 }  // namespace kts::worker

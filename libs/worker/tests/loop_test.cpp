@@ -157,6 +157,22 @@ TEST_F(LoopTest, GivingUpBeforeTheStopCountsNothingThatIsNotDueYet) {
   EXPECT_EQ(outcome.iterations + outcome.abandoned, schedule(spec, shortened).size());
 }
 
+// A million a second for eleven days: one by one they would be counted for hours.
+TEST_F(LoopTest, WhatIsGivenUpIsCountedInBoundedTime) {
+  constexpr auto kLength = 1'000'000s;
+  pacing_.request = StopRequest::kGiveUp;
+  for (const auto process : {ArrivalProcess::kPoisson, ArrivalProcess::kUniform}) {
+    pacing_.stop_at = clock_.now() + kLength;
+    engine_.times = {0us, kLength, 0us};
+    const LoopSpec spec{{process, 1e6, 0ns}, 1, 5};
+    BlockPlan plan;
+    plan.start = clock_.now();
+    plan.stop = plan.start + kLength;
+    const auto outcome = run(spec, plan);
+    EXPECT_NEAR(static_cast<double>(outcome.iterations + outcome.abandoned), 1e12, 2e9);
+  }
+}
+
 TEST_F(LoopTest, GivingUpEndsAClosedLoopLikeAStop) {
   pacing_.stop_at = at(1500ms);
   pacing_.request = StopRequest::kGiveUp;

@@ -139,6 +139,8 @@ class CpuEngine final : public Engine {
     return std::all_of(result.begin(), result.end(), [](float x) { return std::isfinite(x); });
   }
 
+  std::optional<Growth> growth() const override { return work_->growth(); }
+
   std::int64_t device_cpu_ns() const override {
     clockid_t clock{};
     timespec t{};

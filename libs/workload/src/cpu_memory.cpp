@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "cpu_work.hpp"
+#include "kts/workload/memory.hpp"
 #include "kts/workload/memory_operands.hpp"
 #include "kts/workload/verify.hpp"
 
@@ -175,6 +177,64 @@ class HoldWork final : public CpuWork {
   Floats held_;
 };
 
+// An iteration takes a further step and touches it, until the machine or the control group has no
+// more to give, or the limit is reached; from then on an iteration does nothing.
+class GrowWork final : public CpuWork {
+ public:
+  Status prepare(const EngineSpec& spec) override {
+    seed_ = spec.seed;
+    step_ = static_cast<std::uint64_t>(spec.workload.number("step"));
+    limit_ = static_cast<std::uint64_t>(spec.workload.number("limit"));
+    steps_.reserve(std::min<std::size_t>(limit_ / step_, kMostSteps));
+    return {};
+  }
+  void run(int /*slot*/, const RequestShape& /*shape*/) noexcept override {
+    if (refused_) return;
+    // The kernel promises more than there is; who believes it is killed, and maybe a neighbour.
+    const auto available = available_memory();
+    const bool fits = (steps_.size() + 1) * step_ <= limit_ && steps_.size() < kMostSteps &&
+                      (!available || *available >= step_ + kReserve);
+    Floats memory = fits ? allocate_floats(step_ / sizeof(float)) : nullptr;
+    if (!memory) {
+      refused_ = true;
+      return;
+    }
+    for (std::uint64_t page = 0; page < pages(); ++page) *word(memory, page) = expected(page);
+    steps_.push_back(std::move(memory));
+  }
+  Result<Verification> verify() override {
+    std::int64_t kept = 0;
+    for (const Floats& memory : steps_) {
+      for (std::uint64_t page = 0; page < pages(); ++page) {
+        if (*word(memory, page) == expected(page)) ++kept;
+      }
+    }
+    return verify_count("grown memory's", static_cast<std::int64_t>(steps_.size() * pages()), kept);
+  }
+  std::span<const float> result() const override { return {}; }
+  std::optional<Growth> growth() const override {
+    Growth growth{steps_.size() * step_, {}};
+    if (refused_) growth.refused_bytes = step_;
+    return growth;
+  }
+
+ private:
+  static constexpr std::size_t kMostSteps = 1 << 20;
+  static constexpr std::uint64_t kReserve = std::uint64_t{64} << 20;  // lest the machine stall
+
+  [[nodiscard]] std::uint64_t pages() const { return (step_ + kHoldPage - 1) / kHoldPage; }
+  [[nodiscard]] static float* word(const Floats& memory, std::uint64_t page) {
+    return memory.get() + page * kHoldPage / sizeof(float);
+  }
+  [[nodiscard]] float expected(std::uint64_t page) const { return hold_stream(seed_)[page]; }
+
+  std::uint64_t seed_ = 0;
+  std::uint64_t step_ = 0;
+  std::uint64_t limit_ = 0;
+  std::vector<Floats> steps_;
+  bool refused_ = false;
+};
+
 }  // namespace
 
 std::unique_ptr<CpuWork> make_memory_work(std::string_view kind) {
@@ -183,6 +243,7 @@ std::unique_ptr<CpuWork> make_memory_work(std::string_view kind) {
   if (kind == "copy") return std::make_unique<CopyWork>();
   if (kind == "launch") return std::make_unique<LaunchWork>();
   if (kind == "idle-hold") return std::make_unique<HoldWork>();
+  if (kind == "grow") return std::make_unique<GrowWork>();
   return nullptr;
 }
 

@@ -57,7 +57,7 @@ class TopkWork final : public CpuWork {
   }
 
   Result<Verification> verify() override {
-    return verify_topk(vectors_, dimensions_, seed_, Precision::kFloat, ids_, best_);
+    return verify_topk(vectors_, dimensions_, seed_, VectorFormat::kFloat, ids_, best_);
   }
   std::span<const float> result() const override { return best_; }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -28,6 +29,7 @@ class CpuWork {
   // Of an iteration that was just run. Not const: a check may compute something anew.
   [[nodiscard]] virtual Result<Verification> verify() = 0;
   [[nodiscard]] virtual std::span<const float> result() const = 0;
+  [[nodiscard]] virtual std::optional<Growth> growth() const { return std::nullopt; }
 };
 
 struct FreeMemory {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 #include <string_view>
+#include <utility>
 
 #include "judge.hpp"
 
@@ -119,41 +120,65 @@ Vector attention(const ModelShape& model, const Vector& q, const LayerToken& tok
   return result;
 }
 
-LayerResult layer(const ModelShape& model, std::uint64_t seed, Precision precision,
-                  const LayerToken& token, Vector x) {
-  const auto weights = [&](Tensor tensor, std::int64_t columns) {
-    return Weights(layer_stream(seed, token.layer, tensor), columns, precision);
-  };
-  LayerResult result;
-  const Vector in = model.gated ? normed(model, x) : x;
-  Weights qkv = weights(Tensor::kQkv, model.hidden);
-  Vector q = qkv.times(in, 0, model.hidden);
-  result.key = qkv.times(in, model.hidden, model.kv_dim());
-  result.value = qkv.times(in, model.hidden + model.kv_dim(), model.kv_dim());
-  if (model.gated) {
-    turn(model, q, token.position);
-    turn(model, result.key, token.position);
-  }
-  const auto add = [&x](const Vector& to) {
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] += to[i];
-  };
-  add(weights(Tensor::kOut, model.hidden)
-          .times(attention(model, q, token, result.key, result.value), 0, model.hidden));
-  if (!model.gated) x = normed(model, std::move(x));
+// The parts of one layer, each from what the one before it left.
+class LayerParts {
+ public:
+  LayerParts(const ModelShape& model, std::uint64_t seed, Precision precision, std::int64_t layer)
+      : model_(model), seed_(seed), precision_(precision), layer_(layer) {}
 
-  Weights up = weights(Tensor::kUp, model.hidden);
-  const Vector mid = model.gated ? normed(model, x) : x;
-  Vector inner = up.times(mid, 0, model.ffn);
-  if (model.gated) {
-    const Vector factor = up.times(mid, model.ffn, model.ffn);
-    for (std::size_t i = 0; i < inner.size(); ++i) {
-      inner[i] = inner[i] / (1 + std::exp(-inner[i])) * factor[i];
+  // Attention, and the token's own key and value.
+  void attend(const Vector& x, const LayerToken& token, LayerResult& own) const {
+    const Vector in = model_.gated ? normed(model_, x) : x;
+    Weights qkv = weights(Tensor::kQkv, model_.hidden);
+    Vector q = qkv.times(in, 0, model_.hidden);
+    own.key = qkv.times(in, model_.hidden, model_.kv_dim());
+    own.value = qkv.times(in, model_.hidden + model_.kv_dim(), model_.kv_dim());
+    if (model_.gated) {
+      turn(model_, q, token.position);
+      turn(model_, own.key, token.position);
     }
-  } else {
-    for (double& value : inner) value *= 0.5 * std::erfc(-value / std::sqrt(2.0));
+    own.attended = attention(model_, q, token, own.key, own.value);
   }
-  add(weights(Tensor::kDown, model.ffn).times(inner, 0, model.hidden));
-  result.hidden = model.gated ? std::move(x) : normed(model, std::move(x));
+  [[nodiscard]] Vector after_attention(const Vector& x, const Vector& attended) const {
+    return joined(x, weights(Tensor::kOut, model_.hidden).times(attended, 0, model_.hidden));
+  }
+  [[nodiscard]] Vector after_feed_forward(const Vector& x) const {
+    Weights up = weights(Tensor::kUp, model_.hidden);
+    const Vector mid = model_.gated ? normed(model_, x) : x;
+    Vector inner = up.times(mid, 0, model_.ffn);
+    if (model_.gated) {
+      const Vector factor = up.times(mid, model_.ffn, model_.ffn);
+      for (std::size_t i = 0; i < inner.size(); ++i) {
+        inner[i] = inner[i] / (1 + std::exp(-inner[i])) * factor[i];
+      }
+    } else {
+      for (double& value : inner) value *= 0.5 * std::erfc(-value / std::sqrt(2.0));
+    }
+    return joined(x, weights(Tensor::kDown, model_.ffn).times(inner, 0, model_.hidden));
+  }
+
+ private:
+  [[nodiscard]] Weights weights(Tensor tensor, std::int64_t columns) const {
+    return {layer_stream(seed_, layer_, tensor), columns, precision_};
+  }
+  [[nodiscard]] Vector joined(Vector x, const Vector& part) const {
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] += part[i];
+    return model_.gated ? x : normed(model_, std::move(x));
+  }
+
+  const ModelShape& model_;
+  std::uint64_t seed_;
+  Precision precision_;
+  std::int64_t layer_;
+};
+
+LayerResult layer(const ModelShape& model, std::uint64_t seed, Precision precision,
+                  const LayerToken& token, const Vector& x) {
+  const LayerParts parts(model, seed, precision, token.layer);
+  LayerResult result;
+  parts.attend(x, token, result);
+  result.middle = parts.after_attention(x, result.attended);
+  result.hidden = parts.after_feed_forward(result.middle);
   return result;
 }
 
@@ -282,6 +307,32 @@ Result<Verification> verify_llm_layer(const ModelShape& model, std::uint64_t see
   compare(expected.hidden, output, worst);
   compare(expected.key, token.keys.subspan(own, kv_dim), worst);
   compare(expected.value, token.values.subspan(own, kv_dim), worst);
+  v.relative_error = worst.value();
+  return judge(v, "layer's");
+}
+
+Result<Verification> verify_llm_parts(const ModelShape& model, std::uint64_t seed,
+                                      Precision precision, const LayerToken& token,
+                                      std::span<const float> attended,
+                                      std::span<const float> middle,
+                                      std::span<const float> output) {
+  const LayerParts parts(model, seed, precision, token.layer);
+  const auto kv_dim = static_cast<std::size_t>(model.kv_dim());
+  const std::size_t own = static_cast<std::size_t>(token.position) * kv_dim;
+  const Vector x = widened(token.hidden);
+  LayerResult expected;
+  Worst worst;
+  parts.attend(x, token, expected);
+  compare(expected.attended, attended, worst);
+  compare(expected.key, token.keys.subspan(own, kv_dim), worst);
+  compare(expected.value, token.values.subspan(own, kv_dim), worst);
+  compare(parts.after_attention(x, widened(attended)), middle, worst);
+  expected.hidden = parts.after_feed_forward(widened(middle));
+  compare(expected.hidden, output, worst);
+  Verification v;
+  v.tolerance = tolerance_of(model, precision);
+  v.checksum = sum_of_squares(output);
+  v.reference = mean_square(expected.hidden) * static_cast<double>(expected.hidden.size());
   v.relative_error = worst.value();
   return judge(v, "layer's");
 }

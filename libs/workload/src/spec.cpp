@@ -120,6 +120,11 @@ class SpecBuilder {
           fmt::format("the best {} of {} vectors", spec_.number("k"), spec_.number("vectors")),
           "give a k of at most the vectors", place("k"));
     }
+    if (spec_.has("limit") && spec_.number("limit") < spec_.number("step")) {
+      return bad_input(fmt::format("a limit of {} has no room for a step of {}",
+                                   spec_.number("limit"), spec_.number("step")),
+                       "give a larger one", place("limit"));
+    }
     if (!spec_.has("model")) return {};
     if (spec_.word("model") == "custom") KTS_CHECK_OK(check_custom());
     return check_extent();

@@ -20,13 +20,13 @@ constexpr double kEps = std::numeric_limits<float>::epsilon();
 }  // namespace
 
 Result<Verification> verify_topk(std::int64_t vectors, std::int64_t dimensions, std::uint64_t seed,
-                                 Precision precision, std::span<const std::int64_t> ids,
+                                 VectorFormat format, std::span<const std::int64_t> ids,
                                  std::span<const float> scores) {
   constexpr std::int64_t kMostElements = std::int64_t{1} << 28;
   const auto d = static_cast<std::size_t>(dimensions);
   const auto read = [&](const OperandStream& stream, std::int64_t row, std::vector<float>& to) {
     stream.fill(to, static_cast<std::uint64_t>(row) * d);
-    if (precision == Precision::kBf16) std::ranges::transform(to, to.begin(), rounded_to_fp16);
+    if (format == VectorFormat::kFp16) std::ranges::transform(to, to.begin(), rounded_to_fp16);
   };
   std::vector<float> query(d);
   std::vector<float> row(d);

@@ -110,12 +110,12 @@ std::vector<WorkloadInfo> all_workloads() {
                                    batch("sequences at once", 1)})});
   all.push_back({"rerank", "RERANK", "a reranker scores a batch of pairs of texts", 100ms,
                  with_transformer({model(false, "bert-tiny"), batch("pairs at once", 4),
-                                   number("tokens", "tokens of a pair", 64, kMostTokens)})});
+                                   number("tokens", "tokens of a pair", 32, kMostTokens)})});
   all.push_back({"topk",
                  "TOPK",
                  "retrieval: one query against all vectors, then the k best",
                  100ms,
-                 {number("vectors", "how many are searched", 10'000, std::int64_t{1} << 31),
+                 {number("vectors", "how many are searched", 100'000, std::int64_t{1} << 31),
                   number("dimensions", "of a vector", 128, 1 << 16),
                   number("k", "how many are wanted", 10, 1024)}});
   all.push_back({"membw",
@@ -146,6 +146,12 @@ std::vector<WorkloadInfo> all_workloads() {
                  "nothing: a context and its memory are there, the device does no work",
                  100ms,
                  {bytes("bytes", "of memory to hold", 64 * kMiB, 1)}});
+  all.push_back({"grow",
+                 "GROW",
+                 "takes a further step of memory, until the device refuses or the limit is reached",
+                 100ms,
+                 {bytes("step", "taken by an iteration", kMiB, kKiB),
+                  bytes("limit", "of all steps together", 256 * kMiB, kKiB)}});
   return all;
 }
 

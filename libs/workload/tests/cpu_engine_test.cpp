@@ -4,6 +4,8 @@
 
 #include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "kts/base/clock.hpp"
 #include "kts/workload/registry.hpp"
@@ -143,6 +145,143 @@ TEST(CpuEngine, ThreadsOnOneCoreAreBadInput) {
   spec.threads = 2;
   spec.device_core = first_allowed_core();
   EXPECT_EQ(make_engine(spec, "cpu").error().code, ErrorCode::kBadInput);
+}
+
+// Every kind, small, some of them in a shape that differs from the default in all that can.
+const std::vector<std::pair<const char*, std::vector<GivenParameter>>> kKinds{
+    {"fft", {{"size", "30"}}},
+    {"gemm", {{"size", "30"}}},
+    {"prefill", {{"tokens", "1"}}},
+    {"prefill", {{"tokens", "5"}, {"batch", "3"}}},
+    {"decode", {{"context", "7"}}},
+    {"decode", {{"context", "30"}, {"batch", "3"}}},
+    {"request", {{"input", "6"}, {"output", "3"}}},
+    {"request", {{"input", "3"}, {"output", "1"}}},
+    {"encoder", {{"tokens", "9"}, {"batch", "2"}}},
+    {"rerank", {{"tokens", "9"}, {"batch", "3"}}},
+    {"topk", {{"vectors", "300"}, {"dimensions", "20"}, {"k", "7"}}},
+    {"topk", {{"vectors", "5"}, {"dimensions", "1"}, {"k", "5"}}},
+    {"membw", {{"bytes", "12"}}},
+    {"membw", {{"bytes", "100KiB"}}},
+    {"l2", {{"bytes", "9999"}, {"sweeps", "3"}}},
+    {"copy", {{"bytes", "9999"}}},
+    {"copy", {{"bytes", "64KiB"}, {"direction", "both"}}},
+    {"launch", {{"count", "1"}}},
+    {"launch", {{"count", "20"}}},
+    {"idle-hold", {{"bytes", "10000"}}},
+    {"grow", {{"step", "10000"}, {"limit", "30000"}}},
+};
+
+class CpuEngineKinds : public testing::TestWithParam<std::size_t> {
+ protected:
+  [[nodiscard]] static EngineSpec spec(std::uint64_t seed) {
+    EngineSpec spec;
+    const auto& [kind, given] = kKinds[GetParam()];
+    spec.workload = complete(kind, given).value();
+    spec.in_flight = 2;
+    spec.seed = seed;
+    return spec;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(All, CpuEngineKinds, testing::Range(std::size_t{0}, kKinds.size()));
+
+TEST_P(CpuEngineKinds, ResultIsVerifiedAgainstTheReference) {
+  auto engine = make_engine(spec(1), "cpu");
+  ASSERT_TRUE(engine) << to_line(engine.error());
+  ASSERT_TRUE((*engine)->warm_up(5));
+  const auto v = (*engine)->verify();
+  ASSERT_TRUE(v) << describe(spec(1).workload) << ": " << v.error().message;
+  EXPECT_LE(v->relative_error, v->tolerance);
+  EXPECT_TRUE((*engine)->results_finite().value());
+  // Further iterations leave what can be verified again.
+  for (int i = 0; i < 4; ++i) {
+    (*engine)->submit(i % 2, {});
+    (*engine)->wait(i % 2);
+    const DeviceSpan span = (*engine)->span(i % 2);
+    EXPECT_LE(span.start_ns, span.end_ns);
+  }
+  EXPECT_TRUE((*engine)->verify());
+}
+
+TEST_P(CpuEngineKinds, SameSeedGivesTheSameChecksum) {
+  const auto checksum = [](std::uint64_t seed) {
+    auto engine = make_engine(spec(seed), "cpu").value();
+    EXPECT_TRUE(engine->warm_up(1));
+    return engine->verify().value().checksum;
+  };
+  EXPECT_EQ(checksum(9), checksum(9));
+}
+
+TEST(CpuRequest, EachTokenIsStampedInOrderWithinTheIteration) {
+  EngineSpec spec;
+  spec.workload = complete("request", {{"input", "4"}, {"output", "5"}}).value();
+  spec.in_flight = 2;
+  auto engine = make_engine(spec, "cpu").value();
+  engine->submit(0, {});
+  engine->submit(1, {2, 3});
+  engine->wait(0);
+  engine->wait(1);
+  ASSERT_EQ(engine->token_times(0).size(), 5U);
+  ASSERT_EQ(engine->token_times(1).size(), 3U);
+  for (const int slot : {0, 1}) {
+    std::int64_t last = engine->span(slot).start_ns;
+    for (const std::int64_t time : engine->token_times(slot)) {
+      EXPECT_LE(last, time);
+      last = time;
+    }
+    EXPECT_LE(last, engine->span(slot).end_ns);
+  }
+}
+
+TEST(CpuRequest, ShapeIsCutToTheRoomOfTheCache) {
+  const auto request =
+      complete("request", {{"input", "4"}, {"output", "5"}, {"max_context", "12"}}).value();
+  const auto shape = [&](std::int64_t input, std::int64_t output) {
+    const RequestShape found = fitted({input, output}, request);
+    return std::pair(found.input_tokens, found.output_tokens);
+  };
+  EXPECT_EQ(shape(0, 0), std::pair(std::int64_t{4}, std::int64_t{5}));
+  EXPECT_EQ(shape(8, 4), std::pair(std::int64_t{8}, std::int64_t{4}));
+  EXPECT_EQ(shape(8, 100), std::pair(std::int64_t{8}, std::int64_t{4}));
+  EXPECT_EQ(shape(100, 100), std::pair(std::int64_t{11}, std::int64_t{1}));
+  EngineSpec spec;
+  spec.workload = request;
+  auto engine = make_engine(spec, "cpu").value();
+  engine->submit(0, {100, 100});
+  engine->wait(0);
+  EXPECT_EQ(engine->token_times(0).size(), 1U);
+}
+
+TEST(CpuDecode, CacheGrowsAndWrapsBack) {
+  EngineSpec spec;
+  spec.workload = complete("decode", {{"context", "3"}}).value();
+  auto engine = make_engine(spec, "cpu").value();
+  ASSERT_TRUE(engine->warm_up(2 * 64 + 5));
+  EXPECT_TRUE(engine->verify());
+}
+
+TEST(CpuGrow, TakesStepsUntilItIsRefusedAndGoesOn) {
+  EngineSpec spec;
+  spec.workload = complete("grow", {{"step", "8KiB"}, {"limit", "20KiB"}}).value();
+  auto engine = make_engine(spec, "cpu").value();
+  const auto after = [&](int iterations) {
+    EXPECT_TRUE(engine->warm_up(iterations));
+    return engine->growth().value();
+  };
+  EXPECT_EQ(engine->growth()->held_bytes, 0U);
+  EXPECT_EQ(after(2).held_bytes, 16U << 10);
+  EXPECT_EQ(engine->growth()->refused_bytes, std::nullopt);
+  EXPECT_EQ(after(3).held_bytes, 16U << 10);
+  EXPECT_EQ(engine->growth()->refused_bytes, 8U << 10);
+  EXPECT_TRUE(engine->verify());
+}
+
+TEST(CpuEngine, OtherKindsHaveNoTokensAndDoNotGrow) {
+  auto engine = make_engine(small("fft"), "cpu").value();
+  engine->submit(0, {});
+  engine->wait(0);
+  EXPECT_TRUE(engine->token_times(0).empty());
+  EXPECT_FALSE(engine->growth());
 }
 
 }  // namespace

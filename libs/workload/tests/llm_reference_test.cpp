@@ -77,6 +77,39 @@ TEST(LlmReference, EveryOtherTokenCounts) {
   }
 }
 
+TEST(LlmReference, EachPartIsCheckedFromTheOneBefore) {
+  for (const ModelShape& model : {kDecoder, kEncoder}) {
+    const Case at(model);
+    const LayerResult result = layer_reference(model, kSeed, Precision::kFloat, at.token());
+    std::vector<float> parts[3] = {narrowed(result.attended), narrowed(result.middle),
+                                   narrowed(result.hidden)};
+    const auto verify = [&] {
+      return verify_llm_parts(model, kSeed, Precision::kFloat, at.token(), parts[0], parts[1],
+                              parts[2]);
+    };
+    const auto v = verify();
+    ASSERT_TRUE(v) << v.error().message;
+    EXPECT_LT(v->relative_error, v->tolerance / 10);
+    for (auto& part : parts) {
+      part[5] += 0.01F;
+      EXPECT_FALSE(verify());
+      part[5] -= 0.01F;
+    }
+  }
+}
+
+// Over thousands of positions attention is an average of random values: nearly nothing.
+TEST(LlmReference, OnlyThePartsFindThatAttentionOverALongContextIsMissing) {
+  const Case at(kDecoder, 29'999, 30'000);
+  Case without = at;
+  std::ranges::fill(without.values, 0.0F);
+  const LayerResult missing = layer_reference(kDecoder, kSeed, Precision::kBf16, without.token());
+  const auto output = narrowed(missing.hidden);
+  EXPECT_TRUE(verify_llm_layer(kDecoder, kSeed, Precision::kBf16, at.token(), output));
+  EXPECT_FALSE(verify_llm_parts(kDecoder, kSeed, Precision::kBf16, at.token(),
+                                narrowed(missing.attended), narrowed(missing.middle), output));
+}
+
 TEST(LlmReference, NotANumberFails) {
   Case wrong(kDecoder);
   wrong.output[0] = std::nanf("");

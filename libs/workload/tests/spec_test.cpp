@@ -170,6 +170,8 @@ TEST(Spec, ParametersThatContradictEachOtherAreRefused) {
   EXPECT_EQ(error_of("request", {{"input", "10"}, {"output", "5"}, {"max_context", "14"}}),
             "--max-context: input and output are 15 tokens together; give 15 or more");
   EXPECT_THAT(error_of("topk", {{"vectors", "5"}, {"k", "6"}}), HasSubstr("--k: the best 6 of 5"));
+  EXPECT_THAT(error_of("grow", {{"step", "2MiB"}, {"limit", "1MiB"}}),
+              HasSubstr("--limit: a limit"));
 }
 
 TEST(Model, HeadsAndWidthsFit) {

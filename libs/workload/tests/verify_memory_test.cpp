@@ -37,8 +37,8 @@ struct Best {
     next = order[k];
     next_score = static_cast<float>(all[static_cast<std::size_t>(next)]);
   }
-  [[nodiscard]] Result<Verification> verify(Precision precision = Precision::kFloat) const {
-    return verify_topk(kVectors, kDimensions, kSeed, precision, ids, scores);
+  [[nodiscard]] Result<Verification> verify(VectorFormat format = VectorFormat::kFloat) const {
+    return verify_topk(kVectors, kDimensions, kSeed, format, ids, scores);
   }
 
   static constexpr std::int64_t kVectors = 500;
@@ -80,8 +80,8 @@ TEST(VerifyTopk, WrongScoreOrderOrIdFails) {
 
 TEST(VerifyTopk, HalfPrecisionHasItsOwnReference) {
   const Best rounded(5, rounded_to_fp16);
-  EXPECT_TRUE(rounded.verify(Precision::kBf16));
-  EXPECT_FALSE(rounded.verify(Precision::kFloat));
+  EXPECT_TRUE(rounded.verify(VectorFormat::kFp16));
+  EXPECT_FALSE(rounded.verify(VectorFormat::kFloat));
 }
 
 TEST(Fp16, RoundsToNearestEvenWithItsSmallestSteps) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cuda_clock.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -10,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "cuda_error.hpp"
 #include "kts/base/clock.hpp"
 
 namespace kts::workload_cuda {
@@ -35,17 +34,6 @@ Function driver_function(const char* symbol) {
 }
 
 }  // namespace
-
-Error cuda_error(cudaError_t code, const char* doing) {
-  const bool environment =
-      code == cudaErrorMemoryAllocation || code == cudaErrorNoDevice ||
-      code == cudaErrorInsufficientDriver || code == cudaErrorSystemDriverMismatch ||
-      code == cudaErrorDevicesUnavailable || code == cudaErrorMpsConnectionFailed;
-  return Error{environment ? ErrorCode::kEnvironment : ErrorCode::kInternal,
-               fmt::format("{}: {} ({})", doing, cudaGetErrorString(code), cudaGetErrorName(code)),
-               {},
-               "CUDA"};
-}
 
 CudaClock::~CudaClock() {
   if (base_) cudaEventDestroy(base_);

@@ -14,8 +14,6 @@
 
 namespace kts::workload_cuda {
 
-[[nodiscard]] Error cuda_error(cudaError_t code, const char* doing);
-
 // Places CUDA events on CLOCK_MONOTONIC. Not thread-safe; one stream.
 class CudaClock {
  public:

@@ -1,237 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cublas_v2.h>
 #include <cuda.h>
 #include <cuda_runtime_api.h>
-#include <cufft.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <complex>
+#include <array>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "cuda_clock.hpp"
-#include "kts/base/units.hpp"
+#include "cuda_error.hpp"
+#include "kts/base/clock.hpp"
 #include "kts/record/iteration.hpp"
-#include "kts/workload/cost.hpp"
 #include "kts/workload/cuda_module.hpp"
 #include "kts/workload/engine.hpp"
-#include "kts/workload/operands.hpp"
-#include "kts/workload/registry.hpp"
-#include "kts/workload/verify.hpp"
+#include "work.hpp"
 
 namespace kts::workload_cuda {
 namespace {
 
 using workload::EngineSpec;
 
-Error cufft_error(cufftResult code, const char* doing) {
-  return Error{code == CUFFT_ALLOC_FAILED ? ErrorCode::kEnvironment : ErrorCode::kInternal,
-               fmt::format("{}: cuFFT error {}", doing, static_cast<int>(code)),
-               {},
-               "cuFFT"};
-}
-
-Error cublas_error(cublasStatus_t code, const char* doing) {
-  return Error{code == CUBLAS_STATUS_ALLOC_FAILED ? ErrorCode::kEnvironment : ErrorCode::kInternal,
-               fmt::format("{}: {}", doing, cublasGetStatusString(code)),
-               {},
-               "cuBLAS"};
-}
-
-#define KTS_CUDA(call, doing)                                         \
-  do {                                                                \
-    if (const cudaError_t kts_code = (call); kts_code != cudaSuccess) \
-      return tl::unexpected(cuda_error(kts_code, doing));             \
-  } while (false)
-
-struct DeviceFree {
-  void operator()(void* p) const { cudaFree(p); }
-};
-using DeviceMemory = std::unique_ptr<void, DeviceFree>;
-
-Status require_memory(std::uint64_t bytes) {
-  std::size_t free = 0;
-  std::size_t total = 0;
-  KTS_CUDA(cudaMemGetInfo(&free, &total), "cannot ask for the device's memory");
-  if (bytes > free) {
-    return environment_lacks(
-        fmt::format("the operands need {} ({} bytes) of device memory, {} ({} bytes) are free",
-                    format_bytes(bytes), bytes, format_bytes(free), free),
-        "choose a smaller --size, or free memory on the card", "CUDA");
-  }
-  return {};
-}
-
-Result<DeviceMemory> allocate(std::size_t bytes) {
-  void* p = nullptr;
-  KTS_CUDA(cudaMalloc(&p, std::max<std::size_t>(bytes, 256)), "cannot allocate device memory");
-  return DeviceMemory(p);
-}
-
-// The part that differs between workloads. `launch` enqueues one iteration on the stream.
-class Work {
- public:
-  virtual ~Work() = default;
-  virtual Status create(const EngineSpec& spec, cudaStream_t stream) = 0;
-  virtual Status launch() noexcept = 0;
-  virtual Result<workload::Verification> verify() = 0;
-  [[nodiscard]] virtual std::uint64_t bytes() const = 0;
-  // Device pointer and count of floats of the result.
-  [[nodiscard]] virtual std::pair<const void*, std::size_t> result() const = 0;
-};
-
-class FftWork final : public Work {
- public:
-  ~FftWork() override {
-    if (plan_) cufftDestroy(plan_);
-  }
-
-  Status create(const EngineSpec& spec, cudaStream_t stream) override {
-    size_ = spec.workload.number("size");
-    seed_ = spec.seed;
-    const auto n = static_cast<std::size_t>(size_);
-    if (auto code = cufftCreate(&plan_); code != CUFFT_SUCCESS) {
-      return tl::unexpected(cufft_error(code, "cannot create a plan"));
-    }
-    cufftSetAutoAllocation(plan_, 0);
-    std::size_t workspace = 0;
-    const int edge = static_cast<int>(size_);
-    if (auto code = cufftMakePlan2d(plan_, edge, edge, CUFFT_C2C, &workspace);
-        code != CUFFT_SUCCESS) {
-      return tl::unexpected(cufft_error(code, "cannot plan the FFT"));
-    }
-    const std::size_t array = n * n * sizeof(cufftComplex);
-    bytes_ = workload::memory_of(spec.workload, "cuda").total() + workspace;
-    KTS_CHECK_OK(require_memory(bytes_));
-    KTS_TRY(in_, allocate(array));
-    KTS_TRY(out_, allocate(array));
-    KTS_TRY(workspace_, allocate(workspace));
-    if (auto code = cufftSetWorkArea(plan_, workspace_.get()); code != CUFFT_SUCCESS) {
-      return tl::unexpected(cufft_error(code, "cannot set the work area"));
-    }
-    if (auto code = cufftSetStream(plan_, stream); code != CUFFT_SUCCESS) {
-      return tl::unexpected(cufft_error(code, "cannot set the stream"));
-    }
-    const auto host = workload::fft_operand(size_, spec.seed);
-    KTS_CUDA(cudaMemcpy(in_.get(), host.data(), array, cudaMemcpyHostToDevice),
-             "cannot copy the operand");
-    KTS_CUDA(cudaMemset(out_.get(), 0xff, array), "cannot clear the result");
-    return {};
-  }
-
-  Status launch() noexcept override {
-    const auto code = cufftExecC2C(plan_, static_cast<cufftComplex*>(in_.get()),
-                                   static_cast<cufftComplex*>(out_.get()), CUFFT_FORWARD);
-    if (code != CUFFT_SUCCESS) return tl::unexpected(cufft_error(code, "cannot run the FFT"));
-    return {};
-  }
-
-  Result<workload::Verification> verify() override {
-    const auto n = static_cast<std::size_t>(size_);
-    std::vector<std::complex<float>> out(n * n);
-    KTS_CUDA(cudaMemcpy(out.data(), out_.get(), out.size() * sizeof out[0], cudaMemcpyDeviceToHost),
-             "cannot copy the result");
-    return workload::verify_fft(size_, seed_, out);
-  }
-
-  std::uint64_t bytes() const override { return bytes_; }
-  std::pair<const void*, std::size_t> result() const override {
-    const auto n = static_cast<std::size_t>(size_);
-    return {out_.get(), 2 * n * n};
-  }
-
- private:
-  std::int64_t size_ = 0;
-  std::uint64_t seed_ = 0;
-  cufftHandle plan_ = 0;
-  DeviceMemory in_, out_, workspace_;
-  std::uint64_t bytes_ = 0;
-};
-
-class GemmWork final : public Work {
- public:
-  ~GemmWork() override {
-    if (handle_) cublasDestroy(handle_);
-  }
-
-  Status create(const EngineSpec& spec, cudaStream_t stream) override {
-    size_ = spec.workload.number("size");
-    seed_ = spec.seed;
-    const auto n = static_cast<std::size_t>(size_);
-    const std::size_t array = n * n * sizeof(float);
-    bytes_ = workload::memory_of(spec.workload, "cuda").total() + kWorkspaceBytes;
-    KTS_CHECK_OK(require_memory(bytes_));
-    if (auto code = cublasCreate(&handle_); code != CUBLAS_STATUS_SUCCESS) {
-      return tl::unexpected(cublas_error(code, "cannot create a handle"));
-    }
-    // FP32 throughout: the default mode never takes TF32, and says so explicitly.
-    cublasSetMathMode(handle_, CUBLAS_DEFAULT_MATH);
-    cublasSetStream(handle_, stream);
-    KTS_TRY(a_, allocate(array));
-    KTS_TRY(b_, allocate(array));
-    KTS_TRY(c_, allocate(array));
-    KTS_TRY(workspace_, allocate(kWorkspaceBytes));
-    if (auto code = cublasSetWorkspace(handle_, workspace_.get(), kWorkspaceBytes);
-        code != CUBLAS_STATUS_SUCCESS) {
-      return tl::unexpected(cublas_error(code, "cannot set the workspace"));
-    }
-    const auto host = workload::gemm_operands(size_, spec.seed);
-    KTS_CUDA(cudaMemcpy(a_.get(), host.a.data(), array, cudaMemcpyHostToDevice),
-             "cannot copy the operand");
-    KTS_CUDA(cudaMemcpy(b_.get(), host.b.data(), array, cudaMemcpyHostToDevice),
-             "cannot copy the operand");
-    KTS_CUDA(cudaMemset(c_.get(), 0xff, array), "cannot clear the result");
-    return {};
-  }
-
-  Status launch() noexcept override {
-    const int n = static_cast<int>(size_);
-    const float one = 1;
-    const float zero = 0;
-    // Row-major C = A B is column-major C' = B' A'.
-    const auto code = cublasSgemm(
-        handle_, CUBLAS_OP_N, CUBLAS_OP_N, n, n, n, &one, static_cast<const float*>(b_.get()), n,
-        static_cast<const float*>(a_.get()), n, &zero, static_cast<float*>(c_.get()), n);
-    if (code != CUBLAS_STATUS_SUCCESS) {
-      return tl::unexpected(cublas_error(code, "cannot run the GEMM"));
-    }
-    return {};
-  }
-
-  Result<workload::Verification> verify() override {
-    const auto n = static_cast<std::size_t>(size_);
-    std::vector<float> c(n * n);
-    KTS_CUDA(cudaMemcpy(c.data(), c_.get(), c.size() * sizeof c[0], cudaMemcpyDeviceToHost),
-             "cannot copy the result");
-    return workload::verify_gemm(size_, seed_, c);
-  }
-
-  std::uint64_t bytes() const override { return bytes_; }
-  std::pair<const void*, std::size_t> result() const override {
-    const auto n = static_cast<std::size_t>(size_);
-    return {c_.get(), n * n};
-  }
-
- private:
-  // What cuBLAS recommends for Hopper; given once so that nothing is allocated later.
-  static constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
-
-  std::int64_t size_ = 0;
-  std::uint64_t seed_ = 0;
-  cublasHandle_t handle_ = nullptr;
-  DeviceMemory a_, b_, c_, workspace_;
-  std::uint64_t bytes_ = 0;
-};
-
 std::unique_ptr<Work> make_work(std::string_view kind) {
-  if (kind == "fft") return std::make_unique<FftWork>();
-  if (kind == "gemm") return std::make_unique<GemmWork>();
-  return nullptr;
+  constexpr std::array<std::pair<std::string_view, std::unique_ptr<Work> (*)()>, 14> kWorks{{
+      {"fft", make_fft_work},
+      {"gemm", make_gemm_work},
+      {"prefill", make_prefill_work},
+      {"decode", make_decode_work},
+      {"request", make_request_work},
+      {"encoder", make_encoder_work},
+      {"rerank", make_encoder_work},
+      {"topk", make_topk_work},
+      {"membw", make_membw_work},
+      {"l2", make_l2_work},
+      {"copy", make_copy_work},
+      {"launch", make_launch_work},
+      {"idle-hold", make_idle_hold_work},
+      {"grow", make_grow_work},
+  }};
+  const auto found = std::ranges::find(kWorks, kind, [](const auto& work) { return work.first; });
+  return found == kWorks.end() ? nullptr : found->second();
 }
+
+std::int64_t now_ns() { return MonotonicTimeline::now().time_since_epoch().count(); }
 
 std::string format_uuid(const char* prefix, const CUuuid& uuid) {
   std::string text = prefix;
@@ -296,7 +112,13 @@ class CudaEngine final : public workload::Engine {
     cudaDeviceProp properties{};
     KTS_CUDA(cudaGetDeviceProperties(&properties, spec.cuda_device), "cannot describe the device");
     identity_ = {"cuda", properties.name, device_uuid(spec.cuda_device, properties)};
-    KTS_CUDA(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cannot create a stream");
+    int least = 0;
+    int greatest = 0;
+    KTS_CUDA(cudaDeviceGetStreamPriorityRange(&least, &greatest),
+             "cannot ask for the streams' priorities");
+    KTS_CUDA(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking,
+                                          spec.high_priority ? greatest : least),
+             "cannot create a stream");
 
     const unsigned flags =
         spec.sync == workload::SyncMode::kBlock ? cudaEventBlockingSync : cudaEventDefault;
@@ -307,10 +129,10 @@ class CudaEngine final : public workload::Engine {
     }
     work_ = make_work(spec.workload.kind());
     if (!work_) {
-      return environment_lacks(
-          fmt::format("the CUDA backend has no workload '{}'", spec.workload.kind()));
+      return bad_input(fmt::format("the CUDA backend has no workload '{}'", spec.workload.kind()));
     }
     KTS_CHECK_OK(work_->create(spec, stream_));
+    for (Slot& slot : slots_) slot.tokens.resize(static_cast<std::size_t>(work_->most_tokens()));
     return clock_.create(stream_);
   }
 
@@ -340,22 +162,37 @@ class CudaEngine final : public workload::Engine {
     return verification;
   }
 
-  void submit(int slot, const workload::RequestShape& /*shape*/) noexcept override {
-    if (failed_) return;
+  void submit(int slot, const workload::RequestShape& shape) noexcept override {
+    if (failed_ || !work_->uses_device()) return;
     Slot& s = slots_[static_cast<std::size_t>(slot)];
     note(cudaEventRecord(s.start, stream_), "cannot record an event");
-    if (auto launched = work_->launch(); !launched) note(std::move(launched).error());
+    if (auto launched = work_->launch(shape); !launched) note(std::move(launched).error());
     note(cudaEventRecord(s.end, stream_), "cannot record an event");
+    s.tokens_had = 0;
   }
 
   void wait(int slot) noexcept override {
-    if (failed_) return;
-    note(cudaEventSynchronize(slots_[static_cast<std::size_t>(slot)].end),
-         "the device failed while it worked");
+    if (failed_ || !work_->uses_device()) return;
+    Slot& s = slots_[static_cast<std::size_t>(slot)];
+    note(cudaEventSynchronize(s.end), "the device failed while it worked");
+    if (s.tokens.empty()) return;
+    s.tokens[s.tokens_had++] = now_ns();
+    // As a serving engine does: it learns a token before it asks for the next.
+    for (std::int64_t left = work_->steps(); left > 0 && !failed_; --left) {
+      if (auto stepped = work_->step(); !stepped) note(std::move(stepped).error());
+      note(cudaEventRecord(s.end, stream_), "cannot record an event");
+      note(cudaEventSynchronize(s.end), "the device failed while it worked");
+      s.tokens[s.tokens_had++] = now_ns();
+    }
+  }
+
+  std::span<const std::int64_t> token_times(int slot) const noexcept override {
+    const Slot& s = slots_[static_cast<std::size_t>(slot)];
+    return std::span(s.tokens).first(s.tokens_had);
   }
 
   workload::DeviceSpan span(int slot) noexcept override {
-    if (failed_) return {record::kUnavailable, record::kUnavailable};
+    if (failed_ || !work_->uses_device()) return {record::kUnavailable, record::kUnavailable};
     Slot& s = slots_[static_cast<std::size_t>(slot)];
     double start_device = 0;
     const std::int64_t start = clock_.host_ns(s.start, start_device);
@@ -380,20 +217,8 @@ class CudaEngine final : public workload::Engine {
     return {};
   }
 
-  Result<bool> results_finite() override {
-    const auto [pointer, count] = work_->result();
-    std::vector<float> host(count);
-    KTS_CUDA(cudaMemcpy(host.data(), pointer, count * sizeof(float), cudaMemcpyDeviceToHost),
-             "cannot copy the result");
-    // An exponent of all ones is an infinity or a NaN; the sum of such bits vectorises.
-    std::uint32_t bad = 0;
-    for (const float value : host) {
-      std::uint32_t bits = 0;
-      std::memcpy(&bits, &value, sizeof bits);
-      bad |= static_cast<std::uint32_t>((bits & 0x7f800000u) == 0x7f800000u);
-    }
-    return bad == 0;
-  }
+  Result<bool> results_finite() override { return work_->results_finite(); }
+  std::optional<workload::Growth> growth() const override { return work_->growth(); }
 
   std::int64_t device_cpu_ns() const override { return record::kUnavailable; }
 
@@ -401,6 +226,9 @@ class CudaEngine final : public workload::Engine {
   struct Slot {
     cudaEvent_t start = nullptr;
     cudaEvent_t end = nullptr;
+    // A request's: when the host had each.
+    std::vector<std::int64_t> tokens;
+    std::size_t tokens_had = 0;
   };
 
   // During start-up neighbours may be at work; a fix is then wide or impossible, and a later one,

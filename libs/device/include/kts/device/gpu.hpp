@@ -38,6 +38,7 @@ struct GpuSample {
   std::optional<unsigned> temperature_celsius;
   std::optional<std::uint64_t> clock_event_reasons;  // NVML's bits: why clocks are held down
   std::optional<unsigned> utilisation_percent;
+  std::optional<std::uint64_t> memory_used_bytes;  // by all, the driver's own among them
 };
 
 struct GpuProcess {

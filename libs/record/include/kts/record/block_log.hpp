@@ -85,7 +85,9 @@ struct BlockEnd {
   std::optional<std::int64_t> clock_error_ns;  // mapping as used, minus calibration after the block
   std::optional<double> clock_drift_ppm;
   std::uint64_t out_of_bracket = 0;  // device instants outside submit..done by more than the bound
-  bool finite = true;                // results were finite at the end
+  std::optional<std::int64_t> held_bytes;     // of an agent that takes ever more memory
+  std::optional<std::int64_t> refused_bytes;  // the step that it didn't get
+  bool finite = true;                         // results were finite at the end
   bool interrupted = false;
 };
 

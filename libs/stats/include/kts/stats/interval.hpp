@@ -45,6 +45,11 @@ struct ShareError {
 // `clusters` places that are far enough apart to be independent.
 [[nodiscard]] bool maximum_bounds(std::uint64_t clusters);
 
+// The same where samples above the quantile come nearly one by one: of `exceedances` at least half,
+// and five, stand apart. How many clusters to expect then follows from the number of samples
+// (docs/statistics.md).
+[[nodiscard]] bool maximum_bounds_singles(std::uint64_t exceedances, std::uint64_t apart);
+
 // Samples below which the largest one is no upper bound of the p-quantile: ln 0.025 / ln p.
 [[nodiscard]] std::uint64_t upper_bound_floor(double p);
 

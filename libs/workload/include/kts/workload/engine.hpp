@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -54,6 +55,12 @@ struct DeviceSpan {
   std::int64_t end_ns = 0;
 };
 
+// Of a workload that takes ever more memory.
+struct Growth {
+  std::uint64_t held_bytes = 0;
+  std::optional<std::uint64_t> refused_bytes;  // the step that the device refused, once it did
+};
+
 struct ClockCalibration {
   std::int64_t bound_ns = 0;  // proven bound of |mapped - true| at this moment
   std::int64_t error_ns = 0;  // mapping as used until now, minus this calibration; 0 the first time
@@ -61,7 +68,8 @@ struct ClockCalibration {
 };
 
 // One agent's work on one device, driven by one host thread. Everything is allocated, planned and
-// loaded by create and warm_up; submit, wait and span allocate nothing and do no I/O.
+// loaded by create and warm_up; submit, wait and span allocate nothing (but `grow`, whose work that
+// is) and do no I/O.
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -96,6 +104,8 @@ class Engine {
   [[nodiscard]] virtual Result<bool> results_finite() = 0;
   // CPU time that the device thread has used, ns, or record::kUnavailable.
   [[nodiscard]] virtual std::int64_t device_cpu_ns() const = 0;
+  // Empty for all workloads but `grow`. Called while nothing is in flight.
+  [[nodiscard]] virtual std::optional<Growth> growth() const { return std::nullopt; }
 
  protected:
   Engine() = default;

@@ -9,13 +9,11 @@
 #include "kts/workload/engine.hpp"
 #include "kts/workload/llm_operands.hpp"
 #include "kts/workload/model.hpp"
+#include "kts/workload/precision.hpp"
 
 // The transformer of llm_operands.hpp by definition: in double, a token at a time, each weight
 // computed from the seed when it is needed. Nothing here is shared with a backend.
 namespace kts::workload {
-
-// In which a backend keeps weights, activations and cache, and so how exact it can be.
-enum class Precision { kFloat, kBf16 };
 
 // One token on its way into one layer, as a backend had it.
 struct LayerToken {
@@ -29,8 +27,10 @@ struct LayerToken {
 };
 
 struct LayerResult {
-  std::vector<double> hidden;  // after the layer
-  std::vector<double> key;     // its own, computed: row `position` of `keys` plays no part
+  std::vector<double> attended;  // of all heads
+  std::vector<double> middle;    // the residual stream after it; an encoder's is normed
+  std::vector<double> hidden;    // after the layer
+  std::vector<double> key;       // its own, computed: row `position` of `keys` plays no part
   std::vector<double> value;
 };
 [[nodiscard]] LayerResult layer_reference(const ModelShape& model, std::uint64_t seed,
@@ -64,6 +64,13 @@ struct LayerResult {
 // of squares of the output. About 3 ns a weight of the layer.
 [[nodiscard]] Result<Verification> verify_llm_layer(const ModelShape& model, std::uint64_t seed,
                                                     Precision precision, const LayerToken& token,
+                                                    std::span<const float> output);
+// The same part by part, each from what the backend had before it. In a long context attention is
+// so small a part of the layer's output that only this finds it wrong.
+[[nodiscard]] Result<Verification> verify_llm_parts(const ModelShape& model, std::uint64_t seed,
+                                                    Precision precision, const LayerToken& token,
+                                                    std::span<const float> attended,
+                                                    std::span<const float> middle,
                                                     std::span<const float> output);
 // What enters layer 0.
 [[nodiscard]] Result<Verification> verify_llm_embedding(const ModelShape& model, std::uint64_t seed,

@@ -8,7 +8,6 @@
 
 #include "kts/base/error.hpp"
 #include "kts/workload/engine.hpp"
-#include "kts/workload/llm_reference.hpp"
 #include "kts/workload/operands.hpp"
 
 namespace kts::workload {
@@ -30,13 +29,15 @@ namespace kts::workload {
 [[nodiscard]] Result<Verification> verify_gemm(std::int64_t size, std::uint64_t seed,
                                                std::span<const float> result);
 
+// How a backend keeps vectors: fp16 is the stream's float, rounded (rounded_to_fp16).
+enum class VectorFormat { kFloat, kFp16 };
+
 // The k best of `vectors` dot products with the query, best first (memory_operands.hpp). Every
 // score is recomputed, ids must differ, and none of up to 2^28 / dimensions other vectors, evenly
-// spread, may be better than the last. kBf16 stands for half precision: operands rounded to fp16,
-// products summed in float. Checksum: sum of squares of the scores. Tolerance 4 eps
-// sqrt(dimensions) of their root mean square, as for a matrix product.
+// spread, may be better than the last. Checksum: sum of squares of the scores. Tolerance
+// 4 eps sqrt(dimensions) of their root mean square, as for a matrix product: sums are in float.
 [[nodiscard]] Result<Verification> verify_topk(std::int64_t vectors, std::int64_t dimensions,
-                                               std::uint64_t seed, Precision precision,
+                                               std::uint64_t seed, VectorFormat format,
                                                std::span<const std::int64_t> ids,
                                                std::span<const float> scores);
 

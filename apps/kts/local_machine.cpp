@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "local_machine.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#include "kts/device/cpu.hpp"
+#include "kts/scenario/built_in.hpp"
+
+namespace kts::app {
+
+void add_local_options(CLI::App& parser, LocalOptions& options) {
+  parser.add_option("scenario", options.scenario, "A built-in scenario or a file")
+      ->capture_default_str();
+  parser.add_option("--device", options.device,
+                    "auto, cpu, cuda or cuda:N; over the scenario's own");
+  parser.add_option("--sharing", options.sharing, "Over the scenario's own sharing mode")
+      ->check(CLI::IsMember({"exclusive", "time-slicing", "mps", "mig", "streams"}));
+  parser.add_flag("--quick", options.quick, "10 cycles of 0.4 s blocks");
+  parser.add_option("--out", options.out, "The run's folder; default runs/<UTC stamp>-<scenario>");
+  parser.add_option("--worker", options.worker, "kts-worker; default: the one beside kts")
+      ->envname("KTS_WORKER");
+}
+
+bool is_terminal(std::FILE* stream) {
+  const char* term = std::getenv("TERM");
+  return isatty(fileno(stream)) == 1 && term != nullptr && std::string_view(term) != "dumb";
+}
+
+std::unique_ptr<runner::Progress> make_progress() {
+  return runner::make_progress(stderr, is_terminal(stderr));
+}
+
+std::filesystem::path folder_for(const LocalOptions& options, const scenario::Scenario& scenario) {
+  const auto now = std::chrono::time_point_cast<Nanoseconds>(std::chrono::system_clock::now());
+  return options.out.empty() ? runner::default_folder(now, scenario.name)
+                             : std::filesystem::path(options.out);
+}
+
+Error with_folder(Error error, const std::filesystem::path& folder) {
+  std::error_code ec;
+  if (std::filesystem::exists(folder / "blocks", ec)) {
+    error.hint += fmt::format("{}what was measured is in {}", error.hint.empty() ? "" : "; ",
+                              folder.string());
+  }
+  return error;
+}
+
+LocalMachine::LocalMachine(process::SignalWatch signals)
+    : signals_(std::move(signals)), progress_(make_progress()), cpu_(device::inspect_cpu()) {}
+
+Result<std::unique_ptr<LocalMachine>> LocalMachine::open(const std::string& worker) {
+  KTS_TRY(process::SignalWatch signals, process::SignalWatch::create({SIGINT, SIGTERM, SIGHUP}));
+  std::unique_ptr<LocalMachine> machine(new LocalMachine(std::move(signals)));
+  KTS_TRY(machine->worker_, runner::find_worker(worker));
+  auto nvml = device::open_nvml();
+  if (nvml) {
+    machine->nvml_ = *std::move(nvml);
+    machine->gpus_ = machine->nvml_->gpus();
+  } else {
+    machine->gpus_ = tl::unexpected(nvml.error());
+  }
+  return machine;
+}
+
+Result<scenario::Scenario> LocalMachine::load(const LocalOptions& options) {
+  const bool built_in = scenario::is_built_in(options.scenario);
+  scenario::Scenario scenario;
+  if (!built_in) {
+    std::error_code ec;
+    if (std::filesystem::exists(options.scenario, ec)) {
+      KTS_TRY(scenario, scenario::load(options.scenario));
+    } else {
+      KTS_CHECK_OK(scenario::load_built_in(options.scenario, "cpu"));
+    }
+  }
+  const std::string wish = options.device.empty() ? scenario.device : options.device;
+  KTS_TRY(const runner::DeviceChoice choice,
+          runner::choose_device(wish, worker_, cpu_, gpus_, &signals_));
+  progress_->note(choice.announcement);
+  if (built_in) {
+    KTS_TRY(scenario,
+            scenario::load_built_in(options.scenario, runner::device_kind(choice.device)));
+  }
+  scenario.device = choice.device;
+  if (!options.sharing.empty()) scenario.sharing = options.sharing;
+  if (options.quick) scenario = scenario::quickened(std::move(scenario));
+  return scenario;
+}
+
+runner::LocalRun LocalMachine::run(scenario::Scenario scenario, std::filesystem::path folder) {
+  runner::LocalRun run;
+  run.scenario = std::move(scenario);
+  run.folder = std::move(folder);
+  run.worker = worker_;
+  run.cpu = cpu_;
+  run.gpus = nvml_.get();
+  run.signals = &signals_;
+  return run;
+}
+
+}  // namespace kts::app

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kts/analysis/summary.hpp"
+#include "kts/base/error.hpp"
+
+namespace kts::analysis {
+
+// What kts modes set out to do, and what became of it: modes/plan.json beside the runs' folders.
+struct ModesPlan {
+  // One way of sharing beside one company of neighbours.
+  struct Entry {
+    std::string way;      // "time-slicing", or a variant's name
+    std::string sharing;  // its mode
+    std::string company;  // "gemm", "gemm at in_flight 4"
+    std::string folder;   // of its run, relative; empty: there is none
+    std::string reason;   // why there is none, or why it is not whole
+  };
+  // An agent alone, in mode exclusive.
+  struct Baseline {
+    std::string agent;
+    std::string company;  // empty: the same in all
+    std::string folder;
+  };
+  std::string scenario;
+  std::string agent;  // whose latency is compared: the one with an objective, else the first
+  int rounds = 1;
+  std::vector<Baseline> baselines;
+  std::vector<Entry> entries;
+};
+[[nodiscard]] std::string to_json(const ModesPlan& plan);
+[[nodiscard]] Status write_plan(const ModesPlan& plan, const std::filesystem::path& folder);
+[[nodiscard]] bool is_modes_folder(const std::filesystem::path& folder);
+
+// One row of the comparison. All of the compared agent, unless said otherwise.
+struct ModeResult {
+  ModesPlan::Entry entry;
+  bool measured = false;
+  std::uint64_t n = 0;
+  int blocks = 0;
+  Estimate p50, p95, p99, p999;  // latency when shared, ms
+  Estimate df;                   // of p99, against its own solo blocks in the same mode
+  Estimate df_common;            // of p99, against the agent alone in mode exclusive
+  std::optional<bool> slo_met;   // empty: no objective, or not settled
+  struct Neighbour {
+    std::string agent;
+    std::optional<double> rate_per_s;  // when shared
+    std::optional<double> kept_ratio;  // of its rate alone in mode exclusive
+  };
+  std::vector<Neighbour> neighbours;
+  std::optional<double> kept_ratio;                  // mean of the neighbours'
+  std::optional<std::uint64_t> memory_in_use_bytes;  // of all agents together
+  std::vector<std::string> inconclusive;
+};
+
+struct CompanyResult {
+  std::string company;
+  std::vector<ModeResult> modes;
+  std::optional<std::size_t> best;  // in modes; empty: nothing can be recommended
+  std::string advice;               // in plain words, with the reason
+};
+
+struct ModesSummary {
+  std::string id;
+  std::string scenario;
+  AgentInfo agent;
+  DeviceInfo device;
+  std::string started;
+  int rounds = 1;
+  MeasureResult baseline;  // latency alone in mode exclusive
+  std::vector<CompanyResult> companies;
+  std::string advice;  // over all companies
+  std::vector<std::string> warnings;
+};
+
+// kBadInput when the folder isn't one of kts modes, or a run in it can't be read.
+[[nodiscard]] Result<ModesSummary> load_modes(const std::filesystem::path& folder);
+// Fills in who is best and why.
+void advise(ModesSummary& summary);
+// 0; 3 when the agent has an objective that no way meets; 5 when nothing can be recommended.
+[[nodiscard]] int exit_code(const ModesSummary& summary);
+
+}  // namespace kts::analysis

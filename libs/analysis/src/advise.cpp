@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "kts/analysis/modes.hpp"
+
+namespace kts::analysis {
+namespace {
+
+// A way that costs the neighbours more than this share of what the kindest one leaves them is not
+// taken only because it is quicker.
+constexpr double kGoodShare = 0.9;
+
+std::string ms(const Estimate& estimate) {
+  const auto text = [](double value) {
+    const int decimals = value < 0.9995 ? 3 : value < 99.95 ? 2 : 0;
+    return fmt::format("{:.{}f}", value, decimals);
+  };
+  std::string out = text(estimate.value.value_or(0)) + " ms";
+  if (estimate.ci_low && estimate.ci_high) {
+    out += fmt::format(" ({}–{})", text(*estimate.ci_low), text(*estimate.ci_high));
+  }
+  return out;
+}
+
+std::string kept(const ModeResult& mode) {
+  return mode.kept_ratio ? fmt::format("{:.0f} %", *mode.kept_ratio * 100) : "an unknown share";
+}
+
+// What can be compared: a p99 with an interval, in a run that can conclude.
+bool is_settled(const ModeResult& mode) {
+  return mode.measured && mode.p99.ci_low && mode.p99.ci_high && mode.inconclusive.empty();
+}
+
+bool overlap(const Estimate& a, const Estimate& b) {
+  return *a.ci_low <= *b.ci_high && *b.ci_low <= *a.ci_high;
+}
+
+using Modes = std::vector<const ModeResult*>;
+
+const ModeResult* quickest(const Modes& modes) {
+  return *std::ranges::min_element(
+      modes, {}, [](const ModeResult* mode) { return mode->p99.value.value_or(INFINITY); });
+}
+const ModeResult* kindest(const Modes& modes) {
+  return *std::ranges::max_element(
+      modes, {}, [](const ModeResult* mode) { return mode->kept_ratio.value_or(-1); });
+}
+
+struct Choice {
+  const ModeResult* mode = nullptr;
+  std::string reason;
+};
+
+Choice choose(const Modes& settled, const AgentInfo& agent) {
+  Modes candidates = settled;
+  std::string reason;
+  if (agent.slo_latency_ms) {
+    Modes meeting;
+    std::ranges::copy_if(settled, std::back_inserter(meeting),
+                         [](const ModeResult* mode) { return mode->slo_met.value_or(false); });
+    const std::string objective = fmt::format(
+        "p{:g} at most {:g} ms", agent.slo_quantile.value_or(0.99) * 100, *agent.slo_latency_ms);
+    if (!meeting.empty()) {
+      return {kindest(meeting),
+              fmt::format("it meets the objective ({}), and {}", objective,
+                          meeting.size() == 1 ? "no other way does"
+                                              : "leaves the neighbours most of the ways that do")};
+    }
+    return {quickest(settled), fmt::format("no way is sure to meet the objective ({}); this one "
+                                           "comes nearest",
+                                           objective)};
+  }
+  const double most = kindest(settled)->kept_ratio.value_or(0);
+  Modes kind;
+  std::ranges::copy_if(settled, std::back_inserter(kind), [&](const ModeResult* mode) {
+    return mode->kept_ratio.value_or(0) >= kGoodShare * most;
+  });
+  const ModeResult* first = quickest(kind);
+  // Those that p99 can't tell from the quickest compete by what they leave the neighbours.
+  Modes alike;
+  std::ranges::copy_if(kind, std::back_inserter(alike),
+                       [&](const ModeResult* mode) { return overlap(mode->p99, first->p99); });
+  const ModeResult* chosen = kindest(alike);
+  if (alike.size() == 1) {
+    return {chosen, kind.size() == settled.size()
+                        ? "its p99 is the lowest"
+                        : "its p99 is the lowest of those that leave the neighbours nine tenths of "
+                          "what the kindest does"};
+  }
+  std::vector<std::string> names;
+  for (const ModeResult* mode : alike) {
+    if (mode != chosen) names.push_back(mode->entry.way);
+  }
+  return {chosen, fmt::format("p99 can't tell it from {}, and it leaves the neighbours most",
+                              fmt::join(names, ", "))};
+}
+
+void advise(CompanyResult& company, const ModesSummary& summary) {
+  Modes settled;
+  for (const ModeResult& mode : company.modes) {
+    if (is_settled(mode)) settled.push_back(&mode);
+  }
+  company.best.reset();
+  if (settled.empty()) {
+    company.advice = fmt::format(
+        "Beside {} nothing can be recommended: no way has a p99 with an interval from a run that "
+        "can conclude.",
+        company.company);
+    return;
+  }
+  const Choice choice = choose(settled, summary.agent);
+  company.best = static_cast<std::size_t>(choice.mode - company.modes.data());
+  company.advice = fmt::format(
+      "Beside {} take {}: {}. {}'s p99 is {}, and the neighbours keep {} "
+      "of their rate.",
+      company.company, choice.mode->entry.way, choice.reason, summary.agent.name,
+      ms(choice.mode->p99), kept(*choice.mode));
+  const ModeResult* quick = quickest(settled);
+  if (quick != choice.mode && !overlap(quick->p99, choice.mode->p99)) {
+    company.advice += fmt::format(" {} would bring p99 to {}, and leave them {}.", quick->entry.way,
+                                  ms(quick->p99), kept(*quick));
+  }
+  const auto slicing = std::ranges::find_if(
+      settled, [](const ModeResult* mode) { return mode->entry.way == "time-slicing"; });
+  if (slicing != settled.end() && *slicing != choice.mode) {
+    company.advice += fmt::format(" Under time-slicing it is {}, with {} kept.",
+                                  ms((*slicing)->p99), kept(**slicing));
+  }
+}
+
+}  // namespace
+
+void advise(ModesSummary& summary) {
+  std::set<std::string> best;
+  std::vector<std::string> choices;
+  for (CompanyResult& company : summary.companies) {
+    advise(company, summary);
+    if (!company.best) continue;
+    const std::string& way = company.modes[*company.best].entry.way;
+    best.insert(way);
+    choices.push_back(fmt::format("{} beside {}", way, company.company));
+  }
+  if (choices.empty()) {
+    summary.advice = "Nothing can be recommended: the runs can't conclude.";
+  } else if (best.size() > 1) {
+    summary.advice = fmt::format("It depends on the neighbour: {}.", fmt::join(choices, ", "));
+  } else if (summary.companies.size() == 1) {
+    summary.advice = summary.companies.front().advice;
+  } else {
+    summary.advice =
+        fmt::format("Take {}: it is best {}.", *best.begin(),
+                    choices.size() == summary.companies.size() ? "beside every neighbour here"
+                                                               : "wherever the runs can conclude");
+  }
+}
+
+int exit_code(const ModesSummary& summary) {
+  bool all_missed = summary.agent.slo_latency_ms.has_value();
+  for (const CompanyResult& company : summary.companies) {
+    if (!company.best) return static_cast<int>(ErrorCode::kInconclusive);
+    for (const ModeResult& mode : company.modes) {
+      all_missed = all_missed && (!mode.measured || mode.slo_met == false);
+    }
+  }
+  return all_missed ? static_cast<int>(ErrorCode::kGateFailed) : 0;
+}
+
+}  // namespace kts::analysis

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/analysis/modes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "kts/analysis/load.hpp"
+#include "kts/analysis/summarize.hpp"
+#include "kts/base/files.hpp"
+#include "kts/stats/interval.hpp"
+
+namespace kts::analysis {
+namespace {
+
+using PlanJson = nlohmann::ordered_json;
+
+constexpr std::string_view kPlanSchema = "kts.modes-plan/1";
+
+std::filesystem::path plan_file(const std::filesystem::path& folder) {
+  return folder / "modes" / "plan.json";
+}
+
+Result<ModesPlan> read_plan(const std::filesystem::path& folder) {
+  const std::filesystem::path path = plan_file(folder);
+  KTS_TRY(const std::string text, read_file(path));
+  try {
+    const PlanJson json = PlanJson::parse(text);
+    if (json.at("schema") != kPlanSchema) {
+      return bad_input("not a plan of kts modes", fmt::format("its schema must be {}", kPlanSchema),
+                       path.string());
+    }
+    ModesPlan plan;
+    plan.scenario = json.at("scenario");
+    plan.agent = json.at("agent");
+    plan.rounds = json.at("rounds");
+    for (const PlanJson& entry : json.at("baselines")) {
+      plan.baselines.push_back({entry.at("agent"), entry.at("company"), entry.at("folder")});
+    }
+    for (const PlanJson& entry : json.at("entries")) {
+      plan.entries.push_back({entry.at("way"), entry.at("sharing"), entry.at("company"),
+                              entry.at("folder"), entry.at("reason")});
+    }
+    return plan;
+  } catch (const PlanJson::exception& error) {
+    return bad_input(fmt::format("not a plan of kts modes: {}", error.what()), {}, path.string());
+  }
+}
+
+std::optional<std::uint64_t> memory_in_use(const std::filesystem::path& run) {
+  const auto text = read_file(run / "environment.json");
+  if (!text) return std::nullopt;
+  const PlanJson json = PlanJson::parse(*text, nullptr, false);
+  if (!json.is_object() || !json.contains("memory_in_use_bytes")) return std::nullopt;
+  const PlanJson& bytes = json["memory_in_use_bytes"];
+  return bytes.is_number_unsigned() ? std::optional(bytes.get<std::uint64_t>()) : std::nullopt;
+}
+
+Estimate ratio_estimate(const Estimate& numerator, const Estimate& denominator) {
+  if (!numerator.value || !denominator.value || *denominator.value <= 0) return {};
+  const stats::Interval interval =
+      stats::ratio_interval(*numerator.value, {numerator.ci_low, numerator.ci_high},
+                            *denominator.value, {denominator.ci_low, denominator.ci_high});
+  return {*numerator.value / *denominator.value, interval.low, interval.high};
+}
+
+std::optional<bool> objective_met(const Summary& summary, std::string_view agent) {
+  for (const SloOutcome& slo : summary.slos) {
+    if (slo.agent != agent) continue;
+    if (slo.met) return true;
+    if (slo.missed) return false;
+  }
+  return std::nullopt;
+}
+
+Result<Summary> summarize_run(const std::filesystem::path& run) {
+  KTS_TRY(const RunData data, load(run));
+  return summarize(data);
+}
+
+// Rates of the neighbours alone, by agent and company; of "" for those that are the same in all.
+using AloneRates = std::map<std::pair<std::string, std::string>, double>;
+
+std::optional<double> alone_rate(const AloneRates& rates, const std::string& agent,
+                                 const std::string& company) {
+  for (const std::string& where : {company, std::string()}) {
+    if (const auto found = rates.find({agent, where}); found != rates.end()) return found->second;
+  }
+  return std::nullopt;
+}
+
+ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
+                     const MeasureResult& baseline, const AloneRates& rates) {
+  const std::string& agent = baseline.agent;
+  ModeResult result;
+  result.entry = entry;
+  result.inconclusive = summary.inconclusive;
+  result.slo_met = objective_met(summary, agent);
+  const MeasureResult* shared = find_result(summary, agent, Phase::kShared, Measure::kLatency);
+  if (shared != nullptr) {
+    result.measured = shared->p99.value.has_value();
+    result.n = shared->n;
+    result.blocks = shared->blocks;
+    result.p50 = shared->p50;
+    result.p95 = shared->p95;
+    result.p99 = shared->p99;
+    result.p999 = shared->p999;
+    result.df_common = ratio_estimate(shared->p99, baseline.p99);
+  }
+  if (const Degradation* df = find_degradation(summary, agent, Measure::kLatency, 0.99)) {
+    result.df = df->ratio;
+  }
+  double sum = 0;
+  std::size_t known = 0;
+  for (const AgentInfo& other : summary.agents) {
+    if (other.name == agent) continue;
+    ModeResult::Neighbour neighbour{other.name, {}, {}};
+    const MeasureResult* rate = find_result(summary, other.name, Phase::kShared, Measure::kLatency);
+    const auto alone = alone_rate(rates, other.name, entry.company);
+    if (rate != nullptr) neighbour.rate_per_s = rate->rate_achieved_per_s;
+    if (neighbour.rate_per_s && alone && *alone > 0) {
+      neighbour.kept_ratio = *neighbour.rate_per_s / *alone;
+      sum += *neighbour.kept_ratio;
+      ++known;
+    }
+    result.neighbours.push_back(std::move(neighbour));
+  }
+  if (known > 0 && known == result.neighbours.size()) {
+    result.kept_ratio = sum / static_cast<double>(known);
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string to_json(const ModesPlan& plan) {
+  PlanJson out{
+      {"schema", kPlanSchema}, {"scenario", plan.scenario},      {"agent", plan.agent},
+      {"rounds", plan.rounds}, {"baselines", PlanJson::array()}, {"entries", PlanJson::array()}};
+  for (const ModesPlan::Baseline& entry : plan.baselines) {
+    out["baselines"].push_back(
+        {{"agent", entry.agent}, {"company", entry.company}, {"folder", entry.folder}});
+  }
+  for (const ModesPlan::Entry& entry : plan.entries) {
+    out["entries"].push_back({{"way", entry.way},
+                              {"sharing", entry.sharing},
+                              {"company", entry.company},
+                              {"folder", entry.folder},
+                              {"reason", entry.reason}});
+  }
+  return out.dump(2, ' ', false, PlanJson::error_handler_t::replace) + "\n";
+}
+
+Status write_plan(const ModesPlan& plan, const std::filesystem::path& folder) {
+  KTS_CHECK_OK(make_directories(folder / "modes"));
+  return write_file(plan_file(folder), to_json(plan));
+}
+
+bool is_modes_folder(const std::filesystem::path& folder) {
+  std::error_code ec;
+  return std::filesystem::exists(plan_file(folder), ec);
+}
+
+Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
+  KTS_TRY(const ModesPlan plan, read_plan(folder));
+  ModesSummary out;
+  out.id = std::filesystem::weakly_canonical(folder).filename().string();
+  out.scenario = plan.scenario;
+  out.rounds = plan.rounds;
+  out.baseline.agent = plan.agent;
+  out.agent.name = plan.agent;
+
+  AloneRates rates;
+  for (const ModesPlan::Baseline& baseline : plan.baselines) {
+    const auto loaded = summarize_run(folder / baseline.folder);
+    if (!loaded) {
+      out.warnings.push_back(fmt::format("{} alone: {}", baseline.agent, to_line(loaded.error())));
+      continue;
+    }
+    const Summary& summary = *loaded;
+    const MeasureResult* alone =
+        find_result(summary, baseline.agent, Phase::kSolo, Measure::kLatency);
+    if (alone == nullptr) continue;
+    if (alone->rate_achieved_per_s) {
+      rates[{baseline.agent, baseline.company}] = *alone->rate_achieved_per_s;
+    }
+    if (baseline.agent == plan.agent) {
+      out.baseline = *alone;
+      out.device = summary.device;
+      out.started = summary.started;
+      for (const AgentInfo& info : summary.agents) {
+        if (info.name == plan.agent) out.agent = info;
+      }
+    }
+    for (const std::string& warning : summary.warnings) {
+      out.warnings.push_back(fmt::format("{} alone: {}", baseline.agent, warning));
+    }
+  }
+
+  for (const ModesPlan::Entry& entry : plan.entries) {
+    auto company = std::ranges::find(out.companies, entry.company, &CompanyResult::company);
+    if (company == out.companies.end()) {
+      out.companies.push_back({entry.company, {}, {}, {}});
+      company = out.companies.end() - 1;
+    }
+    ModeResult result;
+    result.entry = entry;
+    if (!entry.folder.empty()) {
+      // Of an interrupted comparison the last runs may hold nothing yet.
+      if (const auto run = summarize_run(folder / entry.folder); !run) {
+        result.entry.reason = to_line(run.error());
+      } else {
+        result = result_of(entry, *run, out.baseline, rates);
+        result.memory_in_use_bytes = memory_in_use(folder / entry.folder);
+        for (const std::string& warning : run->warnings) {
+          out.warnings.push_back(
+              fmt::format("{}, beside {}: {}", entry.way, entry.company, warning));
+        }
+      }
+    }
+    company->modes.push_back(std::move(result));
+  }
+  advise(out);
+  return out;
+}
+
+}  // namespace kts::analysis

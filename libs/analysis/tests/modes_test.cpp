@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/analysis/modes.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kts/base/files.hpp"
+
+namespace kts::analysis {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+ModeResult mode(std::string way, double p99, double kept) {
+  ModeResult result;
+  result.entry.way = std::move(way);
+  result.measured = true;
+  result.p99 = {p99, p99 * 0.95, p99 * 1.05};
+  result.kept_ratio = kept;
+  return result;
+}
+
+ModesSummary summary(std::vector<CompanyResult> companies) {
+  ModesSummary out;
+  out.agent.name = "fft";
+  out.companies = std::move(companies);
+  advise(out);
+  return out;
+}
+
+TEST(Advice, IsTheLowestTailAmongThoseThatSpareTheNeighbours) {
+  const ModesSummary s = summary({{"gemm",
+                                   {mode("time-slicing", 7.6, 0.9), mode("mps", 17.4, 1.0),
+                                    mode("mps-priority", 3.4, 0.96), mode("mps-75", 1.2, 0.63)},
+                                   {},
+                                   {}}});
+  ASSERT_TRUE(s.companies[0].best);
+  EXPECT_EQ(*s.companies[0].best, 2U);
+  EXPECT_THAT(s.advice,
+              StartsWith("Beside gemm take mps-priority: its p99 is the lowest of those"));
+  EXPECT_THAT(s.advice, HasSubstr("3.40 ms (3.23–3.57)"));
+  EXPECT_THAT(s.advice, HasSubstr("mps-75 would bring p99 to 1.20 ms"));
+  EXPECT_THAT(s.advice, HasSubstr("Under time-slicing it is 7.60 ms"));
+  EXPECT_EQ(exit_code(s), 0);
+}
+
+TEST(Advice, SaysWhenItDependsOnTheNeighbour) {
+  const ModesSummary s =
+      summary({{"gemm", {mode("time-slicing", 7.6, 0.9), mode("mps", 17.4, 0.95)}, {}, {}},
+               {"decode", {mode("time-slicing", 5.3, 0.9), mode("mps", 0.47, 0.93)}, {}, {}}});
+  EXPECT_EQ(s.advice, "It depends on the neighbour: time-slicing beside gemm, mps beside decode.");
+  const ModesSummary one =
+      summary({{"gemm", {mode("time-slicing", 7.6, 0.9), mode("mps", 4, 0.95)}, {}, {}},
+               {"decode", {mode("time-slicing", 5.3, 0.9), mode("mps", 0.47, 0.93)}, {}, {}}});
+  EXPECT_EQ(one.advice, "Take mps: it is best beside every neighbour here.");
+}
+
+TEST(Advice, OfWaysThatCannotBeToldApartTakesTheKinder) {
+  const ModesSummary s =
+      summary({{"gemm", {mode("streams", 5.0, 0.92), mode("time-slicing", 5.2, 0.97)}, {}, {}}});
+  EXPECT_EQ(*s.companies[0].best, 1U);
+  EXPECT_THAT(s.advice, HasSubstr("p99 can't tell it from streams"));
+}
+
+TEST(Advice, WithAnObjectiveTakesTheKindestWayThatMeetsIt) {
+  ModesSummary s = summary({{"gemm",
+                             {mode("time-slicing", 7.6, 0.9), mode("mps-priority", 3.4, 0.96),
+                              mode("mps-75", 1.2, 0.63)},
+                             {},
+                             {}}});
+  s.agent.slo_latency_ms = 5;
+  s.agent.slo_quantile = 0.99;
+  auto& modes = s.companies[0].modes;
+  modes[0].slo_met = false;
+  modes[1].slo_met = true;
+  modes[2].slo_met = true;
+  advise(s);
+  EXPECT_EQ(*s.companies[0].best, 1U);
+  EXPECT_THAT(s.advice, HasSubstr("meets the objective (p99 at most 5 ms)"));
+  EXPECT_EQ(exit_code(s), 0);
+  for (auto& each : modes) each.slo_met = false;
+  advise(s);
+  EXPECT_EQ(*s.companies[0].best, 2U);
+  EXPECT_THAT(s.advice, HasSubstr("comes nearest"));
+  EXPECT_EQ(exit_code(s), 3);
+}
+
+TEST(Advice, WithoutIntervalsNothingIsRecommended) {
+  ModeResult bare = mode("time-slicing", 7.6, 0.9);
+  bare.p99.ci_high.reset();
+  ModeResult spoilt = mode("mps", 1, 1);
+  spoilt.inconclusive = {"not shared"};
+  const ModesSummary s = summary({{"gemm", {bare, spoilt}, {}, {}}});
+  EXPECT_FALSE(s.companies[0].best);
+  EXPECT_EQ(exit_code(s), 5);
+  EXPECT_THAT(s.companies[0].advice, HasSubstr("nothing can be recommended"));
+}
+
+TEST(ModesPlan, AFolderWithoutOneIsNotOfKtsModes) {
+  const auto folder = TemporaryDirectory::create().value();
+  EXPECT_FALSE(is_modes_folder(folder.path()));
+  ASSERT_TRUE(
+      write_plan({"s", "fft", 2, {}, {{"mps", "mps", "gemm", "", "no driver"}}}, folder.path()));
+  EXPECT_TRUE(is_modes_folder(folder.path()));
+  const auto loaded = load_modes(folder.path());
+  ASSERT_TRUE(loaded) << to_line(loaded.error());
+  ASSERT_EQ(loaded->companies.size(), 1U);
+  EXPECT_FALSE(loaded->companies[0].modes[0].measured);
+  EXPECT_EQ(loaded->companies[0].modes[0].entry.reason, "no driver");
+  EXPECT_EQ(exit_code(*loaded), 5);
+}
+
+TEST(ModesPlan, OneThatIsNoPlanIsRefused) {
+  const auto folder = TemporaryDirectory::create().value();
+  ASSERT_TRUE(make_directories(folder.path() / "modes"));
+  for (const char* text : {"", "{}", R"({"schema": "kts.other/1"})",
+                           R"({"schema": "kts.modes-plan/1", "scenario": 3})"}) {
+    ASSERT_TRUE(write_file(folder.path() / "modes" / "plan.json", text));
+    const auto loaded = load_modes(folder.path());
+    ASSERT_FALSE(loaded) << text;
+    EXPECT_EQ(loaded.error().code, ErrorCode::kBadInput);
+    EXPECT_THAT(to_line(loaded.error()), HasSubstr("plan.json: not a plan of kts modes"));
+  }
+}
+
+}  // namespace
+}  // namespace kts::analysis

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "format.hpp"
+#include "html_page.hpp"
+#include "kts/base/files.hpp"
+#include "kts/report/modes.hpp"
+#include "modes_words.hpp"
+#include "palette.hpp"
+
+namespace kts::report {
+namespace {
+
+using analysis::CompanyResult;
+using analysis::ModeResult;
+using analysis::ModesSummary;
+
+std::string quoted(std::string_view text) {
+  std::string out = "'";
+  for (const char c : printable(text)) {
+    if (c == '\'') out += '\'';
+    out += c;
+  }
+  return out + "'";
+}
+
+// One panel a company, side by side: kept share to the right, p99 upwards on a log scale.
+std::string frontier_panel(const ModesSummary& modes, const CompanyResult& company, double left,
+                           double right) {
+  double low = modes.baseline.p99.value.value_or(1e9);
+  double high = low < 1e9 ? low : 0;
+  double widest = 1;
+  std::string labels;
+  std::string points;
+  for (std::size_t i = 0; i < company.modes.size(); ++i) {
+    const ModeResult& mode = company.modes[i];
+    if (!mode.measured || !mode.p99.value || !mode.kept_ratio) continue;
+    const double value = *mode.p99.value;
+    const double from = mode.p99.ci_low.value_or(value);
+    const double to = mode.p99.ci_high.value_or(value);
+    low = std::min(low, from);
+    high = std::max(high, to);
+    widest = std::max(widest, *mode.kept_ratio);
+    const double x = *mode.kept_ratio * 100;
+    const std::string_view color = company.best == i ? kSolo.hex : kShared.hex;
+    labels += fmt::format("set label {} at {},{} {} offset {},0.5 textcolor rgb \"{}\"\n",
+                          quoted(mode.entry.way), x, value, x > 60 ? "right" : "left",
+                          x > 60 ? "-0.5" : "0.5", kInk.hex);
+    labels += fmt::format(
+        "set arrow from {0},{1} to {0},{2} heads size screen 0.004,90 fixed front lw 1.5 lc rgb "
+        "\"{3}\"\n"
+        "set object circle at {0},{4} size screen 0.006 front fc rgb \"{3}\" fs solid noborder\n",
+        x, from, to, color, value);
+  }
+  std::string out = fmt::format(
+      "unset label\nunset arrow\nunset object\n"
+      "set margins screen {}, screen {}, screen 0.17, screen 0.88\n"
+      "set title {} textcolor rgb \"{}\" offset 0,-0.4\n"
+      "set logscale y\nset xrange [0:{}]\nset yrange [{}:{}]\n"
+      "set xlabel 'throughput that the neighbours keep, %' textcolor rgb \"{}\"\n"
+      "set ylabel 'p99 latency, ms' textcolor rgb \"{}\"\n",
+      left, right, quoted("beside " + company.company), kInk.hex, std::ceil(widest * 105),
+      low / 1.5, high * 1.5, kMuted.hex, kMuted.hex);
+  if (modes.baseline.p99.value) {
+    out += fmt::format(
+        "set arrow from graph 0,first {0} to graph 1,first {0} nohead dt 2 lw 1.5 lc rgb \"{1}\"\n"
+        "set label 'alone' at graph 0.02,first {0} offset 0,0.5 textcolor rgb \"{1}\"\n",
+        *modes.baseline.p99.value, kMuted.hex);
+  }
+  return out + labels + fmt::format("plot {} with lines lt 0 lw 0\n", low / 1e3) + points;
+}
+
+bool has_point(const CompanyResult& company) {
+  return std::ranges::any_of(company.modes, [](const ModeResult& mode) {
+    return mode.measured && mode.p99.value && mode.kept_ratio;
+  });
+}
+
+std::string mode_row(const ModeCells& cells, bool best) {
+  return "<tr>" + row_head(escape_html(cells.way) + (best ? " ✓" : "")) + cell(cells.p50) +
+         cell(cells.p95) + cell(cells.p99) + cell(cells.p999) + cell(cells.df) +
+         cell(cells.df_common) + cell(escape_html(cells.neighbours)) + cell(cells.memory) +
+         "<td class=\"note\">" + escape_html(cells.note) + "</td></tr>\n";
+}
+
+std::string company_section(const ModesSummary& modes, const CompanyResult& company) {
+  std::string rows = mode_row(baseline_cells(modes), false);
+  for (std::size_t i = 0; i < company.modes.size(); ++i) {
+    rows += mode_row(cells_of(company.modes[i]), company.best == i);
+  }
+  return section(
+      "Beside " + escape_html(company.company),
+      "<p>" + escape_html(company.advice) + "</p>\n" +
+          table("Latency quantiles of " + escape_html(modes.agent.name) +
+                    " in ms; DF of p99; rate that the neighbours keep.",
+                head_cells({"way"}, {"p50", "p95", "p99", "p99.9", "DF in the mode",
+                                     "DF against alone", "neighbours keep", "memory in use", ""}) +
+                    "<tbody>\n" + rows + "</tbody>\n"));
+}
+
+}  // namespace
+
+std::vector<Plot> plan_frontier(const ModesSummary& modes) {
+  std::vector<const CompanyResult*> drawn;
+  for (const CompanyResult& company : modes.companies) {
+    if (has_point(company)) drawn.push_back(&company);
+  }
+  if (drawn.empty()) return {};
+  const std::size_t width = drawn.size() == 1 ? 760 : 480 * drawn.size();
+  Plot plot;
+  plot.name = "frontier";
+  plot.title = fmt::format("p99 of {} against the throughput that its neighbours keep",
+                           printable(modes.agent.name));
+  plot.script = fmt::format(
+      "set encoding utf8\n"
+      "set terminal svg noenhanced size {},420 font \"sans-serif,14\" background \"{}\"\n"
+      "unset key\nset border 3 lc rgb \"{}\"\nset tics out nomirror scale 0.5 textcolor rgb "
+      "\"{}\"\n"
+      "set grid lt 1 lw 1 lc rgb \"{}\"\nset multiplot\n",
+      width, kPaper.hex, kMuted.hex, kMuted.hex, kGrid.hex);
+  for (std::size_t i = 0; i < drawn.size(); ++i) {
+    const double share = 1.0 / static_cast<double>(drawn.size());
+    const double begin = static_cast<double>(i) * share;
+    plot.script += frontier_panel(modes, *drawn[i], begin + 0.16 * share, begin + 0.96 * share);
+    plot.description +=
+        fmt::format("{}Beside {}:", i == 0 ? "" : " ", printable(drawn[i]->company));
+    std::string separator = " ";
+    for (const ModeResult& mode : drawn[i]->modes) {
+      if (!mode.measured || !mode.kept_ratio) continue;
+      plot.description +=
+          fmt::format("{}{} {} ms at {:.0f} % kept", separator, printable(mode.entry.way),
+                      number(mode.p99.value), *mode.kept_ratio * 100);
+      separator = ", ";
+    }
+    plot.description += ".";
+  }
+  plot.script += "unset multiplot\n";
+  return {plot};
+}
+
+std::string modes_html(const ModesSummary& modes, const Drawing& drawing) {
+  std::string facts;
+  for (const auto& [label, value] : modes_facts(modes)) {
+    facts += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", label, escape_html(value));
+  }
+  std::string body = fmt::format(
+      "<header>\n<h1>{} <small>sharing modes side by side</small></h1>\n"
+      "<p class=\"finding\">{}</p>\n<dl class=\"facts\">\n{}</dl>\n</header>\n",
+      escape_html(modes.scenario), escape_html(modes.advice), facts);
+  body += figures(drawing);
+  for (const CompanyResult& company : modes.companies) body += company_section(modes, company);
+  body += section("Method", list(modes_method(modes)));
+  body += section("Warnings", list(modes.warnings));
+  return page(modes.scenario, body);
+}
+
+Result<std::vector<std::string>> write_modes(const ModesSummary& modes,
+                                             const std::filesystem::path& folder,
+                                             const WriteOptions& options) {
+  std::vector<std::string> warnings;
+  Drawing drawing{plan_frontier(modes), {}};
+  for (Plot& plot : drawing.plots) {
+    auto svg = draw(plot, options.gnuplot);
+    if (!svg) {
+      drawing = {{}, "no plot: " + to_line(svg.error())};
+      break;
+    }
+    plot.svg = *std::move(svg);
+  }
+  if (!drawing.missing.empty()) warnings.push_back(drawing.missing);
+  KTS_CHECK_OK(make_directories(folder / "plots"));
+  std::error_code ignored;
+  std::filesystem::remove(folder / "plots" / "frontier.svg", ignored);
+  KTS_CHECK_OK(write_file(folder / "modes.json", modes_json(modes)));
+  KTS_CHECK_OK(write_file(folder / "modes.csv", modes_csv(modes)));
+  KTS_CHECK_OK(write_file(folder / "results.md", modes_markdown(modes)));
+  KTS_CHECK_OK(write_file(folder / "report.html", modes_html(modes, drawing)));
+  for (const Plot& plot : drawing.plots) {
+    KTS_CHECK_OK(write_file(folder / "plots" / (plot.name + ".svg"), plot.svg));
+  }
+  return warnings;
+}
+
+}  // namespace kts::report

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "format.hpp"
+#include "json_values.hpp"
+#include "kts/report/modes.hpp"
+#include "markdown.hpp"
+#include "modes_words.hpp"
+#include "painter.hpp"
+
+namespace kts::report {
+namespace {
+
+using analysis::CompanyResult;
+using analysis::ModeResult;
+using analysis::ModesSummary;
+
+Json estimate_json(const analysis::Estimate& e) {
+  return {{"value", optional(e.value)},
+          {"ci_low", optional(e.ci_low)},
+          {"ci_high", optional(e.ci_high)}};
+}
+
+Json mode_json(const ModeResult& mode) {
+  return {{"way", mode.entry.way},
+          {"sharing", mode.entry.sharing},
+          {"run", text(mode.entry.folder)},
+          {"measured", mode.measured},
+          {"reason", text(mode.entry.reason)},
+          {"n", mode.n},
+          {"blocks", mode.blocks},
+          {"unit", "ms"},
+          {"p50", estimate_json(mode.p50)},
+          {"p95", estimate_json(mode.p95)},
+          {"p99", estimate_json(mode.p99)},
+          {"p999", estimate_json(mode.p999)},
+          {"df_p99", estimate_json(mode.df)},
+          {"df_p99_common", estimate_json(mode.df_common)},
+          {"slo_met", optional(mode.slo_met)},
+          {"neighbours", array(mode.neighbours,
+                               [](const ModeResult::Neighbour& neighbour) -> Json {
+                                 return {{"agent", neighbour.agent},
+                                         {"rate_achieved_per_s", optional(neighbour.rate_per_s)},
+                                         {"kept_ratio", optional(neighbour.kept_ratio)}};
+                               })},
+          {"kept_ratio", optional(mode.kept_ratio)},
+          {"memory_in_use_bytes", optional(mode.memory_in_use_bytes)},
+          {"inconclusive", mode.inconclusive}};
+}
+
+std::string exact_number(const std::optional<double>& value) {
+  return value && std::isfinite(*value) ? fmt::format("{}", *value) : std::string();
+}
+
+std::string three(const analysis::Estimate& e) {
+  return fmt::format("{},{},{}", exact_number(e.value), exact_number(e.ci_low),
+                     exact_number(e.ci_high));
+}
+
+}  // namespace
+
+std::string modes_json(const ModesSummary& modes) {
+  Json slo = nullptr;
+  if (modes.agent.slo_quantile && modes.agent.slo_latency_ms) {
+    slo = {{"quantile", *modes.agent.slo_quantile}, {"latency_ms", *modes.agent.slo_latency_ms}};
+  }
+  const Json out{
+      {"schema", "kts.modes/1"},
+      {"id", modes.id},
+      {"scenario", modes.scenario},
+      {"started", text(modes.started)},
+      {"rounds", modes.rounds},
+      {"device",
+       {{"kind", text(modes.device.kind)},
+        {"name", text(modes.device.name)},
+        {"uuid", text(modes.device.uuid)},
+        {"driver", text(modes.device.driver)}}},
+      {"agent",
+       {{"name", modes.agent.name},
+        {"workload", text(modes.agent.workload)},
+        {"arrival", text(modes.agent.arrival)},
+        {"slo", std::move(slo)}}},
+      {"baseline",
+       {{"sharing", "exclusive"},
+        {"n", modes.baseline.n},
+        {"blocks", modes.baseline.blocks},
+        {"unit", "ms"},
+        {"p50", estimate_json(modes.baseline.p50)},
+        {"p95", estimate_json(modes.baseline.p95)},
+        {"p99", estimate_json(modes.baseline.p99)},
+        {"p999", estimate_json(modes.baseline.p999)}}},
+      {"companies", array(modes.companies,
+                          [](const CompanyResult& company) -> Json {
+                            return {
+                                {"company", company.company},
+                                {"modes", array(company.modes, mode_json)},
+                                {"best", company.best ? Json(company.modes[*company.best].entry.way)
+                                                      : Json(nullptr)},
+                                {"advice", company.advice}};
+                          })},
+      {"advice", modes.advice},
+      {"warnings", modes.warnings}};
+  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string modes_csv(const ModesSummary& modes) {
+  std::string out =
+      "company,way,sharing,measured,best,n,blocks,p50_ms,p50_low_ms,p50_high_ms,p95_ms,p95_low_ms,"
+      "p95_high_ms,p99_ms,p99_low_ms,p99_high_ms,p999_ms,p999_low_ms,p999_high_ms,df_p99,"
+      "df_p99_low,df_p99_high,df_p99_common,df_p99_common_low,df_p99_common_high,kept_ratio,"
+      "memory_in_use_bytes,reason\n";
+  for (const CompanyResult& company : modes.companies) {
+    for (std::size_t i = 0; i < company.modes.size(); ++i) {
+      const ModeResult& mode = company.modes[i];
+      out += fmt::format(
+          "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", escape_csv(company.company),
+          escape_csv(mode.entry.way), mode.entry.sharing, mode.measured ? "yes" : "no",
+          company.best == i ? "yes" : "no", mode.n, mode.blocks, three(mode.p50), three(mode.p95),
+          three(mode.p99), three(mode.p999), three(mode.df), three(mode.df_common),
+          exact_number(mode.kept_ratio),
+          mode.memory_in_use_bytes ? fmt::format("{}", *mode.memory_in_use_bytes) : "",
+          escape_csv(mode.entry.reason));
+    }
+  }
+  return out;
+}
+
+std::string modes_markdown(const ModesSummary& modes) {
+  std::string out = fmt::format("# {}: sharing modes side by side\n\n**{}**\n\n",
+                                escape_markdown(modes.scenario), escape_markdown(modes.advice));
+  for (const auto& [label, value] : modes_facts(modes)) {
+    out += bullet(label + ": " + escape_markdown(value));
+  }
+  const auto table_row = [](const ModeCells& cells, bool best) {
+    const std::string way = escape_markdown(cells.way);
+    return row({best ? "**" + way + "**" : way, cells.p50, cells.p95, cells.p99, cells.p999,
+                cells.df, cells.df_common, escape_markdown(cells.neighbours), cells.memory,
+                escape_markdown(cells.note)});
+  };
+  for (const CompanyResult& company : modes.companies) {
+    out += fmt::format("\n## Beside {}\n\n{}\n\n", escape_markdown(company.company),
+                       escape_markdown(company.advice));
+    out += table_head({"way", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "DF in the mode",
+                       "DF against alone", "neighbours keep", "memory in use", ""},
+                      "lrrrrrrlrl");
+    out += table_row(baseline_cells(modes), false);
+    for (std::size_t i = 0; i < company.modes.size(); ++i) {
+      out += table_row(cells_of(company.modes[i]), company.best == i);
+    }
+  }
+  out += "\n## Method\n\n";
+  for (const std::string& sentence : modes_method(modes)) out += bullet(escape_markdown(sentence));
+  if (!modes.warnings.empty()) out += "\n## Warnings\n\n";
+  for (const std::string& warning : modes.warnings) out += bullet(escape_markdown(warning));
+  return out;
+}
+
+std::string modes_table(const ModesSummary& modes, TerminalStyle style) {
+  constexpr std::size_t kWay = 22;
+  constexpr std::size_t kNumber = 9;
+  const Painter paint(style);
+  std::string out;
+  const auto line = [&](const std::string& way, const analysis::Estimate& p50,
+                        const analysis::Estimate& p95, const analysis::Estimate& p99,
+                        const std::string& df, const std::string& kept) {
+    return "  " + pad_right(shorten(printable(way), kWay), kWay) +
+           pad_left(number(p50.value), kNumber) + pad_left(number(p95.value), kNumber) +
+           pad_left(number(p99.value), kNumber) + pad_left(interval(p99), 16) +
+           pad_left(df, kNumber) + "  " + kept;
+  };
+  for (const CompanyResult& company : modes.companies) {
+    out +=
+        paint(Ink::kBold, printable(modes.agent.name) + " beside " + printable(company.company)) +
+        "\n" +
+        paint(Ink::kDim, "  " + pad_right("", kWay) + pad_left("p50", kNumber) +
+                             pad_left("p95", kNumber) + pad_left("p99 ms", kNumber) +
+                             pad_left("(95 %)", 16) + pad_left("DF", kNumber) +
+                             "  neighbours keep") +
+        "\n";
+    out += line("alone (exclusive)", modes.baseline.p50, modes.baseline.p95, modes.baseline.p99, "",
+                "");
+    out.erase(out.find_last_not_of(' ') + 1);
+    out += "\n";
+    for (std::size_t i = 0; i < company.modes.size(); ++i) {
+      const ModeResult& mode = company.modes[i];
+      if (!mode.measured) {
+        out += wrapped("  " + pad_right(shorten(printable(mode.entry.way), kWay), kWay) +
+                           " not measured: " + printable(mode.entry.reason),
+                       "      ");
+        continue;
+      }
+      const std::string row_text =
+          line(mode.entry.way, mode.p50, mode.p95, mode.p99,
+               mode.df_common.value ? times(*mode.df_common.value) : std::string(kAbsent),
+               printable(cells_of(mode).neighbours));
+      out += paint(company.best == i ? Ink::kGreen : Ink::kPlain, row_text) + "\n";
+    }
+    out += wrapped(printable(company.advice), "") + "\n";
+  }
+  if (modes.companies.size() > 1) out += paint(Ink::kBold, wrapped(printable(modes.advice), ""));
+  return out;
+}
+
+}  // namespace kts::report

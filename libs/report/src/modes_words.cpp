@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "modes_words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "format.hpp"
+#include "kts/base/units.hpp"
+
+namespace kts::report {
+namespace {
+
+std::string with_bounds(const analysis::Estimate& estimate, std::string_view unit = "") {
+  if (!estimate.value) return std::string(kAbsent);
+  const std::string bounds = interval(estimate);
+  return number(*estimate.value) + std::string(unit) + (bounds.empty() ? "" : " (" + bounds + ")");
+}
+
+bool any_way(const analysis::ModesSummary& modes, std::string_view sharing) {
+  return std::ranges::any_of(modes.companies, [&](const analysis::CompanyResult& company) {
+    return std::ranges::any_of(company.modes, [&](const analysis::ModeResult& mode) {
+      return mode.measured && mode.entry.sharing == sharing;
+    });
+  });
+}
+
+}  // namespace
+
+ModeCells cells_of(const analysis::ModeResult& mode) {
+  ModeCells cells;
+  cells.way = mode.entry.way;
+  cells.p50 = with_bounds(mode.p50);
+  cells.p95 = with_bounds(mode.p95);
+  cells.p99 = with_bounds(mode.p99);
+  cells.p999 = with_bounds(mode.p999);
+  cells.df = with_bounds(mode.df, "×");
+  cells.df_common = with_bounds(mode.df_common, "×");
+  for (const auto& neighbour : mode.neighbours) {
+    if (!cells.neighbours.empty()) cells.neighbours += ", ";
+    cells.neighbours += neighbour.agent + " " +
+                        (neighbour.kept_ratio ? fmt::format("{:.0f} %", *neighbour.kept_ratio * 100)
+                                              : std::string(kAbsent));
+  }
+  if (cells.neighbours.empty()) cells.neighbours = kAbsent;
+  cells.memory =
+      mode.memory_in_use_bytes ? format_bytes(*mode.memory_in_use_bytes) : std::string(kAbsent);
+  const auto add = [&](const std::string& note) {
+    cells.note += (cells.note.empty() ? "" : "; ") + note;
+  };
+  if (!mode.entry.reason.empty()) add("not measured: " + mode.entry.reason);
+  if (mode.slo_met) add(*mode.slo_met ? "meets the objective" : "misses the objective");
+  for (const std::string& why : mode.inconclusive) add("can't conclude: " + why);
+  return cells;
+}
+
+ModeCells baseline_cells(const analysis::ModesSummary& modes) {
+  ModeCells cells;
+  cells.way = "alone (exclusive)";
+  cells.p50 = with_bounds(modes.baseline.p50);
+  cells.p95 = with_bounds(modes.baseline.p95);
+  cells.p99 = with_bounds(modes.baseline.p99);
+  cells.p999 = with_bounds(modes.baseline.p999);
+  cells.df = cells.df_common = cells.neighbours = cells.memory = kAbsent;
+  return cells;
+}
+
+std::vector<std::pair<std::string, std::string>> modes_facts(const analysis::ModesSummary& modes) {
+  std::vector<std::pair<std::string, std::string>> facts;
+  const auto add = [&](std::string label, const std::string& value) {
+    if (!value.empty()) facts.emplace_back(std::move(label), value);
+  };
+  add("comparison", modes.id);
+  add("started", modes.started);
+  add("agent", modes.agent.name +
+                   (modes.agent.workload.empty() ? "" : ", " + modes.agent.workload) +
+                   (modes.agent.arrival.empty() ? "" : ", " + modes.agent.arrival));
+  if (modes.agent.slo_latency_ms && modes.agent.slo_quantile) {
+    add("objective",
+        fmt::format("{} of latency at most {} ms", quantile_name(*modes.agent.slo_quantile),
+                    *modes.agent.slo_latency_ms));
+  }
+  add("device", modes.device.name.empty() ? modes.device.kind : modes.device.name);
+  if (modes.device.kind == "cpu") {
+    add("measured on", "one CPU core, where the operating system's scheduler plays the GPU's part");
+  }
+  add("device id", modes.device.uuid);
+  add("driver", modes.device.driver);
+  add("rounds", fmt::format("{}", modes.rounds));
+  return facts;
+}
+
+std::vector<std::string> modes_method(const analysis::ModesSummary& modes) {
+  std::vector<std::string> said{
+      fmt::format("Latency of {} when shared, from due to done, in ms, with 95 % intervals. DF is "
+                  "that of p99: in the mode against its own solo blocks there, and against the "
+                  "agent alone in mode exclusive (no neighbour's process, no MPS daemon).",
+                  modes.agent.name),
+      "What a neighbour keeps is its rate when shared over its rate alone in mode exclusive. The "
+      "ways took turns in rounds, so that slow drift meets them alike."};
+  if (any_way(modes, "streams")) {
+    said.push_back(
+        "streams: the agents are threads of one process with a stream each; what they wait for the "
+        "process's common launch lock is in their latency. Neighbours in solo blocks are parked "
+        "there, never absent.");
+  }
+  if (any_way(modes, "mps")) {
+    said.push_back(
+        "mps: a thread percentage caps and reserves nothing, a client priority is a hint; one "
+        "client's fault ends the others' work. The driver's memory figures of MPS clients are not "
+        "used.");
+  }
+  return said;
+}
+
+}  // namespace kts::report

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kts/analysis/modes.hpp"
+
+namespace kts::report {
+
+// Of one way, as tables say it; kAbsent where there is nothing.
+struct ModeCells {
+  std::string way;
+  std::string p50, p95, p99, p999;  // with their intervals
+  std::string df, df_common;
+  std::string neighbours;  // "gemm 96 %"
+  std::string memory;
+  std::string note;  // why it wasn't measured or can't conclude, how the objective fares
+};
+[[nodiscard]] ModeCells cells_of(const analysis::ModeResult& mode);
+// The agent alone in mode exclusive.
+[[nodiscard]] ModeCells baseline_cells(const analysis::ModesSummary& modes);
+
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> modes_facts(
+    const analysis::ModesSummary& modes);
+// How the figures came about, and what the modes' names mean for them.
+[[nodiscard]] std::vector<std::string> modes_method(const analysis::ModesSummary& modes);
+
+}  // namespace kts::report

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/report/modes.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "expect_golden.hpp"
+#include "schema_walker.hpp"
+
+namespace kts::report {
+namespace {
+
+using analysis::ModeResult;
+using analysis::ModesSummary;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+ModeResult way(std::string name, std::string sharing, std::string company, double p99,
+               double kept) {
+  ModeResult mode;
+  mode.entry = {name, std::move(sharing), std::move(company), "modes/" + name, {}};
+  mode.measured = true;
+  mode.n = 4000;
+  mode.blocks = 10;
+  mode.p50 = {p99 / 4, p99 / 4.1, p99 / 3.9};
+  mode.p95 = {p99 / 2, p99 / 2.1, p99 / 1.9};
+  mode.p99 = {p99, p99 * 0.95, p99 * 1.05};
+  mode.p999 = {p99 * 2, p99 * 1.5, {}};
+  mode.df = {p99 / 0.5, p99 / 0.55, p99 / 0.45};
+  mode.df_common = {p99 / 0.443, p99 / 0.5, p99 / 0.4};
+  mode.neighbours = {{mode.entry.company, 368.0 * kept, kept}};
+  mode.kept_ratio = kept;
+  if (mode.entry.sharing != "mps") mode.memory_in_use_bytes = std::uint64_t{3} << 30;
+  return mode;
+}
+
+// After the figures of a real card.
+ModesSummary frontier() {
+  ModesSummary modes;
+  modes.id = "20261126T101500Z-frontier-modes";
+  modes.scenario = "frontier";
+  modes.agent.name = "fft";
+  modes.agent.workload = "fft 4096";
+  modes.agent.arrival = "poisson 200/s";
+  modes.device = {"cuda", "NVIDIA H200", "GPU-0", "580.159.03"};
+  modes.started = "2026-11-26T10:15:00Z";
+  modes.rounds = 2;
+  modes.baseline.agent = "fft";
+  modes.baseline.n = 3800;
+  modes.baseline.blocks = 10;
+  modes.baseline.p50 = {0.245, 0.244, 0.247};
+  modes.baseline.p95 = {0.324, 0.320, 0.330};
+  modes.baseline.p99 = {0.443, 0.430, 0.460};
+  modes.baseline.p999 = {0.535, 0.510, {}};
+  analysis::CompanyResult gemm{"gemm", {}, {}, {}};
+  gemm.modes = {
+      way("time-slicing", "time-slicing", "gemm", 7.6, 0.90), way("mps", "mps", "gemm", 17.4, 1.0),
+      way("mps-priority", "mps", "gemm", 3.42, 0.96), way("mps-75", "mps", "gemm", 1.2, 0.63),
+      way("streams", "streams", "gemm", 12, 0.99)};
+  gemm.modes[4].inconclusive = {"fft is overloaded"};
+  ModeResult mig;
+  mig.entry = {"mig", "mig", "gemm", "", "MIG is not enabled on this card"};
+  gemm.modes.push_back(mig);
+  analysis::CompanyResult decode{"decode", {}, {}, {}};
+  decode.modes = {way("time-slicing", "time-slicing", "decode", 5.3, 0.90),
+                  way("mps", "mps", "decode", 0.474, 0.93)};
+  modes.companies = {gemm, decode};
+  modes.warnings = {"mps, beside gemm: something that a run had to say"};
+  analysis::advise(modes);
+  return modes;
+}
+
+std::filesystem::path golden(const std::string& file) {
+  return std::filesystem::path(KTS_SOURCE_DIR) / "tests/golden/modes" / file;
+}
+
+TEST(ModesReport, IsWhatItWas) {
+  const ModesSummary modes = frontier();
+  expect_golden(golden("modes.json"), modes_json(modes));
+  expect_golden(golden("modes.csv"), modes_csv(modes));
+  expect_golden(golden("results.md"), modes_markdown(modes));
+  expect_golden(golden("report.html"), modes_html(modes, {{}, "no plot: this is a test"}));
+  expect_golden(golden("terminal.txt"), modes_table(modes, {}));
+  ASSERT_EQ(plan_frontier(modes).size(), 1U);
+  expect_golden(golden("frontier.gnuplot"), plan_frontier(modes)[0].script);
+}
+
+TEST(ModesReport, HasTheSchemasKeysAndNoOthers) {
+  const auto document = nlohmann::json::parse(*schema("modes"));
+  SchemaWalker(document).expect_same_keys(nlohmann::json::parse(modes_json(frontier())), document,
+                                          "frontier");
+}
+
+TEST(ModesReport, TextFromLogsIsMadeHarmless) {
+  ModesSummary modes = frontier();
+  modes.warnings = {"<b>\x1b[31m|a|"};
+  modes.companies[0].modes[5].entry.reason = "<script>\nalert";
+  EXPECT_THAT(modes_html(modes, {}), Not(HasSubstr("<script>")));
+  EXPECT_THAT(modes_html(modes, {}), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(modes_markdown(modes), HasSubstr("\\|a\\|"));
+  EXPECT_THAT(modes_table(modes, {}), Not(HasSubstr("script>\n")));
+}
+
+TEST(ModesReport, WithoutAMeasuredWayThereIsNoPlot) {
+  ModesSummary modes = frontier();
+  modes.companies = {{"gemm", {frontier().companies[0].modes[5]}, {}, {}}};
+  analysis::advise(modes);
+  EXPECT_THAT(plan_frontier(modes), IsEmpty());
+  EXPECT_THAT(modes_table(modes, {}), HasSubstr("not measured: MIG is not enabled"));
+}
+
+TEST(ModesReport, IsDrawnOrSaysWhyNot) {
+  const auto folder = TemporaryDirectory::create().value();
+  const auto warnings = write_modes(frontier(), folder.path(), {"no-such-gnuplot"});
+  ASSERT_TRUE(warnings) << to_line(warnings.error());
+  EXPECT_EQ(warnings->size(), 1U);
+  for (const char* file : {"modes.json", "modes.csv", "results.md", "report.html"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / file)) << file;
+  }
+}
+
+}  // namespace
+}  // namespace kts::report

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/runner/modes.hpp"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "fixture.hpp"
+
+namespace kts::runner {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+const Result<std::vector<device::Gpu>> kNoGpu = environment_lacks("no driver");
+
+class Modes : public FakeRun {
+ protected:
+  Modes() { run_.scenario.plan.cycles = 4; }
+  ModesRun modes() const {
+    ModesRun out;
+    out.base = run_;
+    out.rounds = 2;
+    return out;
+  }
+  static std::vector<std::string> folders(const ModesWork& work) {
+    std::vector<std::string> names;
+    for (const LocalRun& run : work.runs) names.push_back(run.folder.string());
+    return names;
+  }
+  static std::string refusal(const ModesRun& modes) {
+    const auto work = plan_modes(modes, kNoGpu);
+    if (work) return "no error";
+    EXPECT_EQ(work.error().code, ErrorCode::kBadInput);
+    return to_line(work.error());
+  }
+};
+
+TEST_F(Modes, WhatTheMachineDoesNotHaveIsPlannedWithTheReasonAlone) {
+  const auto work = plan_modes(modes(), kNoGpu);
+  ASSERT_TRUE(work) << to_line(work.error());
+  EXPECT_EQ(work->plan.agent, "light");
+  EXPECT_THAT(folders(*work), ElementsAre("modes/exclusive-light", "modes/exclusive-heavy",
+                                          "modes/time-slicing", "modes/streams"));
+  ASSERT_EQ(work->plan.entries.size(), 4U);
+  EXPECT_EQ(work->plan.entries[1].way, "mps");
+  EXPECT_EQ(work->plan.entries[1].folder, "");
+  EXPECT_THAT(work->plan.entries[1].reason, HasSubstr("a CPU can't be shared by 'mps'"));
+  EXPECT_EQ(work->runs[0].scenario.sharing, "exclusive");
+  EXPECT_EQ(work->runs[0].scenario.agents.size(), 1U);
+}
+
+TEST_F(Modes, NeighboursAndDepthsMakeCompanies) {
+  run_.scenario.agents.push_back(run_.scenario.agents[1]);
+  run_.scenario.agents.back().name = "other";
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing"};
+  wish.in_flight = {1, 4};
+  wish.beside_each = true;
+  const auto work = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(work) << to_line(work.error());
+  EXPECT_THAT(folders(*work),
+              ElementsAre("modes/exclusive-light", "modes/exclusive-heavy-in-flight-1",
+                          "modes/exclusive-heavy-in-flight-4", "modes/exclusive-other-in-flight-1",
+                          "modes/exclusive-other-in-flight-4",
+                          "modes/time-slicing-beside-heavy-in-flight-1",
+                          "modes/time-slicing-beside-heavy-in-flight-4",
+                          "modes/time-slicing-beside-other-in-flight-1",
+                          "modes/time-slicing-beside-other-in-flight-4"));
+  EXPECT_EQ(work->plan.entries[1].company, "heavy at in_flight 4");
+  EXPECT_EQ(work->runs[2].scenario.agents[0].in_flight, 4);
+  EXPECT_EQ(work->runs[6].scenario.agents[1].in_flight, 4);
+}
+
+TEST_F(Modes, TheAgentWithAnObjectiveIsTheOneThatIsCompared) {
+  run_.scenario.agents[1].slo = scenario::Slo{};
+  EXPECT_EQ(plan_modes(modes(), kNoGpu)->plan.agent, "heavy");
+}
+
+TEST_F(Modes, WishesThatMakeNoSenseAreRefused) {
+  ModesRun wish = modes();
+  wish.ways = {"mpss"};
+  EXPECT_THAT(refusal(wish), StartsWith("--modes: no mode or variant is called 'mpss'; there are: "
+                                        "exclusive, time-slicing"));
+  wish.ways = {"exclusive"};
+  EXPECT_THAT(refusal(wish), HasSubstr("nothing to compare"));
+  wish = modes();
+  wish.base.scenario.variants = {{"mps", "mps", {{"heavy", {}, {}}}}};
+  EXPECT_THAT(refusal(wish), HasSubstr("a variant is called 'mps'"));
+  wish = modes();
+  std::swap(wish.base.scenario.agents[0], wish.base.scenario.agents[1]);
+  wish.in_flight = {4};
+  EXPECT_THAT(refusal(wish), HasSubstr("light arrive by themselves"));
+  wish.base.scenario.agents.pop_back();
+  EXPECT_THAT(refusal(wish), HasSubstr("one agent alone shares with nobody"));
+}
+
+TEST_F(Modes, EveryRunIsWholeAfterAllRounds) {
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing"};
+  auto work = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(work);
+  const Status status = run_modes(wish, *work, progress_);
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_TRUE(exists("modes/plan.json"));
+  EXPECT_TRUE(exists("modes/time-slicing/blocks/12-solo-light/block.json"));
+  EXPECT_TRUE(exists("modes/exclusive-light/blocks/04-solo-light/block.json"));
+  // Two rounds, the second backwards.
+  std::vector<std::string> order;
+  for (const ProgressState& state : progress_.done) {
+    const std::string run = state.what.substr(0, state.what.find(':'));
+    if (order.empty() || order.back() != run) order.push_back(run);
+  }
+  EXPECT_THAT(order, ElementsAre("exclusive-light", "exclusive-heavy", "time-slicing",
+                                 "exclusive-heavy", "exclusive-light"));
+  const auto summary = analysis::load_modes(run_.folder);
+  ASSERT_TRUE(summary) << to_line(summary.error());
+  EXPECT_EQ(summary->companies.at(0).modes.at(0).entry.way, "time-slicing");
+  EXPECT_TRUE(summary->companies[0].modes[0].p50.value);
+  EXPECT_TRUE(summary->companies[0].modes[0].kept_ratio);
+}
+
+TEST_F(Modes, AWayThatFailsIsLeftOutWithTheReason) {
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing", "streams"};  // the fake worker hosts nobody
+  auto work = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(work);
+  const Status status = run_modes(wish, *work, progress_);
+  ASSERT_TRUE(status) << to_line(status.error());
+  const auto summary = analysis::load_modes(run_.folder);
+  ASSERT_TRUE(summary) << to_line(summary.error());
+  const auto& streams = summary->companies.at(0).modes.at(1);
+  EXPECT_FALSE(streams.measured);
+  EXPECT_THAT(streams.entry.reason, HasSubstr("the agents' common process doesn't start"));
+}
+
+TEST_F(Modes, WithoutABaselineThereIsNothingToCompare) {
+  misbehave("crash-start", "heavy");
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing"};
+  auto work = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(work);
+  EXPECT_FALSE(run_modes(wish, *work, progress_));
+}
+
+}  // namespace
+}  // namespace kts::runner

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sharing modes as a user types them: threads of one process and kts modes with the real worker on
+// the CPU, MPS with fakes of NVIDIA's program and of the worker.
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "kts/base/files.hpp"
+#include "program.hpp"
+
+namespace kts {
+namespace {
+
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::Not;
+using Json = nlohmann::json;
+
+class ModesCli : public testing::Test {
+ protected:
+  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
+  std::string text(const std::string& name) const {
+    return read_file(folder_.path() / name).value_or("no such file");
+  }
+  bool exists(const std::string& name) const {
+    return std::filesystem::exists(folder_.path() / name);
+  }
+  std::string scenario(const std::string& more = {}, int cycles = 5) {
+    const std::string file = path("pair.yaml");
+    EXPECT_TRUE(write_file(
+        file, "schema: kts.scenario/1\nname: pair\nplan: {cycles: " + std::to_string(cycles) +
+                  ", block: 40ms}\nagents:\n"
+                  "  - name: light\n"
+                  "    workload: {kind: fft, size: 64}\n"
+                  "    arrival: {process: poisson, rate: 200}\n"
+                  "  - name: heavy\n"
+                  "    workload: {kind: gemm, size: 64}\n"
+                  "    arrival: {process: saturate}\n" +
+                  more));
+    return file;
+  }
+  static Json end_of(const std::string& log) {
+    const auto at = log.rfind("KTS_END,v2,");
+    return at == std::string::npos ? Json() : Json::parse(log.substr(at + 11));
+  }
+
+  TemporaryDirectory folder_ = TemporaryDirectory::create().value();
+};
+
+TEST_F(ModesCli, StreamsRunsEveryAgentInOneProcess) {
+  const Outcome outcome = Program::run(
+      {kKts, "run", scenario(), "--device", "cpu", "--sharing", "streams", "--out", path("run")});
+  ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  std::vector<std::string> pids;
+  for (const char* agent : {"light", "heavy"}) {
+    const std::string log = text("run/workers/" + std::string(agent) + ".log");
+    const auto at = log.find("\"pid\":");
+    ASSERT_NE(at, std::string::npos) << log;
+    pids.push_back(log.substr(at + 6, log.find_first_of(",}", at) - at - 6));
+  }
+  EXPECT_EQ(pids[0], pids[1]);
+  EXPECT_TRUE(kill(std::atoi(pids[0].c_str()), 0) != 0 && errno == ESRCH);
+  const std::string log = text("run/blocks/03-shared/light.log");
+  EXPECT_THAT(log, HasSubstr("\"sharing\":\"streams\""));
+  EXPECT_GT(end_of(log).at("iterations"), 0);
+  EXPECT_EQ(Json::parse(text("run/blocks/01-solo-light/block.json")).at("neighbours"), "parked");
+}
+
+TEST_F(ModesCli, AnInterruptedRunInStreamsLeavesNoProcess) {
+  pid_t host = -1;
+  const Outcome outcome =
+      Program::run({kKts, "run", scenario("", 200), "--device", "cpu", "--sharing", "streams",
+                    "--out", path("run")},
+                   [&](std::string_view line, pid_t pid) {
+                     if (host > 0 || line.find("block 1/") == std::string_view::npos) return;
+                     const std::string log = text("run/workers/light.log");
+                     host = std::atoi(log.c_str() + log.find("\"pid\":") + 6);
+                     kill(pid, SIGINT);
+                   });
+  EXPECT_EQ(outcome.exit, 130) << outcome.err;
+  ASSERT_GT(host, 0);
+  EXPECT_TRUE(kill(host, 0) != 0 && errno == ESRCH);
+}
+
+TEST_F(ModesCli, EveryModeIsARunAndTheComparisonComesAgainByteForByte) {
+  const Outcome outcome =
+      Program::run({kKts, "modes", scenario(), "--device", "cpu", "--out", path("all")});
+  ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  for (const char* file : {"modes.json", "modes.csv", "results.md", "report.html",
+                           "modes/plan.json", "modes/exclusive-light/summary.json",
+                           "modes/time-slicing/summary.json", "modes/streams/report.html"}) {
+    EXPECT_TRUE(exists("all/" + std::string(file))) << file;
+  }
+  EXPECT_THAT(outcome.err, HasSubstr("mps beside heavy is left out: a CPU can't be shared"));
+  const Json modes = Json::parse(text("all/modes.json"));
+  EXPECT_EQ(modes.at("agent").at("name"), "light");
+  const Json& ways = modes.at("companies").at(0).at("modes");
+  EXPECT_EQ(ways.size(), 4U);
+  for (const Json& way : ways) {
+    const bool here = way.at("way") == "time-slicing" || way.at("way") == "streams";
+    EXPECT_EQ(way.at("measured"), here) << way;
+    if (here) EXPECT_GT(way.at("kept_ratio"), 0);
+    EXPECT_TRUE(way.at("memory_in_use_bytes").is_null());
+  }
+  const Outcome again = Program::run({kKts, "report", path("all"), "--out", path("again")});
+  EXPECT_EQ(again.exit, outcome.exit) << again.err;
+  for (const char* file : {"modes.json", "modes.csv", "results.md", "report.html"}) {
+    EXPECT_EQ(text("all/" + std::string(file)), text("again/" + std::string(file))) << file;
+  }
+}
+
+TEST_F(ModesCli, WrongWishesAreOneLine) {
+  const std::string variant = "variants:\n  - {name: v, sharing: mps, agents: [{name: nobody}]}\n";
+  const Outcome unknown = Program::run({kKts, "modes", scenario(variant), "--device", "cpu"});
+  EXPECT_EQ(unknown.exit, 2);
+  EXPECT_TRUE(one_line(unknown.err)) << unknown.err;
+  const Outcome mode =
+      Program::run({kKts, "modes", scenario(), "--device", "cpu", "--modes", "mpss"});
+  EXPECT_EQ(mode.exit, 2);
+  EXPECT_THAT(mode.err, HasSubstr("no mode or variant is called 'mpss'"));
+  const Outcome demands = Program::run(
+      {kKts, "run", scenario("    mps: {threads: 75}\n"), "--device", "cpu", "--out", path("x")});
+  EXPECT_EQ(demands.exit, 2);
+  EXPECT_THAT(demands.err, HasSubstr("has no meaning in mode time-slicing"));
+}
+
+TEST_F(ModesCli, MpsIsProvenByItsClientListAndGoneAfterwards) {
+  setenv("PATH", (std::string(KTS_FAKE_MPS_FOLDER) + ":" + std::getenv("PATH")).c_str(), 1);
+  const std::vector<std::string> command{kKts,        "run", scenario(), "--device",     "cuda",
+                                         "--sharing", "mps", "--worker", KTS_FAKE_WORKER};
+  auto argv = command;
+  argv.insert(argv.end(), {"--out", path("run")});
+  const Outcome outcome = Program::run(argv);
+  EXPECT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  EXPECT_THAT(text("run/mps/control.log"), HasSubstr("Starting control daemon"));
+  const std::string log = text("run/workers/light.log");
+  const auto at = log.find("pipes=") + 6;
+  const std::string pipes = log.substr(at, log.find(' ', at) - at);
+  EXPECT_THAT(pipes, HasSubstr("/tmp/kts-mps-"));
+  EXPECT_FALSE(std::filesystem::exists(pipes));
+
+  setenv("KTS_FAKE_MPS", "deaf", 1);
+  argv = command;
+  argv.insert(argv.end(), {"--out", path("deaf")});
+  const Outcome deaf = Program::run(argv);
+  unsetenv("KTS_FAKE_MPS");
+  EXPECT_EQ(deaf.exit, 4);
+  EXPECT_THAT(deaf.err, HasSubstr("not on MPS: light ("));
+}
+
+}  // namespace
+}  // namespace kts

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Workloads from the outside: what kts says of them, and what kts-worker makes of their names.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "kts/base/files.hpp"
+#include "kts/workload/spec.hpp"
+#include "program.hpp"
+
+namespace kts {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+const std::string kWorker = KTS_BIN_DIR "/kts-worker";
+
+Outcome workload(std::vector<std::string> words) {
+  words.insert(words.begin(), {kKts, "workload"});
+  return Program::run(std::move(words));
+}
+
+TEST(WorkloadCli, ListNamesAllWithTheirFlags) {
+  const Outcome text = workload({"list"});
+  EXPECT_EQ(text.exit, 0);
+  const json list = json::parse(workload({"list", "--json"}).out);
+  EXPECT_EQ(list["schema"], "kts.workload/1");
+  ASSERT_EQ(list["workloads"].size(), workload::workloads().size());
+  for (const auto& info : workload::workloads()) {
+    EXPECT_THAT(text.out, HasSubstr(std::string(info.meaning)));
+  }
+  EXPECT_EQ(list["workloads"][0]["kind"], "fft");
+  EXPECT_EQ(list["workloads"][0]["parameters"][0]["default"], 4096);
+}
+
+TEST(WorkloadCli, ShowGivesShapesWorkMemoryAndFloor) {
+  const std::vector<std::string> words{"show",       "decode", "--model",       "llama-3.1-8b",
+                                       "--context",  "2048",   "--device",      "cuda",
+                                       "--peak-gbs", "4800",   "--peak-tflops", "989"};
+  const Outcome text = workload(words);
+  EXPECT_EQ(text.exit, 0) << text.err;
+  EXPECT_THAT(text.out, StartsWith("decode llama-3.1-8b, batch 1, context 2048"));
+  EXPECT_THAT(text.out, HasSubstr("28672 x 4096, 32 layers"));
+  std::vector<std::string> as_json = words;
+  as_json.emplace_back("--json");
+  const json shown = json::parse(workload(as_json).out);
+  EXPECT_EQ(shown["parameters"]["context"], 2048);
+  EXPECT_EQ(shown["matrices"].size(), 5U);
+  EXPECT_NEAR(shown["floor_ms"]["floor"].get<double>(), 3.2, 0.05);
+  EXPECT_EQ(shown["memory_bytes"]["kv_cache"], 128 * 1024 * (2048 + 64));
+  EXPECT_TRUE(shown["iteration"]["launches"].is_null());
+}
+
+TEST(WorkloadCli, BadUsageIsOneLineThatNamesTheFlag) {
+  for (const auto& [words, expected] :
+       std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"show", "decod"}, "KIND: there is no workload 'decod'; did you mean 'decode'?"},
+           {{"show", "fft", "--model", "tiny"}, "--model: fft has no parameter 'model'"},
+           {{"show", "fft", "--size", "-1"}, "--size: -1 is out of range"},
+           {{"show", "fft", "--peak-tflops", "9"}, "--peak-gbs: a floor needs both peaks"},
+           {{"show", "fft", "--peak-tflops", "0", "--peak-gbs", "1"}, "--peak-tflops: '0'"},
+       }) {
+    const Outcome outcome = workload(words);
+    EXPECT_EQ(outcome.exit, 2);
+    EXPECT_TRUE(one_line(outcome.err)) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(expected));
+  }
+}
+
+TEST(WorkloadCli, WorkerRunsEveryKindThatItLists) {
+  for (const auto& info : workload::workloads()) {
+    std::vector<std::string> words{
+        kWorker,    std::string(info.kind), "--device", "cpu",       "--arrival",
+        "saturate", "--iterations",         "2",        "--warm-up", "1"};
+    if (info.kind == "fft" || info.kind == "gemm") {
+      words.insert(words.end(), {"--size", "32"});
+    }
+    const Outcome outcome = Program::run(words);
+    EXPECT_EQ(outcome.exit, 0) << info.kind << ": " << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("\"workload\":\"" + std::string(info.kind) + "\""));
+    EXPECT_THAT(outcome.out,
+                HasSubstr("\"parameters\":{\"" + std::string(info.parameters[0].name) + "\":"));
+    EXPECT_THAT(outcome.out, HasSubstr("\"iterations\":2,"));
+  }
+}
+
+TEST(WorkloadCli, GrowingAgentSaysHowFarItCame) {
+  const Outcome outcome =
+      Program::run({kWorker, "grow", "--step", "64KiB", "--limit", "128KiB", "--device", "cpu",
+                    "--arrival", "saturate", "--iterations", "3", "--warm-up", "1"});
+  EXPECT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("\"held_bytes\":131072,\"refused_bytes\":65536,"));
+  EXPECT_THAT(outcome.err, HasSubstr("memory: 128.0 KiB held; 64.0 KiB more were refused"));
+}
+
+TEST(WorkloadCli, SetThatCanNotFitIsRefusedBeforeAnythingStarts) {
+  const auto folder = TemporaryDirectory::create().value();
+  const std::string file = (folder.path() / "large.yaml").string();
+  const std::string run = (folder.path() / "run").string();
+  ASSERT_TRUE(write_file(file,
+                         "schema: kts.scenario/1\nname: large\nagents:\n"
+                         "  - name: a\n"
+                         "    workload: {kind: idle-hold, bytes: 1024GiB}\n"
+                         "    arrival: {process: saturate}\n"
+                         "  - name: b\n"
+                         "    workload: {kind: idle-hold, bytes: 262144GiB}\n"
+                         "    arrival: {process: saturate}\n"));
+  const Outcome outcome = Program::run({kKts, "run", file, "--device", "cpu", "--out", run});
+  EXPECT_EQ(outcome.exit, 4);
+  EXPECT_THAT(outcome.err, HasSubstr("memory: the agents need 257.0 TiB together (a 1.0 TiB, b "
+                                     "256.0 TiB), this machine has "));
+  EXPECT_FALSE(std::filesystem::exists(run));
+}
+
+}  // namespace
+}  // namespace kts
