@@ -413,9 +413,10 @@ std::vector<std::vector<std::string>> covariate_table(const analysis::Summary& s
                                   : fmt::format("{} {}", name(phase), agent));
     std::uint64_t readings = 0;
     for (const std::string& field : fields) {
-      const auto found = std::ranges::find_if(summary.covariates, [&](const auto& one) {
-        return one.phase == phase && one.agent == agent && one.field == field;
-      });
+      const auto found = std::ranges::find_if(
+          summary.covariates, [&field, &phase = phase, &agent = agent](const auto& one) {
+            return one.phase == phase && one.agent == agent && one.field == field;
+          });
       if (found == summary.covariates.end()) {
         cells.emplace_back(kAbsent);
         continue;
