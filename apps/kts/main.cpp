@@ -83,11 +83,10 @@ int run(int argc, char** argv) {
       "kts"};
   root.set_version_flag("--version", fmt::format("kts {} ({})", version(), commit()));
   root.require_subcommand(1);
-  const std::vector<app::Command> commands{app::add_run(root),      app::add_report(root),
-                                           app::add_scenario(root), app::add_schema(root),
-                                           app::add_doctor(root),   app::add_cluster(root),
-                                           app::add_image(root),    app::add_workload(root),
-                                           app::add_modes(root)};
+  const std::vector<app::Command> commands{
+      app::add_run(root),    app::add_report(root),   app::add_scenario(root),
+      app::add_schema(root), app::add_doctor(root),   app::add_cluster(root),
+      app::add_image(root),  app::add_workload(root), app::add_modes(root)};
   root.footer(kFooter);  // last: subcommands inherit what is there when they are made
   if (argc < 2) {
     fmt::print(stderr, "{}", root.help());

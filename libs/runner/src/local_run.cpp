@@ -297,8 +297,8 @@ class RunInParts::Execution {
     progress_.note(text);
   }
 
-  // After a block whose queue was given up, the next with its agents is judged sooner: beyond 5 % of
-  // the block, and the three iterations in a tenth of it, it is an overload however long it is
+  // After a block whose queue was given up, the next with its agents is judged sooner: beyond 5 %
+  // of the block, and the three iterations in a tenth of it, it is an overload however long it is
   // watched.
   Nanoseconds drain_limit(const Block& block, Nanoseconds length) const {
     const bool expected = std::ranges::any_of(gave_up_, [&](const auto& last) {
