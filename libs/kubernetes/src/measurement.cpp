@@ -16,7 +16,7 @@ using std::chrono_literals::operator""s;
 
 // From a patch to a pod: 0.1 to 0.2 s where nobody is busy; a block that is late costs as much.
 // Pods are told one after the other.
-constexpr Nanoseconds kLead = 1s;
+constexpr Nanoseconds kLead = 600ms;
 constexpr Nanoseconds kLeadOfPod = 10ms;
 constexpr Nanoseconds kShowEvery = 100ms;
 constexpr Nanoseconds kRecordsLost = 60s;

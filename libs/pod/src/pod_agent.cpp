@@ -351,6 +351,7 @@ class PodAgent final : process::Fleet::Listener {
       if (now_ < instant(end_ns(*block))) return wake_at(instant(end_ns(*block)));
       in_block_ = false;
       schedule_.pass();
+      next_beat_ = now_;  // kts waits for the word of all pods that it is over
     }
     if (schedule_.ended()) ending_ = Ending::kPlanOver;
   }

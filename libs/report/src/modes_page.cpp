@@ -18,7 +18,7 @@ using analysis::CompanyResult;
 using analysis::ModeResult;
 using analysis::ModesSummary;
 
-std::string quoted(std::string_view text) {
+std::string gnuplot_text(std::string_view text) {
   std::string out = "'";
   for (const char c : printable(text)) {
     if (c == '\'') out += '\'';
@@ -47,7 +47,7 @@ std::string frontier_panel(const ModesSummary& modes, const CompanyResult& compa
     const double x = *mode.kept_ratio * 100;
     const std::string_view color = company.best == i ? kSolo.hex : kShared.hex;
     labels += fmt::format("set label {} at {},{} {} offset {},0.5 textcolor rgb \"{}\"\n",
-                          quoted(mode.entry.way), x, value, x > 60 ? "right" : "left",
+                          gnuplot_text(mode.entry.way), x, value, x > 60 ? "right" : "left",
                           x > 60 ? "-0.5" : "0.5", kInk.hex);
     labels += fmt::format(
         "set arrow from {0},{1} to {0},{2} heads size screen 0.004,90 fixed front lw 1.5 lc rgb "
@@ -62,7 +62,7 @@ std::string frontier_panel(const ModesSummary& modes, const CompanyResult& compa
       "set logscale y\nset xrange [0:{}]\nset yrange [{}:{}]\n"
       "set xlabel 'throughput that the neighbours keep, %' textcolor rgb \"{}\"\n"
       "set ylabel 'p99 latency, ms' textcolor rgb \"{}\"\n",
-      left, right, quoted("beside " + company.company), kInk.hex, std::ceil(widest * 105),
+      left, right, gnuplot_text("beside " + company.company), kInk.hex, std::ceil(widest * 105),
       low / 1.5, high * 1.5, kMuted.hex, kMuted.hex);
   if (modes.baseline.p99.value) {
     out += fmt::format(

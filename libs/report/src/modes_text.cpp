@@ -186,15 +186,16 @@ std::string modes_table(const ModesSummary& modes, TerminalStyle style) {
     for (std::size_t i = 0; i < company.modes.size(); ++i) {
       const ModeResult& mode = company.modes[i];
       if (!mode.measured) {
-        out += wrapped("  " + pad_right(shorten(printable(mode.entry.way), kWay), kWay) +
-                           " not measured: " + printable(mode.entry.reason),
-                       "      ");
+        out += "  " + wrapped(pad_right(shorten(printable(mode.entry.way), kWay), kWay) +
+                                  " not measured: " + printable(mode.entry.reason),
+                              "      ", 2);
         continue;
       }
       const std::string row_text =
           line(mode.entry.way, mode.p50, mode.p95, mode.p99,
                mode.df_common.value ? times(*mode.df_common.value) : std::string(kAbsent),
-               printable(cells_of(mode).neighbours));
+               printable(cells_of(mode).neighbours) +
+                   (mode.inconclusive.empty() ? "" : "; can't conclude"));
       out += paint(company.best == i ? Ink::kGreen : Ink::kPlain, row_text) + "\n";
     }
     out += wrapped(printable(company.advice), "") + "\n";

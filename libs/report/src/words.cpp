@@ -407,14 +407,14 @@ std::vector<std::vector<std::string>> covariate_table(const analysis::Summary& s
   std::vector<std::vector<std::string>> rows{{"phase"}};
   rows.front().insert(rows.front().end(), fields.begin(), fields.end());
   rows.front().emplace_back("readings");
-  for (const auto& [phase, agent] : phases) {
+  for (const auto& at : phases) {
     auto& cells = rows.emplace_back();
-    cells.push_back(agent.empty() ? std::string(name(phase))
-                                  : fmt::format("{} {}", name(phase), agent));
+    cells.push_back(at.second.empty() ? std::string(name(at.first))
+                                      : fmt::format("{} {}", name(at.first), at.second));
     std::uint64_t readings = 0;
     for (const std::string& field : fields) {
       const auto found = std::ranges::find_if(summary.covariates, [&](const auto& one) {
-        return one.phase == phase && one.agent == agent && one.field == field;
+        return one.phase == at.first && one.agent == at.second && one.field == field;
       });
       if (found == summary.covariates.end()) {
         cells.emplace_back(kAbsent);

@@ -82,6 +82,14 @@ Status Matmul::choose(const Product& product, std::int64_t rows, const Bf16* wei
   const std::size_t workspace = kWorkspaceBytes;
   cublasLtMatmulPreferenceSetAttribute(&preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
                                        &workspace, sizeof workspace);
+  if (product.to_float) {
+    // A batch's later logits begin anywhere.
+    const std::uint32_t alignment = sizeof(float);
+    for (const auto attribute :
+         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
+      cublasLtMatmulPreferenceSetAttribute(&preference, attribute, &alignment, sizeof alignment);
+    }
+  }
   std::array<cublasLtMatmulHeuristicResult_t, kProposals> proposals{};
   int found = 0;
   const auto asked = cublasLtMatmulAlgoGetHeuristic(handle_, &layouts.operation, &layouts.weights,

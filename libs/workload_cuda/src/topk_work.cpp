@@ -76,7 +76,7 @@ class TopkWork final : public Work {
     KTS_CUDA(cudaMemcpy(ids.data(), ids_.get(), k() * sizeof ids[0], cudaMemcpyDeviceToHost),
              "cannot copy the result");
     const std::vector<std::int64_t> wide(ids.begin(), ids.end());
-    return workload::verify_topk(search_.count, dimensions_, seed_, workload::Precision::kBf16,
+    return workload::verify_topk(search_.count, dimensions_, seed_, workload::VectorFormat::kFp16,
                                  wide, scores);
   }
   std::uint64_t bytes() const override { return bytes_; }
