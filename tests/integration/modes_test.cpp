@@ -105,7 +105,9 @@ TEST_F(ModesCli, EveryModeIsARunAndTheComparisonComesAgainByteForByte) {
   for (const Json& way : ways) {
     const bool here = way.at("way") == "time-slicing" || way.at("way") == "streams";
     EXPECT_EQ(way.at("measured"), here) << way;
-    if (here) EXPECT_GT(way.at("kept_ratio"), 0);
+    if (here) {
+      EXPECT_GT(way.at("kept_ratio"), 0);
+    }
     EXPECT_TRUE(way.at("memory_in_use_bytes").is_null());
   }
   const Outcome again = Program::run({kKts, "report", path("all"), "--out", path("again")});

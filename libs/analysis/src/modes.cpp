@@ -101,7 +101,7 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
   result.slo_met = objective_met(summary, agent);
   const MeasureResult* shared = find_result(summary, agent, Phase::kShared, Measure::kLatency);
   if (shared != nullptr) {
-    result.measured = shared->p99.value.has_value();
+    result.measured = shared->n > 0;
     result.n = shared->n;
     result.blocks = shared->blocks;
     result.p50 = shared->p50;

@@ -97,6 +97,7 @@ class CommonProcess final : public SharingHost, process::Fleet::Listener {
     process::Command command;
     command.argv.push_back(run.worker.string());
     command.argv.insert(command.argv.end(), run.worker_prefix.begin(), run.worker_prefix.end());
+    program_words_ = static_cast<std::ptrdiff_t>(command.argv.size());
     command.argv.insert(command.argv.end(), {"host", socket().string()});
     if (device_kind(run.scenario.device) == "cuda") {
       command.environment.push_back("CUDA_MPS_PIPE_DIRECTORY=" + folder_.path().string());
@@ -112,9 +113,7 @@ class CommonProcess final : public SharingHost, process::Fleet::Listener {
   }
 
   process::Command adapt(process::Command command, std::size_t /*agent*/) const override {
-    // After the program and what tests put first.
-    const auto at = std::ranges::find(command.argv, "--controlled") - 1;
-    command.argv.insert(at, {"join", socket().string()});
+    command.argv.insert(command.argv.begin() + program_words_, {"join", socket().string()});
     return command;
   }
   Status verify(std::span<const mps::Member> workers) override {
@@ -159,6 +158,7 @@ class CommonProcess final : public SharingHost, process::Fleet::Listener {
   }
 
   TemporaryDirectory folder_;
+  std::ptrdiff_t program_words_ = 1;  // and what tests put behind it
   bool ready_ = false;
   process::ExitStatus status_;
   process::Fleet fleet_;
