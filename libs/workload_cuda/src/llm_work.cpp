@@ -56,7 +56,7 @@ std::vector<std::int64_t> row_counts(const std::vector<Chunk>& chunks) {
   std::vector<std::int64_t> counts;
   for (const Chunk& chunk : chunks) counts.push_back(chunk.rows());
   std::ranges::sort(counts);
-  counts.erase(std::ranges::unique(counts).begin(), counts.end());
+  counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
   return counts;
 }
 

@@ -20,7 +20,7 @@ constexpr float kClearly = 0.97F;
 
 Error lt_error(cublasStatus_t code, const char* doing) {
   return Error{code == CUBLAS_STATUS_ALLOC_FAILED ? ErrorCode::kEnvironment : ErrorCode::kInternal,
-               fmt::format("{}: {}", doing, cublasGetStatusString(code)),
+               fmt::format("{}: {}", doing, cublasLtGetStatusString(code)),
                {},
                "cuBLASLt"};
 }

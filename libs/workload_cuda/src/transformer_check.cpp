@@ -35,7 +35,7 @@ std::vector<std::int64_t> some_of(std::int64_t first, std::int64_t last) {
   std::vector<std::int64_t> chosen{first, first + 1, (first + last) / 2, last - 1, last};
   std::erase_if(chosen, [&](std::int64_t i) { return i < first || i > last; });
   std::ranges::sort(chosen);
-  chosen.erase(std::ranges::unique(chosen).begin(), chosen.end());
+  chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
   return chosen;
 }
 
