@@ -244,6 +244,8 @@ TEST_P(PlantedCause, ComesBackAsThatPart) {
           parts.notify += extra;
           break;
         case Measure::kLatency:
+        case Measure::kTtft:
+        case Measure::kItl:
           FAIL();
       }
       add_iteration(block, parts);

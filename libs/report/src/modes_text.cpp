@@ -17,12 +17,6 @@ using analysis::CompanyResult;
 using analysis::ModeResult;
 using analysis::ModesSummary;
 
-Json estimate_json(const analysis::Estimate& e) {
-  return {{"value", optional(e.value)},
-          {"ci_low", optional(e.ci_low)},
-          {"ci_high", optional(e.ci_high)}};
-}
-
 Json mode_json(const ModeResult& mode) {
   return {{"way", mode.entry.way},
           {"sharing", mode.entry.sharing},
