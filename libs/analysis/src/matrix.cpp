@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "kts/analysis/summarize.hpp"
@@ -146,7 +147,10 @@ class Contention {
     AloneResult row;
     row.agent = agent.name;
     row.n = latency->n;
-    row.blocks = latency->blocks;
+    // One that was cut into segments is still one.
+    std::set<int> numbers;
+    for (const AgentBlock* block : solo_blocks(agent.name)) numbers.insert(block->block);
+    row.blocks = static_cast<int>(numbers.size());
     row.p50 = latency->p50;
     row.p95 = latency->p95;
     row.p99 = latency->p99;

@@ -98,6 +98,13 @@ TEST_F(MatrixTest, CopiesAreNoAgentsOfTheirOwn) {
   EXPECT_NEAR(*matrix.alone[0].rate_per_s.value, kPerBlock, 1e-9);
 }
 
+TEST_F(MatrixTest, SegmentsOfOneBlockCountAsOne) {
+  for (AgentBlock& block : data_.blocks) {
+    if (block.agent == "light") block.block = 1;
+  }
+  EXPECT_EQ(contention(data_).alone.at(0).blocks, 1);
+}
+
 TEST_F(MatrixTest, AnAgentOfFewIterationsIsJudgedAtALowerQuantile) {
   data_.blocks.clear();
   for (int b = 0; b < kBlocks; ++b) add({"heavy"}, "heavy", Phase::kSolo, 0, 20);

@@ -52,7 +52,7 @@ TEST_F(FakeRun, ExclusiveIsForOneAgent) {
 }
 
 TEST_F(FakeRun, ModesThatTheDeviceCannotProvideAreEnvironmentErrors) {
-  for (const char* mode : {"mps", "mig", "streams"}) {
+  for (const char* mode : {"mps", "mig"}) {
     run_.scenario.sharing = mode;
     const Status status = check_sharing_mode(run_.scenario, kNoDriver);
     ASSERT_FALSE(status) << mode;
