@@ -18,7 +18,7 @@ namespace {
 
 using std::chrono_literals::operator""s;
 
-constexpr Nanoseconds kRequestTimeout = 10s;
+constexpr Nanoseconds kFleetRequestTimeout = 10s;
 
 // The arguments that were given, less those that differ from node to node.
 std::vector<std::string> arguments_given(const CLI::App& parser) {
@@ -50,7 +50,7 @@ struct Nodes {
 Result<Nodes> look_at_nodes(const KubernetesOptions& options, kubernetes::ClusterRun& run,
                             process::SignalWatch& signals, runner::Progress& progress) {
   KTS_TRY(const Reached reached, reach_cluster(options, signals));
-  kube::Client client(*reached.connection, kRequestTimeout);
+  kube::Client client(*reached.connection, kFleetRequestTimeout);
   run.name_space = reached.name_space;
   Nodes nodes;
   KTS_TRY(nodes.names, kubernetes::find_nodes(client, options.nodes));

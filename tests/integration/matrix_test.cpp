@@ -58,7 +58,7 @@ TEST_F(MatrixCli, MeasuresEveryPairAndGoesOnLater) {
   EXPECT_EQ(result.at("agents").size(), 2U);
   ASSERT_EQ(result.at("sets").size(), 3U);
   EXPECT_EQ(blocks_of(result), 3 * 2);
-  for (const Json& alone : result.at("alone")) EXPECT_EQ(alone.at("blocks"), 2);
+  for (const Json& alone : result.at("alone")) EXPECT_EQ(alone.at("blocks"), 4);
   for (const Json& set : result.at("sets")) {
     for (const Json& cell : set.at("cells")) EXPECT_GT(cell.at("n"), 0) << set.dump();
   }

@@ -56,8 +56,6 @@ struct Choice {
 };
 
 Choice choose(const Modes& settled, const AgentInfo& agent) {
-  Modes candidates = settled;
-  std::string reason;
   if (agent.slo_latency_ms) {
     Modes meeting;
     std::ranges::copy_if(settled, std::back_inserter(meeting),

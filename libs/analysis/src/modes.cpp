@@ -78,7 +78,15 @@ std::optional<bool> objective_met(const Summary& summary, std::string_view agent
 
 Result<Summary> summarize_run(const std::filesystem::path& run) {
   KTS_TRY(const RunData data, load(run));
-  return summarize(data);
+  Summary summary = summarize(data);
+  // Ways are compared by p99 when shared: what spoils that counts here, and not whether the run's
+  // own solo blocks, of which each round has few, settle a verdict.
+  summary.inconclusive = data.header.inconclusive;
+  for (const Load& load : summary.loads) {
+    if (!load.overloaded || load.phase != Phase::kShared) continue;
+    summary.inconclusive.push_back(fmt::format("{} is overloaded: {}", load.agent, load.why));
+  }
+  return summary;
 }
 
 // Rates of the neighbours alone, by agent and company; of "" for those that are the same in all.

@@ -41,7 +41,7 @@ std::string value_words(FleetQuantity quantity, double value) {
 }
 
 // "5.41 (4.9–5.8)", with the mark of an outlier.
-std::string cell(const FleetRow& row, std::size_t node) {
+std::string node_cell(const FleetRow& row, std::size_t node) {
   const Estimate& estimate = row.estimates[node];
   if (!estimate.value) return std::string(kAbsent);
   std::string text = value_words(row.quantity, *estimate.value);
@@ -91,7 +91,7 @@ std::vector<std::string> heads(const std::vector<const FleetRow*>& group) {
 std::vector<std::string> node_cells(const FleetSummary& summary,
                                     const std::vector<const FleetRow*>& group, std::size_t node) {
   std::vector<std::string> cells{summary.fleet.nodes[node].node};
-  for (const FleetRow* row : group) cells.push_back(cell(*row, node));
+  for (const FleetRow* row : group) cells.push_back(node_cell(*row, node));
   cells.push_back(verdict_of(summary, node, group.front()->agent));
   return cells;
 }

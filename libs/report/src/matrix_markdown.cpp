@@ -21,8 +21,8 @@ std::string df_cell(const MatrixCell& cell) {
 std::string kept_cell(const MatrixCell& cell) { return kept_text(cell.kept); }
 
 // Row: who suffers; column: beside whom.
-std::string pairs(const Matrix& matrix, std::string_view title, std::string_view legend,
-                  std::string (*show)(const MatrixCell&)) {
+std::string pair_table(const Matrix& matrix, std::string_view title, std::string_view legend,
+                       std::string (*show)(const MatrixCell&)) {
   std::vector<std::string> head{"beside →"};
   std::string align = "l";
   for (const auto& agent : matrix.header.agents) {
@@ -45,7 +45,7 @@ std::string pairs(const Matrix& matrix, std::string_view title, std::string_view
   return fmt::format("## {}\n\n{}\n\n{}{}\n", title, legend, table_head(head, align), rows);
 }
 
-std::string alone(const Matrix& matrix) {
+std::string alone_rows(const Matrix& matrix) {
   std::string out = "## Alone\n\nLatency in ms.\n\n";
   out += table_head(
       {"agent", "workload", "arrival", "p50", "p95", "p99", "completed /s", "samples", "blocks"},
@@ -62,7 +62,7 @@ std::string alone(const Matrix& matrix) {
   return out + "\n";
 }
 
-std::string all_sets(const Matrix& matrix) {
+std::string set_rows(const Matrix& matrix) {
   std::string out =
       "## Every set\n\nOne row an agent, those who pay most first. `events` is the DF of p99 of "
       "CUDA events' time, `kept` the throughput kept.\n\n";
@@ -83,7 +83,7 @@ std::string all_sets(const Matrix& matrix) {
   return out + "\n";
 }
 
-std::string growth(const Matrix& matrix) {
+std::string growth_tables(const Matrix& matrix) {
   std::string out;
   for (const Scaling& scaling : scalings(matrix)) {
     out += fmt::format("### {} beside ever more of {}\n\n", escape_markdown(scaling.agent),
@@ -102,7 +102,7 @@ std::string growth(const Matrix& matrix) {
                            out;
 }
 
-std::string listed(std::string_view title, const std::vector<std::string>& items) {
+std::string bullets(std::string_view title, const std::vector<std::string>& items) {
   if (items.empty()) return {};
   std::string out = fmt::format("## {}\n\n", title);
   for (const auto& item : items) out += bullet(escape_markdown(item));
@@ -120,15 +120,17 @@ std::string matrix_markdown(const Matrix& matrix) {
     out += bullet(fmt::format("{}: {}", label, escape_markdown(value)));
   }
   out += "\n";
-  out += pairs(matrix, "What each pays beside each",
-               "DF of latency: the row's agent beside the column's, over the row's alone; 95 % "
-               "interval.",
-               df_cell);
-  out += pairs(matrix, "Throughput kept",
-               "Of the row's agent beside the column's, as a share of its own alone.", kept_cell);
-  out += growth(matrix) + alone(matrix) + all_sets(matrix);
-  out += listed("Why parts of it can't be concluded", matrix.header.inconclusive);
-  out += listed("Warnings", matrix.header.warnings);
+  out +=
+      pair_table(matrix, "What each pays beside each",
+                 "DF of latency: the row's agent beside the column's, over the row's alone; 95 % "
+                 "interval.",
+                 df_cell);
+  out +=
+      pair_table(matrix, "Throughput kept",
+                 "Of the row's agent beside the column's, as a share of its own alone.", kept_cell);
+  out += growth_tables(matrix) + alone_rows(matrix) + set_rows(matrix);
+  out += bullets("Why parts of it can't be concluded", matrix.header.inconclusive);
+  out += bullets("Warnings", matrix.header.warnings);
   return out + matrix_method_sentence(matrix) + "\n";
 }
 

@@ -15,7 +15,7 @@ using analysis::MatrixCell;
 using analysis::SetResult;
 
 constexpr std::size_t kNameWidth = 14;
-constexpr std::size_t kCellWidth = 12;
+constexpr std::size_t kPairWidth = 12;
 constexpr std::size_t kMostColumns = 7;  // of a table of pairs that fits in 100
 constexpr std::size_t kMostRows = 20;
 
@@ -33,7 +33,7 @@ std::string pairs(const Matrix& matrix, const Painter& paint) {
   const auto& agents = matrix.header.agents;
   if (agents.size() > kMostColumns) return {};
   std::string head = pad_right("p99 DF beside", kNameWidth);
-  for (const auto& agent : agents) head += pad_left(name_of(agent.name, kCellWidth), kCellWidth);
+  for (const auto& agent : agents) head += pad_left(name_of(agent.name, kPairWidth), kPairWidth);
   std::string out = paint(Ink::kDim, head) + "\n";
   bool any = false;
   for (const auto& agent : agents) {
@@ -49,7 +49,7 @@ std::string pairs(const Matrix& matrix, const Painter& paint) {
             !cell->overloaded && cell->verdict == analysis::Verdict::kCannotConclude;
         if (unsure && cell->df.value) text += "?";
       }
-      text = pad_left(text, kCellWidth);
+      text = pad_left(text, kPairWidth);
       out += cell ? paint(ink_of(*cell), text) : text;
     }
     out += "\n";

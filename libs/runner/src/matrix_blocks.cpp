@@ -16,6 +16,8 @@ namespace {
 
 // Of an interval that the samples don't give yet.
 constexpr double kUnknownWidth = 3;
+// Every DF of an agent rests on its solo blocks.
+constexpr int kSolosARound = 2;
 // Narrower than the band of a verdict's indifference: more blocks would tell nobody anything.
 constexpr double kSettledWidth = 0.025;
 
@@ -77,9 +79,9 @@ Result<std::optional<Block>> MatrixBlocks::next() {
   }
   if (round_.empty()) {
     if (issued_ > 0) KTS_CHECK_OK(look());
-    std::vector<std::size_t> chosen = choose();
+    const std::vector<std::size_t> chosen = choose();
     if (chosen.empty()) return std::nullopt;
-    plan_round(std::move(chosen));
+    plan_round(chosen);
   }
   Block block = std::move(round_.front());
   round_.erase(round_.begin());
@@ -92,11 +94,12 @@ Status MatrixBlocks::look() {
   for (Item& item : items_) {
     item.blocks = 0;
     item.width = kUnknownWidth;
-    if (item.active.size() == 1) {
+    if (item.is_solo()) {
       const auto alone =
           std::ranges::find(matrix.alone, item.baselines.front(), &analysis::AloneResult::agent);
       if (alone == matrix.alone.end()) continue;
-      item.blocks = alone->blocks;
+      const int absent = options_.first_solo_absent && !options_.others_absent ? 1 : 0;
+      item.blocks = (alone->blocks - absent + 1) / kSolosARound;
       item.width = width_of(*alone);
     } else if (const analysis::SetResult* set = find_set(matrix, item.baselines)) {
       item.blocks = set->blocks;
@@ -136,24 +139,35 @@ std::vector<std::size_t> MatrixBlocks::choose() {
   return chosen;
 }
 
-void MatrixBlocks::plan_round(std::vector<std::size_t> items) {
+void MatrixBlocks::plan_round(const std::vector<std::size_t>& chosen) {
+  struct Place {
+    std::size_t item;
+    int copy;  // of an item that comes more than once
+  };
+  std::vector<Place> places;
+  for (const std::size_t i : chosen) {
+    const int copies = items_[i].is_solo() ? kSolosARound : 1;
+    for (int copy = 0; copy < copies; ++copy) places.push_back({i, copy});
+  }
   // A pair of rounds has one order, forwards and back.
   const auto pair = static_cast<std::uint64_t>((cycle_ - 1) / 2);
-  std::ranges::sort(items, {}, [&](std::size_t i) {
-    return workload::scatter(workload::scatter(scenario_.seed + pair) + i + 1);
+  std::ranges::sort(places, {}, [&](const Place& place) {
+    return workload::scatter(workload::scatter(scenario_.seed + pair) + place.item * kSolosARound +
+                             static_cast<std::uint64_t>(place.copy) + 1);
   });
-  if (cycle_ % 2 == 0) std::ranges::reverse(items);
-  const bool solos_absent = options_.others_absent || (options_.first_solo_absent && cycle_ == 1);
-  if (solos_absent) {
-    // Each is a start of its own, so they don't come between the sets.
-    std::ranges::stable_partition(items,
-                                  [this](std::size_t i) { return items_[i].active.size() == 1; });
+  if (cycle_ % 2 == 0) std::ranges::reverse(places);
+  const auto runs_absent = [&](const Place& place) {
+    if (options_.others_absent) return true;
+    return options_.first_solo_absent && cycle_ == 1 && place.copy == 0 &&
+           items_[place.item].is_solo();
+  };
+  // Each of these is a start of its own, so they don't come between the others.
+  if (!options_.others_absent) {
+    std::stable_partition(places.begin(), places.end(), runs_absent);
   }
   int index = static_cast<int>(issued_);
-  for (const std::size_t i : items) {
-    const Item& item = items_[i];
-    const bool solo = item.active.size() == 1;
-    round_.push_back(block_of(item, solo ? solos_absent : options_.others_absent));
+  for (const Place& place : places) {
+    round_.push_back(block_of(items_[place.item], runs_absent(place)));
     round_.back().index = ++index;
   }
 }
@@ -162,7 +176,7 @@ Block MatrixBlocks::block_of(const Item& item, bool absent) const {
   Block block;
   block.cycle = cycle_;
   block.active = item.active;
-  if (item.active.size() == 1) {
+  if (item.is_solo()) {
     block.phase = Phase::kSolo;
     block.neighbours = absent ? Neighbours::kAbsent : Neighbours::kParked;
   } else {

@@ -79,13 +79,13 @@ class FakeRun {
   Nanoseconds now_{0};
 };
 
-TEST(MatrixBlocks, EveryItemComesOnceARoundAndEveryOtherRoundIsReversed) {
+TEST(MatrixBlocks, EverySetComesOnceARoundAndEveryOtherRoundIsReversed) {
   FakeRun run(two_agents(4));
   MatrixBlocks source = run.blocks();
   const std::vector<Block> done = run.run(source);
-  ASSERT_EQ(done.size(), 4U * 5);  // a, b, aa, ab, bb
-  for (const auto& [names, blocks] : run.count_) EXPECT_EQ(blocks, 4);
-  for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(done[i].active, done[9 - i].active);
+  ASSERT_EQ(done.size(), 4U * 7);  // a, a, b, b, aa, ab, bb
+  for (const auto& [names, blocks] : run.count_) EXPECT_EQ(blocks, names.size() == 1 ? 8 : 4);
+  for (std::size_t i = 0; i < 7; ++i) EXPECT_EQ(done[i].active, done[13 - i].active);
   for (std::size_t i = 0; i < done.size(); ++i) EXPECT_EQ(done[i].index, static_cast<int>(i) + 1);
   EXPECT_EQ(source.ending(), "all have 4 blocks");
 }
@@ -121,14 +121,14 @@ TEST(MatrixBlocks, TheBudgetGoesWhereIntervalsAreWide) {
   MatrixBlocks source = run.blocks({.deadline = MonotonicTime(60s)});
   run.run(source);
   EXPECT_EQ((run.count_[{"b", "b"}]), 5);
-  EXPECT_EQ((run.count_[{"a", "b"}]), 5 + 60 - 25);
+  EXPECT_EQ((run.count_[{"a", "b"}]), 5 + 60 - 35);
   EXPECT_EQ(source.ending(), "the time is up");
 }
 
 TEST(MatrixBlocks, EndsBeforeTheDeadlineWhenAllIsSettled) {
   FakeRun run(two_agents(10));
   MatrixBlocks source = run.blocks({.deadline = MonotonicTime(1h)});
-  EXPECT_EQ(run.run(source).size(), 25U);
+  EXPECT_EQ(run.run(source).size(), 35U);
   EXPECT_EQ(source.ending(), "nothing is left to settle");
 }
 
@@ -139,7 +139,10 @@ TEST(MatrixBlocks, ContinuesWhereAnEarlierRunEnded) {
   MatrixBlocks second = run.blocks({.first_block = 8});
   const std::vector<Block> done = run.run(second);
   EXPECT_EQ(done.front().index, 8);
-  for (const auto& [names, blocks] : run.count_) EXPECT_EQ(blocks, 3);
+  for (const auto& [names, blocks] : run.count_) {
+    EXPECT_GE(blocks, names.size() == 1 ? 6 : 3);
+    EXPECT_LE(blocks, names.size() == 1 ? 7 : 3);
+  }
 }
 
 }  // namespace

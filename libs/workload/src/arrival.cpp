@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <utility>
 
 #include "kts/base/units.hpp"
@@ -323,7 +324,9 @@ std::optional<Arrival> ArrivalSchedule::next_of_trace() {
   if (row_ == trace_->rows.size()) {
     if (!spec_.trace.wrap || trace_->period_ns == 0) return std::nullopt;
     row_ = 0;
-    round_ns_ += trace_->period_ns;
+    // Long before that the instants below stand still.
+    constexpr std::int64_t kLatest = std::numeric_limits<std::int64_t>::max();
+    if (round_ns_ < kLatest - 2 * trace_->period_ns) round_ns_ += trace_->period_ns;
   }
   const TraceRow& row = trace_->rows[row_++];
   // Each instant on its own is scaled and rounded: errors don't add up.

@@ -16,11 +16,11 @@
 
 namespace kts::runner {
 
-// The blocks of a contention matrix, in rounds: solo blocks and sets that have the fewest blocks
-// yet, in a scattered order that every other round reverses, so that drift meets all alike. Without
-// a deadline as many rounds as the plan has cycles. With one, once all have what an interval takes,
-// each round goes to the half whose intervals are widest, until the time is up or nothing is left
-// to settle.
+// The blocks of a contention matrix, in rounds: two solo blocks of each agent and one of each set,
+// as far as they have the fewest yet, in a scattered order that every other round reverses, so that
+// drift meets all alike. Without a deadline as many rounds as the plan has cycles. With one, once
+// all have what an interval takes, each round goes to the half whose intervals are widest, until
+// the time is up or nothing is left to settle.
 class MatrixBlocks final : public BlockSource {
  public:
   struct Options {
@@ -50,12 +50,13 @@ class MatrixBlocks final : public BlockSource {
   struct Item {
     std::vector<std::size_t> active;
     std::vector<std::string> baselines;  // names in the results
-    int blocks = 0;
-    double width = 0;  // half the widest interval's, on logarithms
+    int blocks = 0;                      // whole rounds of it
+    double width = 0;                    // half the widest interval's, on logarithms
+    [[nodiscard]] bool is_solo() const { return active.size() == 1; }
   };
   [[nodiscard]] Status look();
   [[nodiscard]] std::vector<std::size_t> choose();
-  void plan_round(std::vector<std::size_t> items);
+  void plan_round(const std::vector<std::size_t>& chosen);
   [[nodiscard]] Block block_of(const Item& item, bool absent) const;
 
   const scenario::Scenario& scenario_;
