@@ -69,7 +69,7 @@ TEST_F(RunOnKubernetes, AClaimNeedsAClusterThatKnowsClaims) {
 TEST_F(RunOnKubernetes, CtrlCLeavesNothingBehind) {
   bool told = false;
   const Outcome outcome = run({"study"}, [&told](std::string_view line, pid_t pid) {
-    if (line.find("block 2/") == std::string_view::npos || std::exchange(told, true)) return;
+    if (line.find(", block ") == std::string_view::npos || std::exchange(told, true)) return;
     kill(pid, SIGINT);
   });
   EXPECT_TRUE(told) << outcome.err;

@@ -93,7 +93,7 @@ TEST_F(Scale, ANodeWithoutTheImageIsNamedAndTheOtherIsMeasured) {
 TEST_F(Scale, CtrlCEndsAFleetAndLeavesNothing) {
   bool told = false;
   const Outcome outcome = run_fleet({}, [&told](std::string_view line, pid_t pid) {
-    if (line.find("block 2/") == std::string_view::npos || std::exchange(told, true)) return;
+    if (line.find(", block ") == std::string_view::npos || std::exchange(told, true)) return;
     kill(pid, SIGINT);
   });
   EXPECT_TRUE(told) << outcome.err;
@@ -127,9 +127,16 @@ TEST_F(Scale, ThreeHundredThousandRecordsArriveWhole) {
   std::int64_t records = 0;
   for (const auto& result : json("summary.json")["results"].items()) {
     if (result["measure"].text() != "latency") continue;
-    EXPECT_EQ(result["lost"].integer(), 0);
     records += *result["n"].integer() + *result["trimmed"].integer();
   }
+  // Every record that a worker wrote is there; what a starved writer's ring had no room for is
+  // counted by END, and no loss on the way.
+  const auto sum = [this](const std::string& filter) {
+    return shell("cat " + folder() + "/blocks/*/*.log | " + filter).out;
+  };
+  EXPECT_EQ(sum("grep -c '^KTS_APP,'"),
+            sum("sed -n 's/^KTS_END.*\"emitted\":\\([0-9]*\\).*/\\1/p' | "
+                "awk '{n += $1} END {printf \"%d\", n}'"));
   EXPECT_GE(records, 300'000) << outcome.err;
   EXPECT_EQ(left(), "");
 }

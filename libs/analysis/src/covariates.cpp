@@ -134,11 +134,11 @@ class PhaseMeans {
 }  // namespace
 
 Status read_covariates(const std::filesystem::path& run, const std::vector<BlockWindow>& blocks,
-                       Summary& header) {
+                       const std::string& card_uuid, Summary& header) {
   const std::filesystem::path path = run / "telemetry" / "dcgm.csv";
   std::error_code ec;
   if (!std::filesystem::exists(path, ec) || blocks.empty()) return {};
-  KTS_TRY(const Readings readings, read_csv(path, header.device.uuid));
+  KTS_TRY(const Readings readings, read_csv(path, card_uuid));
   if (readings.malformed > 0) {
     header.warnings.push_back(fmt::format("telemetry/dcgm.csv: {} malformed line{} left out",
                                           readings.malformed, readings.malformed == 1 ? "" : "s"));

@@ -687,6 +687,14 @@ void take_device(const std::vector<LogJob>& jobs, Summary& header) {
   }
 }
 
+// The UUID of the card that the agents take turns on; a CPU device stands in for it on Kubernetes.
+std::string card_of(const std::vector<LogJob>& jobs, const Summary& header) {
+  for (const LogJob& job : jobs) {
+    if (job.meta && !job.meta->gpu_uuid.empty()) return job.meta->gpu_uuid;
+  }
+  return header.device.uuid;
+}
+
 void check_one_device_an_agent(const std::vector<LogJob>& jobs, Summary& header) {
   std::map<std::string, std::set<std::string>> devices;
   for (const LogJob& job : jobs) {
@@ -770,7 +778,7 @@ Result<RunData> load_run_folder(const fs::path& run) {
     leave_out_shared_block(data, block.number);
   }
 
-  KTS_CHECK_OK(read_covariates(run, windows_of(blocks), header));
+  KTS_CHECK_OK(read_covariates(run, windows_of(blocks), card_of(jobs, header), header));
 
   if (scenario) {
     if (header.sharing.empty()) header.sharing = scenario->sharing;

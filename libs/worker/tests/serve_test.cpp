@@ -263,7 +263,7 @@ TEST_F(ServeTest, BlocksOfOneCycleSeeEqualArrivals) {
     meta();
     answer<control::Ack>();
     records_ = 0;
-    const std::int64_t start_ns = 1'000'000'000 * (block + 1);
+    const std::int64_t start_ns = std::int64_t{1'000'000'000} * (block + 1);
     send(control::Start{kEpoch.count() + start_ns, kEpoch.count() + start_ns + 100'000'000});
     records();
     send(control::Finish{});
