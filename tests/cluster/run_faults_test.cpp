@@ -112,7 +112,7 @@ TEST_F(RunFaults, MemoryThatTheKernelLacksEndsIt) {
     for root in /sys/fs/cgroup/memory /sys/fs/cgroup; do
       [ ! -e "$root$group/cgroup.procs" ] || break
     done
-    (sh -c 'echo $$ >"$1"; head -c 2G /dev/zero | tail -c 2G' sh "$root$group/cgroup.procs" >/dev/null 2>&1 &))",
+    (sh -c 'echo -998 >/proc/self/oom_score_adj; echo $$ >"$1"; head -c 2G /dev/zero | tail -c 2G' sh "$root$group/cgroup.procs" >/dev/null 2>&1 &))",
                                         {"--namespace", "narrow"});
   EXPECT_EQ(outcome.exit, 5) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("OOMKilled"));

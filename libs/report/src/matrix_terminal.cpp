@@ -60,17 +60,17 @@ std::string pairs(const Matrix& matrix, const Painter& paint) {
 std::string dearest(const Matrix& matrix, const Painter& paint) {
   const std::vector<CellView> cells = costliest(matrix);
   std::string out =
-      paint(Ink::kDim, pad_right("agent", kNameWidth) + pad_right("beside", 30) +
+      paint(Ink::kDim, pad_right("agent", kNameWidth) + pad_right("beside", 27) +
                            pad_left("p99 ms", 9) + pad_left("DF", 13) + "  " +
-                           pad_right("95 %", 12) + pad_right("verdict", 16) + "kept") +
+                           pad_right("95 %", 15) + pad_right("verdict", 16) + "kept") +
       "\n";
   for (std::size_t i = 0; i < std::min(cells.size(), kMostRows); ++i) {
     const MatrixCell& c = *cells[i].cell;
     out += pad_right(name_of(c.agent, kNameWidth), kNameWidth) +
-           pad_right(shorten(beside(*cells[i].set, c.agent), 29), 30) +
+           pad_right(shorten(beside(*cells[i].set, c.agent), 26), 27) +
            pad_left(number(c.p99.value), 9) +
            pad_left(c.overloaded ? std::string(kAbsent) : df_text(c), 13) + "  " +
-           pad_right(df_interval(c), 12) + paint(ink_of(c), pad_right(verdict_words(c), 16)) +
+           pad_right(df_interval(c), 15) + paint(ink_of(c), pad_right(verdict_words(c), 16)) +
            kept_text(c.kept) + "\n";
   }
   if (cells.size() > kMostRows) {

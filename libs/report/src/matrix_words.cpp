@@ -55,9 +55,13 @@ std::string cost_sentence(const CellView& view) {
   const std::string whom = beside(*view.set, cell.agent);
   if (cell.overloaded) return fmt::format("{} can't keep up beside {}", who, whom);
   const std::string bounds = df_interval(cell);
-  std::string out = fmt::format("beside {}, {}'s {} latency is {} what it is alone{}", whom, who,
-                                quantile_name(cell.quantile), times(*cell.df.value),
-                                bounds.empty() ? "" : fmt::format(" (95 % interval {})", bounds));
+  std::string out = fmt::format(
+      "beside {}, {}'s {} latency is {} what it is alone{}", whom, who,
+      quantile_name(cell.quantile), times(*cell.df.value),
+      bounds.empty()
+          ? ""
+          : fmt::format(" (95 % {}{})",
+                        cell.df.ci_low && cell.df.ci_high ? "interval " : "sure to be ", bounds));
   if (cell.kept.value) out += fmt::format(", with {} of its throughput", kept_text(cell.kept));
   return out;
 }
