@@ -136,7 +136,7 @@ TEST_F(Scale, ThreeHundredThousandRecordsArriveWhole) {
   };
   EXPECT_EQ(sum("grep -c '^KTS_APP,'"),
             sum("sed -n 's/^KTS_END.*\"emitted\":\\([0-9]*\\).*/\\1/p' | "
-                "awk '{n += $1} END {printf \"%d\", n}'"));
+                "awk '{n += $1} END {printf \"%d\\n\", n}'"));
   EXPECT_GE(records, 300'000) << outcome.err;
   EXPECT_EQ(left(), "");
 }
