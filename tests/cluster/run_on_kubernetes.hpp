@@ -45,7 +45,8 @@ class RunOnKubernetes : public testing::Test {
     words.insert(words.end(), more.begin(), more.end());
     return Program::run(words, std::move(on_line));
   }
-  // Runs `study`; when the first block is told of (one that is repeated isn't), `line` is run in a shell.
+  // Runs `study`; when the first block is told of (one that is repeated isn't), `line` is run in a
+  // shell.
   Outcome run_struck_by(const std::string& line, Words more = {}) {
     bool struck = false;
     more.insert(more.begin(), "study");
