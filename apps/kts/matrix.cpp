@@ -67,7 +67,6 @@ Result<analysis::Matrix> measured(const std::filesystem::path& folder) {
 Result<scenario::Scenario> scenario_of(const MatrixOptions& options, LocalMachine& machine) {
   if (options.resume.empty()) {
     KTS_TRY(scenario::Scenario scenario, machine.load(options.local));
-    if (options.local.quick) scenario.plan.cycles = 5;
     return scenario::as_matrix(std::move(scenario), options.slots);
   }
   LocalOptions again = options.local;
