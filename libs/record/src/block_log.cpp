@@ -25,6 +25,7 @@ void visit_meta(Meta& meta, Visit&& visit) {
   visit("workload", meta.workload, Need::kOptional);
   visit("size", meta.size, Need::kOptional);
   visit("parameters", meta.parameters, Need::kOptional);
+  visit("algorithms", meta.algorithms, Need::kOptional);
   visit("arrival", meta.arrival, Need::kOptional);
   visit("rate_per_s", meta.rate_per_s, Need::kOptional);
   visit("think_ns", meta.think_ns, Need::kOptional);

@@ -25,6 +25,7 @@ BlockMeta full_meta() {
   meta.workload = "fft";
   meta.size = 4096;
   meta.parameters = {{"model", "tiny"}, {"batch", 3}};
+  meta.algorithms = "64x64 rows 3: algorithm 21";
   meta.arrival = "poisson";
   meta.rate_per_s = 200.5;
   meta.think_ns = 2'000'000;
@@ -73,6 +74,7 @@ TEST(Meta, RoundTrips) {
   EXPECT_EQ(back->rate_per_s, 200.5);
   EXPECT_EQ(back->size, 4096);
   EXPECT_EQ(back->parameters, full_meta().parameters);
+  EXPECT_EQ(back->algorithms, full_meta().algorithms);
   EXPECT_EQ(back->cycle, 2);
   EXPECT_EQ(back->trace_wrap, false);
   EXPECT_EQ(back->trace_clamped, 7U);

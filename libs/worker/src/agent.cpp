@@ -91,6 +91,7 @@ Result<std::int64_t> Agent::prepare(const BlockName& name) {
   for (const auto& parameter : work.parameters()) {
     meta.parameters.emplace_back(parameter.name, parameter.value);
   }
+  meta.algorithms = engine_.algorithms();
   describe_arrivals(meta);
   meta.in_flight = spec_.engine.in_flight;
   meta.sync = spec_.engine.sync == workload::SyncMode::kSpin ? "spin" : "block";

@@ -219,6 +219,7 @@ class CudaEngine final : public workload::Engine {
 
   Result<bool> results_finite() override { return work_->results_finite(); }
   std::optional<workload::Growth> growth() const override { return work_->growth(); }
+  std::string algorithms() const override { return work_->algorithms(); }
 
   std::int64_t device_cpu_ns() const override { return record::kUnavailable; }
 

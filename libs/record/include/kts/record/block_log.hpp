@@ -27,6 +27,7 @@ struct BlockMeta {
   std::string workload;              // "fft"
   std::optional<std::int64_t> size;  // matrix edge, of workloads that have one
   Parameters parameters;             // all of the workload's, in its order
+  std::string algorithms;            // which of a library's the warm-up chose, in its own numbers
   std::string arrival;               // "poisson"
   std::optional<double> rate_per_s;
   std::optional<std::int64_t> think_ns;
