@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "kts/base/clock.hpp"
 #include "kts/workload/probe.hpp"
 #include "kts/workload/registry.hpp"
 #include "run_agent.hpp"
@@ -68,7 +69,10 @@ class Servant {
 
  private:
   Result<workload::ProbeTrace> perform(std::string_view line) {
-    KTS_TRY(const workload::ProbeTask task, workload::parse_probe_task(line));
+    KTS_TRY(workload::ProbeTask task, workload::parse_probe_task(line));
+    if (!task.arguments.contains("start_ns")) {
+      task.set("start_ns", MonotonicTimeline::now().time_since_epoch().count());
+    }
     if (task.name == "engine") return prepare_engine(task);
     if (task.name != "load") return prober_->perform(task);
     if (!engine_) return bad_input("there is no engine", "send the task 'engine' first");
@@ -80,7 +84,7 @@ class Servant {
     engine_.reset();
     std::vector<workload::GivenParameter> given;
     for (const auto& [name, value] : task.arguments) {
-      if (name != "kind") given.push_back({name, value, name});
+      if (name != "kind" && name != "start_ns") given.push_back({name, value, name});
     }
     workload::EngineSpec spec;
     KTS_TRY(spec.workload, workload::complete(task.word("kind"), given));

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -35,28 +36,33 @@ EpochTime now_utc() {
   return std::chrono::time_point_cast<Nanoseconds>(std::chrono::system_clock::now());
 }
 
-// What NVML says of the card: the driver, and processes that would take turns too.
-void ask_driver(const std::string& uuid, analysis::DataSheet& sheet) {
-  auto nvml = device::open_nvml();
-  if (!nvml) return;
-  if (const auto driver = (*nvml)->driver()) sheet.device.driver = driver->driver;
-  const auto gpus = (*nvml)->gpus();
-  if (!gpus) return;
-  for (const device::Gpu& gpu : *gpus) {
-    if (gpu.uuid != uuid) continue;
-    const auto processes = (*nvml)->compute_processes(gpu.index);
-    if (!processes) continue;
-    for (const device::GpuProcess& process : *processes) {
-      sheet.warnings.push_back(
-          fmt::format("another process has a context on the card: PID {}{}", process.pid,
-                      process.name.empty() ? "" : fmt::format(" ({})", process.name)));
-    }
-    const auto sample = (*nvml)->sample(gpu.index);
+// The driver, and whether clocks are held down now.
+void ask_driver(device::GpuSource& nvml, analysis::DataSheet& sheet) {
+  if (const auto driver = nvml.driver()) sheet.device.driver = driver->driver;
+  const auto gpus = nvml.gpus();
+  for (const device::Gpu& gpu : gpus ? *gpus : std::vector<device::Gpu>{}) {
+    if (gpu.uuid != sheet.device.uuid) continue;
+    const auto sample = nvml.sample(gpu.index);
     if (!sample || !sample->clock_event_reasons) continue;
     for (const std::string_view reason : device::throttle_names(*sample->clock_event_reasons)) {
-      sheet.warnings.push_back(fmt::format("clocks were held down: {}", reason));
+      sheet.warnings.push_back(fmt::format("clocks are held down: {}", reason));
     }
   }
+}
+
+// Processes that would take turns too, by the UUID of their card. Asked before there are ours.
+std::multimap<std::string, std::string> foreign_processes(device::GpuSource& nvml) {
+  std::multimap<std::string, std::string> out;
+  const auto gpus = nvml.gpus();
+  for (const device::Gpu& gpu : gpus ? *gpus : std::vector<device::Gpu>{}) {
+    const auto processes = nvml.compute_processes(gpu.index);
+    for (const auto& process : processes ? *processes : std::vector<device::GpuProcess>{}) {
+      out.emplace(gpu.uuid,
+                  fmt::format("another process has a context on the card: PID {}{}", process.pid,
+                              process.name.empty() ? "" : " (" + process.name + ")"));
+    }
+  }
+  return out;
 }
 
 Result<int> run_probe(const ProbeOptions& options) {
@@ -65,7 +71,8 @@ Result<int> run_probe(const ProbeOptions& options) {
   const device::CpuInfo cpu = device::inspect_cpu();
   probe::ProbeSpec spec;
   KTS_TRY(spec.worker, runner::find_worker(options.worker));
-  auto nvml = device::open_nvml();
+  const auto nvml = device::open_nvml();
+  const auto foreign = nvml ? foreign_processes(**nvml) : std::multimap<std::string, std::string>{};
   Result<std::vector<device::Gpu>> gpus = nvml ? (*nvml)->gpus() : tl::unexpected(nvml.error());
   KTS_TRY(const runner::DeviceChoice choice,
           runner::choose_device(options.device, spec.worker, cpu, gpus, &signals));
@@ -86,7 +93,9 @@ Result<int> run_probe(const ProbeOptions& options) {
   KTS_TRY(probe::Probed probed, probe::probe(spec));
   analysis::DataSheet& sheet = probed.sheet;
   sheet.measured_at = utc_iso8601(begun);
-  if (sheet.device.kind == "cuda") ask_driver(sheet.device.uuid, sheet);
+  if (nvml && sheet.device.kind == "cuda") ask_driver(**nvml, sheet);
+  const auto [begin, end] = foreign.equal_range(sheet.device.uuid);
+  for (auto it = begin; it != end; ++it) sheet.warnings.push_back(it->second);
 
   KTS_TRY(const std::vector<std::string> more, report::write_datasheet(sheet, folder));
   if (options.json) {
