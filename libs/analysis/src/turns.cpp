@@ -16,6 +16,8 @@ namespace {
 constexpr double kTurnAtLeast = 0.1;
 // Of a turn; what takes longer between two turns is a turn of somebody else.
 constexpr double kSwitchAtMost = 0.5;
+// Sums of two such instants are still numbers.
+constexpr std::int64_t kMostNs = std::int64_t{1} << 62;
 constexpr double kNormal95 = 1.959964;
 
 struct Turn {
@@ -83,7 +85,7 @@ std::optional<Spin> spin_of(const workload::ProbeTrace& trace) {
   const auto& begins = trace.all("gap_begin_ns");
   const auto& lengths = trace.all("gap_length_ns");
   const auto& cycles = trace.all("gap_cycles");
-  if (trace.task != "spin" || span.size() != 2 || span[1] <= span[0] ||
+  if (trace.task != "spin" || span.size() != 2 || span[0] < 0 || span[1] <= span[0] ||
       begins.size() != lengths.size() || (!cycles.empty() && cycles.size() != begins.size())) {
     return std::nullopt;
   }
@@ -104,7 +106,11 @@ HostView host_view_of(const workload::ProbeTrace& trace) {
   const auto& begins = trace.all("host_gap_begin_ns");
   const auto& lengths = trace.all("host_gap_length_ns");
   HostView view;
-  if (begins.size() != lengths.size()) return view;
+  const auto absurd = [](std::int64_t ns) { return ns > kMostNs || ns < -1; };
+  if (begins.size() != lengths.size() || std::ranges::any_of(begins, absurd) ||
+      std::ranges::any_of(lengths, absurd)) {
+    return view;
+  }
   Spin seen;
   for (const std::int64_t length : lengths) {
     if (length > 0) seen.gaps.push_back({0, length, {}});

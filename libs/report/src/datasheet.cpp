@@ -160,10 +160,10 @@ std::string datasheet_markdown(const DataSheet& sheet) {
   for (const Agreement& agreement : sheet.agreements) {
     agreements.push_back(agreement_words(agreement));
   }
-  out += list("Methods side by side", agreements);
+  out += "\n" + list("Methods side by side", agreements);
   out += list("Not available", missing_words(sheet));
   out += list("Warnings", sheet.warnings);
-  return out + "\n" + std::string(kMethod) + "\n";
+  return out + std::string(kMethod) + "\n";
 }
 
 std::string datasheet_html(const DataSheet& sheet, const Drawing& drawing) {
