@@ -48,6 +48,7 @@ Examples:
   kts-worker host SOCKET        a process whose threads agents are; each joins it by
   kts-worker join SOCKET fft --controlled
   kts-worker pod --help         one agent as a Kubernetes pod, driven by a plan in a file
+  kts-worker probe --help       one context of kts probe
 
 Exit status: 0 done, 1 internal error or wrong results, 2 bad usage, 4 the device, its libraries or
 memory are missing, 130 interrupted.)";
