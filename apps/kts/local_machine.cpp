@@ -27,6 +27,11 @@ void add_local_options(CLI::App& parser, LocalOptions& options) {
   parser.add_option("--out", options.out, "The run's folder; default runs/<UTC stamp>-<scenario>");
   parser.add_option("--worker", options.worker, "kts-worker; default: the one beside kts")
       ->envname("KTS_WORKER");
+  parser
+      .add_option("--dcgm", options.dcgm,
+                  "The page of this machine's DCGM exporter, read beside the run: "
+                  "http://localhost:9400/metrics")
+      ->type_name("URL");
 }
 
 bool is_terminal(std::FILE* stream) {
@@ -71,6 +76,7 @@ Result<std::unique_ptr<LocalMachine>> LocalMachine::open(const std::string& work
 }
 
 Result<scenario::Scenario> LocalMachine::load(const LocalOptions& options) {
+  dcgm_ = options.dcgm;
   const bool built_in = scenario::is_built_in(options.scenario);
   scenario::Scenario scenario;
   if (!built_in) {
@@ -114,6 +120,7 @@ runner::LocalRun LocalMachine::run(scenario::Scenario scenario, std::filesystem:
   run.worker = worker_;
   run.cpu = cpu_;
   run.gpus = nvml_.get();
+  run.dcgm_url = dcgm_;
   run.signals = &signals_;
   return run;
 }
