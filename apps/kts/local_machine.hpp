@@ -24,6 +24,7 @@ struct LocalOptions {
   std::string out;
   std::string worker;
   std::string dcgm;
+  bool no_telemetry = false;
   bool quick = false;
 };
 void add_local_options(CLI::App& parser, LocalOptions& options);
@@ -53,6 +54,7 @@ class LocalMachine {
   device::CpuInfo cpu_;
   std::filesystem::path worker_;
   std::string dcgm_;
+  bool telemetry_ = true;
   std::unique_ptr<device::GpuSource> nvml_;
   Result<std::vector<device::Gpu>> gpus_;
 };

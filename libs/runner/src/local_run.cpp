@@ -82,7 +82,6 @@ class RunInParts::Execution {
     if (scenario_.plan.order == scenario::Order::kMatrix && run_.blocks == nullptr) {
       return bad_input("the scenario is a matrix", "kts matrix runs it", scenario_.name);
     }
-    if (!run_.dcgm_url.empty()) KTS_CHECK_OK(telemetry::check_exporter_url(run_.dcgm_url));
     if (run_.first_block > 1) take_over();
     KTS_CHECK_OK(make_directories(run_.folder / "blocks"));
     KTS_CHECK_OK(make_directories(run_.folder / "workers"));
@@ -244,7 +243,7 @@ class RunInParts::Execution {
 
   // Of the card, once it is known, and of a DCGM exporter if one is named.
   Status record_telemetry() {
-    if (!environment_.gpu && run_.dcgm_url.empty()) return {};
+    if (!run_.telemetry || (!environment_.gpu && run_.dcgm_url.empty())) return {};
     if (!recorder_) {
       telemetry::RecorderOptions options;
       if (environment_.gpu) {
