@@ -31,6 +31,10 @@ Result<std::filesystem::path> measure_here(const LocalOptions& options) {
 
 Result<std::filesystem::path> measure(const RunOptions& options, const CLI::App& parser) {
   if (options.on == "local") return measure_here(options.local);
+  if (!options.local.dcgm.empty()) {
+    return bad_input("--dcgm is for runs on this machine",
+                     "leave it out: on Kubernetes the exporter of the agents' node is found");
+  }
   KTS_TRY(process::SignalWatch signals, process::SignalWatch::create({SIGINT, SIGTERM, SIGHUP}));
   const auto progress = make_progress();
   const RunChoice choice{options.local.scenario, options.local.device, options.local.sharing,

@@ -291,6 +291,19 @@ TEST_F(RunCli, DoctorNamesWhatIsThereAndAnswersInJsonToo) {
   EXPECT_THAT(Program::run({kKts, "doctor"}).out, HasSubstr("cpu backend"));
 }
 
+TEST_F(RunCli, AnExporterThatIsNoneOfThisMachinesIsBadInput) {
+  const auto refused = [&](std::vector<std::string> arguments, const std::string& why) {
+    std::vector<std::string> command{kKts, "run", "study", "--out", path("run")};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    const Outcome outcome = Program::run(command);
+    EXPECT_EQ(outcome.exit, 2) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(why));
+    EXPECT_FALSE(exists("run"));
+  };
+  refused({"--dcgm", "localhost:9400"}, "'localhost:9400' is no URL of a DCGM exporter");
+  refused({"--on", "kubernetes", "--dcgm", "http://x/metrics"}, "is for runs on this machine");
+}
+
 TEST_F(RunCli, ScenarioShowsWhatCheckAccepts) {
   const Outcome shown = Program::run({kKts, "scenario", "show", "study", "--device", "cpu"});
   ASSERT_EQ(shown.exit, 0);

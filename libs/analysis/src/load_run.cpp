@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -712,12 +713,25 @@ void check_one_device_an_agent(const std::vector<LogJob>& jobs, Summary& header)
 }
 
 std::vector<BlockWindow> windows_of(const std::vector<BlockFolder>& blocks) {
+  std::set<std::vector<std::string>> sets;
+  for (const BlockFolder& block : blocks) {
+    if (block.phase == Phase::kShared) sets.insert(block.active);
+  }
   std::vector<BlockWindow> windows;
   for (const BlockFolder& block : blocks) {
     if (!block.has_window()) continue;
     const bool solo = block.phase == Phase::kSolo && block.active.size() == 1;
-    windows.push_back({block.phase, solo ? block.active.front() : std::string(),
-                       block.window_start_ns, block.window_stop_ns});
+    BlockWindow window{block.phase,
+                       solo ? block.active.front() : std::string(),
+                       block.window_start_ns,
+                       block.window_stop_ns,
+                       block.path.filename().string(),
+                       {}};
+    window.label = name(block.phase);
+    if (solo || sets.size() > 1) {
+      window.label += fmt::format(" {}", fmt::join(block.active, " + "));
+    }
+    windows.push_back(std::move(window));
   }
   return windows;
 }

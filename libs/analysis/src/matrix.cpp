@@ -93,7 +93,9 @@ class Contention {
     }
     for (const auto& [set, blocks] : sets) matrix.sets.push_back(measure(set, blocks));
     std::ranges::stable_sort(matrix.sets, {}, [](const SetResult& s) { return s.agents.size(); });
-    for (const std::string& warning : warnings_) matrix.header.warnings.push_back(warning);
+    for (const auto* list : {&matrix.header.conditions, &warnings_}) {
+      for (const std::string& warning : *list) matrix.header.warnings.push_back(warning);
+    }
     return matrix;
   }
 

@@ -96,4 +96,14 @@ std::string summary_csv(const Summary& summary) {
   return out;
 }
 
+std::string covariates_csv(const Summary& summary) {
+  std::string out = "block,phase,agent,source,process,field,readings,mean,min,max\n";
+  for (const auto& [block, c] : summary.block_covariates) {
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", escape_csv(block), name(c.phase),
+                       escape_csv(c.agent), c.source, escape_csv(c.process), c.field, c.readings,
+                       exact(c.mean), exact(c.min), exact(c.max));
+  }
+  return out;
+}
+
 }  // namespace kts::report

@@ -157,23 +157,27 @@ std::string loads(const Summary& summary) {
 }
 
 std::string card_meanwhile(const Summary& summary) {
-  constexpr std::string_view kTitle = "What the card did meanwhile";
-  if (!summary.covariates_missing.empty()) {
-    return section(kTitle, "<p>Not known: " + escape_html(summary.covariates_missing) + ".</p>\n");
-  }
   const auto all = covariate_table(summary);
-  if (all.empty()) return {};
-  std::string rows;
-  for (std::size_t i = 1; i < all.size(); ++i) {
-    rows += "<tr>" + row_head(escape_html(all[i].front()));
-    for (std::size_t k = 1; k < all[i].size(); ++k) rows += cell(all[i][k]);
-    rows += "</tr>\n";
+  std::string body;
+  if (!all.empty()) {
+    std::string rows;
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      rows += "<tr>" + row_head(escape_html(all[i][1])) + word(escape_html(all[i][0]));
+      for (std::size_t k = 2; k < all[i].size(); ++k) rows += cell(all[i][k]);
+      rows += "</tr>\n";
+    }
+    std::vector<std::string> escaped;
+    for (std::size_t k = 2; k < all.front().size(); ++k) {
+      escaped.push_back(escape_html(all.front()[k]));
+    }
+    const std::vector<std::string_view> phases(escaped.begin(), escaped.end());
+    body += table(covariate_sentence(),
+                  head_cells({"reading", "source"}, phases) + "<tbody>\n" + rows + "</tbody>\n");
   }
-  const std::vector<std::string_view> numbers(all.front().begin() + 1, all.front().end());
-  return section(kTitle,
-                 table("Mean (least–most) of what DCGM's exporter said of the whole card within "
-                       "the blocks.",
-                       head_cells({"phase"}, numbers) + "<tbody>\n" + rows + "</tbody>\n"));
+  if (!summary.covariates_missing.empty()) {
+    body += "<p>Not known: " + escape_html(summary.covariates_missing) + ".</p>\n";
+  }
+  return section("What the card did meanwhile", body);
 }
 
 std::string samples(const Summary& summary) {
@@ -227,6 +231,10 @@ std::string report_html(const Summary& summary, const Drawing& drawing) {
   if (!summary.inconclusive.empty()) {
     alert = "<section class=\"alert\">\n<h2>Why this run can't conclude</h2>\n" +
             list(summary.inconclusive) + "</section>\n";
+  }
+  if (!summary.conditions.empty()) {
+    alert += "<section class=\"alert\">\n<h2>The card wasn't the same throughout</h2>\n" +
+             list(summary.conditions) + "</section>\n";
   }
   return page(
       summary.scenario.empty() ? summary.run_id : summary.scenario,

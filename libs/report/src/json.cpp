@@ -85,9 +85,16 @@ Json slo(const analysis::SloOutcome& s) {
 }
 
 Json covariate(const analysis::Covariate& c) {
-  return {{"source", c.source},     {"field", c.field},   {"phase", name(c.phase)},
-          {"agent", text(c.agent)}, {"blocks", c.blocks}, {"readings", c.readings},
-          {"mean", c.mean},         {"min", c.min},       {"max", c.max}};
+  return {{"source", c.source},
+          {"field", c.field},
+          {"process", text(c.process)},
+          {"phase", name(c.phase)},
+          {"agent", text(c.agent)},
+          {"blocks", c.blocks},
+          {"readings", c.readings},
+          {"mean", c.mean},
+          {"min", c.min},
+          {"max", c.max}};
 }
 
 }  // namespace
@@ -104,6 +111,7 @@ std::string summary_json(const Summary& summary) {
                       {"slos", array(summary.slos, slo)},
                       {"covariates", array(summary.covariates, covariate)},
                       {"covariates_missing", text(summary.covariates_missing)},
+                      {"conditions", summary.conditions},
                       {"lines",
                        {{"malformed", summary.malformed_lines},
                         {"duplicate", summary.duplicate_records},

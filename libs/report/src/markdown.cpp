@@ -132,22 +132,23 @@ std::string sample_table(const Summary& summary) {
 }
 
 std::string covariates(const Summary& summary) {
-  constexpr std::string_view kTitle = "## What the card did meanwhile\n\n";
-  if (!summary.covariates_missing.empty()) {
-    return fmt::format("{}Not known: {}.\n\n", kTitle, escape_markdown(summary.covariates_missing));
-  }
   const auto rows = covariate_table(summary);
-  if (rows.empty()) return {};
-  std::string out = fmt::format(
-      "{}Mean (least–most) of what DCGM's exporter said of the whole card within the blocks.\n\n",
-      kTitle);
-  out += table_head(rows.front(), "l" + std::string(rows.front().size() - 1, 'r'));
-  for (std::size_t i = 1; i < rows.size(); ++i) {
-    std::vector<std::string> cells = rows[i];
-    cells.front() = escape_markdown(cells.front());
-    out += row(cells);
+  if (rows.empty() && summary.covariates_missing.empty()) return {};
+  std::string out = "## What the card did meanwhile\n\n";
+  if (!rows.empty()) {
+    out += std::string(covariate_sentence()) + "\n\n";
+    out += table_head(rows.front(), "ll" + std::string(rows.front().size() - 2, 'r'));
+    for (std::size_t i = 1; i < rows.size(); ++i) {
+      std::vector<std::string> cells = rows[i];
+      cells[1] = escape_markdown(cells[1]);
+      out += row(cells);
+    }
+    out += "\n";
   }
-  return out + "\n";
+  if (!summary.covariates_missing.empty()) {
+    out += fmt::format("Not known: {}.\n\n", escape_markdown(summary.covariates_missing));
+  }
+  return out;
 }
 
 }  // namespace
@@ -179,6 +180,9 @@ std::string results_markdown(const Summary& summary) {
       fmt::format("# {}\n\n**{}**\n\n",
                   escape_markdown(summary.scenario.empty() ? summary.run_id : summary.scenario),
                   escape_markdown(finding(summary)));
+  for (const std::string& condition : summary.conditions) {
+    out += escape_markdown(condition) + ".\n\n";
+  }
   for (const auto& [label, value] : run_facts(summary)) {
     out += bullet(label + ": " + escape_markdown(value));
   }

@@ -110,6 +110,9 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
 
   const std::string said = finding(summary);
   out += "\n" + paint(Ink::kBold, wrapped(said, ""));
+  for (const std::string& condition : summary.conditions) {
+    out += wrapped("- " + printable(condition), "  ");
+  }
   for (std::size_t i = 1; i < summary.inconclusive.size(); ++i) {
     out += wrapped("- " + printable(summary.inconclusive[i]), "  ");
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "format.hpp"
@@ -395,36 +396,42 @@ std::vector<std::pair<std::string, std::string>> run_facts(const Summary& summar
   return facts;
 }
 
+std::string_view covariate_sentence() {
+  return "Mean (least–most) of the readings that are of the blocks of a phase alone. They are the "
+         "whole card's, whoever uses it, unless they name an agent.";
+}
+
 std::vector<std::vector<std::string>> covariate_table(const analysis::Summary& summary) {
   if (summary.covariates.empty()) return {};
-  std::vector<std::string> fields;
+  std::vector<std::array<std::string, 3>> readings;  // source, process, field
   std::vector<std::pair<analysis::Phase, std::string>> phases;
   for (const auto& one : summary.covariates) {
-    if (std::ranges::find(fields, one.field) == fields.end()) fields.push_back(one.field);
+    const std::array reading{one.source, one.process, one.field};
+    if (std::ranges::find(readings, reading) == readings.end()) readings.push_back(reading);
     const std::pair phase(one.phase, one.agent);
     if (std::ranges::find(phases, phase) == phases.end()) phases.push_back(phase);
   }
-  std::vector<std::vector<std::string>> rows{{"phase"}};
-  rows.front().insert(rows.front().end(), fields.begin(), fields.end());
-  rows.front().emplace_back("readings");
-  for (const auto& at : phases) {
+  std::vector<std::vector<std::string>> rows{{"source", "reading"}};
+  for (const auto& [phase, agent] : phases) {
+    rows.front().push_back(agent.empty() ? std::string(name(phase))
+                                         : fmt::format("{} {}", name(phase), agent));
+  }
+  for (const auto& [source, process, field] : readings) {
     auto& cells = rows.emplace_back();
-    cells.push_back(at.second.empty() ? std::string(name(at.first))
-                                      : fmt::format("{} {}", name(at.first), at.second));
-    std::uint64_t readings = 0;
-    for (const std::string& field : fields) {
-      const auto found = std::ranges::find_if(summary.covariates, [&](const auto& one) {
-        return one.phase == at.first && one.agent == at.second && one.field == field;
-      });
-      if (found == summary.covariates.end()) {
-        cells.emplace_back(kAbsent);
-        continue;
-      }
-      cells.push_back(
-          fmt::format("{} ({}–{})", number(found->mean), number(found->min), number(found->max)));
-      readings = std::max(readings, found->readings);
+    cells.push_back(source);
+    cells.push_back(process.empty() ? field : fmt::format("{} of {}", field, process));
+    for (const auto& [phase, agent] : phases) {
+      const auto found = std::ranges::find_if(
+          summary.covariates,
+          [&, s = source, p = process, f = field, at = phase, who = agent](const auto& one) {
+            return one.source == s && one.process == p && one.field == f && one.phase == at &&
+                   one.agent == who;
+          });
+      cells.push_back(found == summary.covariates.end()
+                          ? std::string(kAbsent)
+                          : fmt::format("{} ({}–{})", number(found->mean), number(found->min),
+                                        number(found->max)));
     }
-    cells.push_back(count(readings));
   }
   return rows;
 }

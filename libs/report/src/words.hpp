@@ -56,6 +56,7 @@ std::string method_sentence(const analysis::Summary& summary);
 
 // What the card did meanwhile: a row of cells a phase, the head first; nothing where nothing is
 // known.
+std::string_view covariate_sentence();
 std::vector<std::vector<std::string>> covariate_table(const analysis::Summary& summary);
 
 // Label and value of what is known of the run.

@@ -114,9 +114,16 @@ Summary one_agent() {
 
 Summary two_agents() {
   Summary s = base("study");
-  s.covariates = {{"dcgm", "gpu_util_percent", Phase::kSolo, "router", 10, 10, 4.6, 4, 6},
-                  {"dcgm", "power_watts", Phase::kSolo, "router", 10, 10, 148.25, 140.5, 160},
-                  {"dcgm", "gpu_util_percent", Phase::kShared, "", 9, 9, 100, 100, 100}};
+  s.covariates = {{"nvml", "sm_clock_mhz", "", Phase::kSolo, "router", 200, 10, 1980, 1980, 1980},
+                  {"nvml", "sm_clock_mhz", "", Phase::kShared, "", 180, 9, 1755, 1410, 1980},
+                  {"processes", "sm_percent", "router", Phase::kShared, "", 9, 9, 12.5, 9, 15},
+                  {"dcgm", "gpu_util_percent", "", Phase::kSolo, "router", 10, 10, 4.6, 4, 6},
+                  {"dcgm", "power_watts", "", Phase::kSolo, "router", 10, 10, 148.25, 140.5, 160},
+                  {"dcgm", "gpu_util_percent", "", Phase::kShared, "", 9, 9, 100, 100, 100}};
+  s.block_covariates = {{"01-solo-router", s.covariates[0]}, {"03-shared", s.covariates[2]}};
+  s.conditions = {
+      "GPU 0 throttled: its clocks were held down in 0 of 200 readings in solo and 41 of "
+      "180 in shared blocks (power cap)"};
   s.agents = {agent("router", "fft 4096", "poisson 200/s"),
               agent("thinker", "gemm 4096", "saturate")};
   s.agents[0].slo_quantile = 0.99;

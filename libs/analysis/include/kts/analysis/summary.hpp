@@ -130,16 +130,22 @@ struct SloOutcome {
   bool met = false;     // the whole interval lies at or below it; neither: not settled
 };
 
-// What a telemetry source said of the card in the blocks of one phase: the whole card's, whoever
-// uses it. Only readings that are of the block alone count.
+// What a telemetry source said in the blocks of one phase: of the whole card, whoever uses it, or
+// of one agent's process. Only readings that are of the block alone count.
 struct Covariate {
-  std::string source;  // "dcgm"
-  std::string field;   // "gpu_util_percent"
+  std::string source;   // "nvml", "gpm", "dcgm"
+  std::string field;    // "sm_clock_mhz"
+  std::string process;  // the agent's whose process it is of; empty: the whole card's
   Phase phase = Phase::kSolo;
   std::string agent;  // the one that was active; empty: all, shared
   std::uint64_t readings = 0;
   int blocks = 0;  // in which there were any
   double mean = 0, min = 0, max = 0;
+};
+// The same in one block.
+struct BlockCovariate {
+  std::string block;  // its folder's name
+  Covariate covariate;
 };
 
 // All that renderers may say; they compute nothing.
@@ -162,8 +168,12 @@ struct Summary {
   std::vector<SloOutcome> slos;
   std::vector<Ccdf> ccdfs;
   std::vector<Covariate> covariates;
-  // Why there are none though there is telemetry, and what to do about it.
+  std::vector<BlockCovariate> block_covariates;
+  // What of the telemetry says nothing of single blocks, why, and what to do about it.
   std::string covariates_missing;
+  // What the card did that speaks against comparing solo with shared blocks: throttling, drift,
+  // errors. One sentence each.
+  std::vector<std::string> conditions;
 
   std::uint64_t malformed_lines = 0;
   std::uint64_t duplicate_records = 0;

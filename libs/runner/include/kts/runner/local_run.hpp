@@ -27,6 +27,8 @@ struct LocalRun {
   std::filesystem::path mps_program;       // nvidia-cuda-mps-control; empty: the one on the PATH
   device::CpuInfo cpu;
   device::GpuSource* gpus = nullptr;        // null: no driver
+  bool telemetry = true;                    // what the card does meanwhile is recorded
+  std::string dcgm_url;                     // of a DCGM exporter's page; empty: none
   process::SignalWatch* signals = nullptr;  // null: signals end the process as usual
   BlockSource* blocks = nullptr;            // null: the scenario's own plan
   int first_block = 1;                      // beyond 1 the folder's run is continued
