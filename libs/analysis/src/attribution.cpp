@@ -15,6 +15,7 @@
 #include "lengths.hpp"
 #include "parallel.hpp"
 #include "ranked.hpp"
+#include "turn_check.hpp"
 #include "turns.hpp"
 
 namespace kts::analysis {
@@ -230,6 +231,7 @@ Turns learn(const std::vector<SharedBlock>& blocks, const std::vector<GrowthSubj
   for (std::size_t s = 0; s < subjects.size(); ++s) {
     if (subjects[s].solo_time_mean_ms)
       turns.rules[s].service = *subjects[s].solo_time_mean_ms * 1e6;
+    turns.rules[s].launch = subjects[s].solo_wait_mean_ms.value_or(0) * 1e6;
   }
   if (!turns.taken || blocks.empty()) return turns;
   const Seen seen = look(blocks, turns.rules);
@@ -319,9 +321,9 @@ void fill_shared(std::vector<double>& row, const Held& held, const SharedBlock& 
   const bool knows_switch = turns.lengths.switch_over.has_value();
   row[column_of(Cause::kEarlierWaits)] = ahead;
   row[column_of(Cause::kEarlierWork)] = row[0] - ahead;
-  row[column_of(Cause::kTurns)] = waited - (held.switches - held.idle_switches);
+  row[column_of(Cause::kTurns)] = waited - held.switches_in_turns;
   row[column_of(Cause::kSwitches)] = knows_switch ? held.switches : kNone;
-  row[column_of(Cause::kLaunch)] = held.idle - held.idle_switches;
+  row[column_of(Cause::kLaunch)] = row[1] - waited - (held.switches - held.switches_in_turns);
   if (!turns.taken) {
     row[column_of(Cause::kSharing)] = row[2];
     return;
@@ -415,7 +417,7 @@ int blocks_with_samples(const Group& group) {
 }
 
 // Variances of the two phases' means, and the blocks that each rests on (Welch 1947).
-struct Spread2 {
+struct TwoSpreads {
   int solo_blocks, shared_blocks;
   [[nodiscard]] stats::Interval around(std::optional<double> value, std::optional<double> solo,
                                        std::optional<double> shared) const {
@@ -502,7 +504,7 @@ Attribution growth_at(const Place& place, std::size_t s, const GrowthSubject& su
                       const SubjectSums& sums, const Turns& turns, bool on_timeline) {
   const RankedWindow& solo = sums.of_solo[place.window];
   const RankedWindow& shared = sums.of_shared[place.window];
-  const Spread2 spread{blocks_with_samples(*subject.solo), blocks_with_samples(*subject.shared)};
+  const TwoSpreads spread{blocks_with_samples(*subject.solo), blocks_with_samples(*subject.shared)};
   Attribution result;
   result.agent = subject.agent;
   result.at = place.at;
@@ -634,6 +636,16 @@ void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, 
     }
   }
   summary.turns = turns.figures;
+  if (!turns.figures) return;
+  std::vector<TurnBlock> to_check;
+  for (const SharedBlock& block : blocks) {
+    TurnBlock& copy = to_check.emplace_back();
+    for (const auto& member : block.members) {
+      copy.subjects.push_back(member.subject);
+      copy.blocks.push_back(member.block);
+    }
+  }
+  summary.turn_checks = check_turns(to_check, subjects, *turns.figures);
 }
 
 }  // namespace kts::analysis

@@ -20,6 +20,7 @@ struct GrowthSubject {
   const Distribution* solo_latency = nullptr;
   const Distribution* shared_latency = nullptr;
   std::optional<double> solo_time_mean_ms, solo_time_p50_ms;  // gpu_time
+  std::optional<double> solo_wait_mean_ms;                    // gpu_wait
   bool told = true;                                           // else it only stands in others' way
 };
 

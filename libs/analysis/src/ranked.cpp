@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "draws.hpp"
 #include "kts/stats/interval.hpp"
 
 namespace kts::analysis {
@@ -30,23 +31,8 @@ std::vector<double> bin_ranks() {
   return ranks;
 }
 
-// Splitmix64: one sequence for each seed, on every machine.
-class Draws {
- public:
-  explicit Draws(std::uint64_t seed) : state_(seed) {}
-  std::size_t below(std::size_t n) {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15U;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return static_cast<std::size_t>((z ^ (z >> 31)) % n);
-  }
-
- private:
-  std::uint64_t state_;
-};
-
 // Mean and variance of what is drawn, in one pass (Welford).
-class Spread {
+class Moments {
  public:
   void add(double value) {
     ++n_;
@@ -152,7 +138,7 @@ void RankedSums::draw(std::vector<RankedWindow>& result) const {
   const std::size_t count = blocks.size();
   if (count < static_cast<std::size_t>(stats::kMinBlocks)) return;
   const std::size_t bins = edges_ns_.size() + 1;
-  std::vector<std::vector<Spread>> spreads(result.size(), std::vector<Spread>(columns_ + 2));
+  std::vector<std::vector<Moments>> spreads(result.size(), std::vector<Moments>(columns_ + 2));
   Draws draws(0x6b7473);  // "kts"
   std::vector<double> times(count);
   std::vector<double> weight(bins);

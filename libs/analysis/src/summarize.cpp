@@ -311,6 +311,7 @@ GrowthSubject subject_of(const AgentStats& agent, const GroupStats* solo, bool t
     subject.solo = &solo->group;
     subject.solo_latency = &(*solo)[Measure::kLatency];
     subject.solo_time_mean_ms = (*solo)[Measure::kGpuTime].mean_ms;
+    subject.solo_wait_mean_ms = (*solo)[Measure::kGpuWait].mean_ms;
     subject.solo_time_p50_ms = solo->estimate(Measure::kGpuTime, 0.5).value;
   }
   if (!agent.shared.empty()) {

@@ -47,7 +47,7 @@ std::string_view words(Cause cause) {
     case Cause::kSwitches:
       return "switches before its work";
     case Cause::kLaunch:
-      return "launch, with nobody on the device";
+      return "launch, and its own work ahead of it";
     case Cause::kSwitchedOut:
       return "turns of others in the middle of its work";
     case Cause::kSwitchesMidWork:

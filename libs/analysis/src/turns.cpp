@@ -181,7 +181,6 @@ std::vector<Held> Timeline::held(std::size_t agent, const TurnLengths& turns) co
   for (std::size_t i = 0; i < n; ++i) {
     Held& held = known[i];
     held.on.resize(k);
-    held.idle = track.idle[i];
     double contended = 0;
     double overlap = 0;
     for (std::size_t b = 0; b < k; ++b) {
@@ -190,12 +189,14 @@ std::vector<Held> Timeline::held(std::size_t agent, const TurnLengths& turns) co
       contended += held.on[b].wait;
       overlap += track.overlap[i * k + b];
     }
-    // Differences of long sums; below a nanosecond there is nothing.
+    // Sums of differences: below a nanosecond there is nothing. Who waited for others finds the
+    // device idle only while it changes over, or while its own work is launched.
     if (knows_switch && contended > 1) {
-      held.switches =
-          std::min(contended + held.idle,
-                   switches_in(contended, *turns.slice, *turns.switch_over) * *turns.switch_over);
-      held.idle_switches = std::min(held.idle, held.switches);
+      const double while_idle = std::max(0.0, track.idle[i] - rule.launch);
+      const double all =
+          switches_in(contended, *turns.slice, *turns.switch_over) * *turns.switch_over;
+      held.switches_in_turns = std::clamp(all - while_idle, 0.0, contended);
+      held.switches = while_idle + held.switches_in_turns;
     }
     const auto span = static_cast<double>(track.iterations[i].end - track.iterations[i].start);
     if (!rule.uninterrupted || !rule.interruption || overlap <= 1) continue;

@@ -14,6 +14,7 @@ namespace kts::analysis {
 // What is known of one agent's work on the device, ns.
 struct WorkRule {
   std::optional<double> service;  // mean gpu_time alone
+  double launch = 0;              // mean gpu_wait alone
   // gpu_time of work that wasn't interrupted, and how much more an interruption adds at least;
   // empty: agents run at once, or it isn't known, and nothing counts as switched out.
   std::optional<double> uninterrupted, interruption;
@@ -31,7 +32,7 @@ struct Held {
   std::vector<On> on;
   double idle = 0;               // of gpu_wait: nobody had the device
   double switches = 0;           // of gpu_wait
-  double idle_switches = 0;      // of `switches`: while nobody had the device
+  double switches_in_turns = 0;  // of those: while another had the device
   double switches_mid_work = 0;  // of gpu_time
 };
 

@@ -80,7 +80,7 @@ enum class Cause {
   kEarlierWork,      // backlog: own requests before it were at work
   kTurns,            // gpu_wait: another agent had the device
   kSwitches,         // gpu_wait: the device changed from one agent to another
-  kLaunch,           // gpu_wait: nobody had the device
+  kLaunch,           // gpu_wait: launch cost, and own work ahead of it in flight
   kSwitchedOut,      // gpu_time: another agent's turn in the middle of the work
   kSwitchesMidWork,  // gpu_time: the changes to it and back
   kExecution,        // gpu_time: work that was not interrupted took longer, or (below 0) less
