@@ -629,7 +629,7 @@ void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, 
       }
       Attribution growth = growth_at(place, s, subjects[s], sums[s], turns, on_timeline[s]);
       warn_of_residue(growth, warnings);
-      if (on_timeline[s] && place.at != "p50" && place.at != "p95") {
+      if (on_timeline[s] && place.at != "p50") {
         add_waits(place, s, subjects, sums[s], growth.latency_growth_ms, summary);
       }
       summary.attribution.push_back(std::move(growth));
