@@ -321,9 +321,9 @@ void fill_shared(std::vector<double>& row, const Held& held, const SharedBlock& 
   const bool knows_switch = turns.lengths.switch_over.has_value();
   row[column_of(Cause::kEarlierWaits)] = ahead;
   row[column_of(Cause::kEarlierWork)] = row[0] - ahead;
-  row[column_of(Cause::kTurns)] = waited - held.switches_in_turns;
+  row[column_of(Cause::kTurns)] = waited - held.switches;
   row[column_of(Cause::kSwitches)] = knows_switch ? held.switches : kNone;
-  row[column_of(Cause::kLaunch)] = row[1] - waited - (held.switches - held.switches_in_turns);
+  row[column_of(Cause::kLaunch)] = row[1] - waited;
   if (!turns.taken) {
     row[column_of(Cause::kSharing)] = row[2];
     return;

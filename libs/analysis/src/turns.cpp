@@ -195,8 +195,8 @@ std::vector<Held> Timeline::held(std::size_t agent, const TurnLengths& turns) co
       const double while_idle = std::max(0.0, track.idle[i] - rule.launch);
       const double all =
           switches_in(contended, *turns.slice, *turns.switch_over) * *turns.switch_over;
-      held.switches_in_turns = std::clamp(all - while_idle, 0.0, contended);
-      held.switches = while_idle + held.switches_in_turns;
+      held.switches = std::max(while_idle, std::min(all, contended + while_idle));
+      for (Held::On& on : held.on) on.wait *= (contended + while_idle) / contended;
     }
     const auto span = static_cast<double>(track.iterations[i].end - track.iterations[i].start);
     if (!rule.uninterrupted || !rule.interruption || overlap <= 1) continue;

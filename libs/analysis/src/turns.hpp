@@ -31,9 +31,8 @@ struct Held {
   };
   std::vector<On> on;
   double idle = 0;               // of gpu_wait: nobody had the device
-  double switches = 0;           // of gpu_wait
-  double switches_in_turns = 0;  // of those: while another had the device
-  double switches_mid_work = 0;  // of gpu_time
+  double switches = 0;           // of all `wait`
+  double switches_mid_work = 0;  // of all `out`
 };
 
 // The timeline of one shared block: at each instant who had the device, between gpu_start and
