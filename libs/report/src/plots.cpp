@@ -342,8 +342,8 @@ struct Layer {
   std::string_view color;
 };
 constexpr std::array kLayers{
-    Layer{"its own work", kSolo.hex},      Layer{"launch and notify", kMuted.hex},
-    Layer{"its queue at work", "#56b4e9"}, Layer{"its queue waiting for others", "#e69f00"},
+    Layer{"own work", kSolo.hex},          Layer{"launch and notify", kMuted.hex},
+    Layer{"queue: work", "#56b4e9"},       Layer{"queue: waiting", "#e69f00"},
     Layer{"turns of others", kShared.hex}, Layer{"switches", "#cc79a7"}};
 using Heights = std::array<double, kLayers.size()>;
 
@@ -437,15 +437,16 @@ std::optional<Plot> attribution(const Summary& summary) {
   plot.title = "Where a request's time goes, alone and shared";
   plot.description =
       "Stacked bars of latency in ms, solo beside shared, on average and around p95 and p99: its "
-      "own work, launch and notify, its queue at work, its queue waiting for others, turns of "
-      "others, switches. The numbers are those of the tables.";
+      "own work, launch and notify, its queue while that was at work and while it waited for "
+      "others, "
+      "turns of others, switches. The numbers are those of the tables.";
   // Two rows would not fit above the panels, so the labels stand close.
-  constexpr std::array<double, kLayers.size()> kLeft{16, 124, 266, 406, 614, 740};
+  constexpr std::array<double, kLayers.size()> kLeft{16, 119, 297, 425, 578, 740};
   std::string legend;
   for (std::size_t layer = 0; layer < kLayers.size(); ++layer) {
     legend += legend_entry(grid, kLeft[layer], kLayers[layer].color, kLayers[layer].name);
   }
-  plot.script = prologue(grid, legend, 830, "mean ms");
+  plot.script = prologue(grid, legend, 850, "mean, ms");
   int index = 0;
   for (const Panel& panel : panels) {
     plot.script += place(grid, index++, shorten(printable(panel.agent), 36) + ": latency, ms", 40);
