@@ -146,6 +146,12 @@ Command add_report(CLI::App& root) {
       ->type_name("FILE=NAME")
       ->expected(1)
       ->take_all();
+  parser
+      ->add_option(
+          "--datasheet", options->report.load.datasheet,
+          "How the device takes turns, from kts probe; default: datasheet.json in RUN, else "
+          "estimated from the run")
+      ->type_name("FILE");
   return {parser, [options] {
             return analysis::is_modes_folder(options->run)
                        ? report_on_modes(options->run, options->report)
