@@ -353,7 +353,7 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
                "Collect what the GPU does for this process, by CUPTI")
       ->group(kTrace);
   value(kTrace, "--trace-buffer", texts.trace_buffer,
-        "Memory for a block's records; what has no room is lost and counted (64MiB)", "SIZE");
+        "Memory for a block's records; what has no room is lost and counted (128MiB)", "SIZE");
   value(kTrace, "--kernels", options.kernels, "CSV to write them to", "FILE");
   constexpr const char* kDriven = "Driven by another program";
   app.add_flag("--controlled", options.controlled,

@@ -96,7 +96,7 @@ Command add_run(CLI::App& root) {
   parser
       ->add_option("--trace-buffer", options->trace_buffer,
                    "Memory an agent for the records of a block; what has no room is lost and "
-                   "counted; default 64MiB")
+                   "counted; default 128MiB")
       ->type_name("SIZE");
   add_kubernetes_options(*parser, options->kubernetes);
   return {parser, [options, parser] { return run(*options, *parser); }};

@@ -78,12 +78,14 @@ Status Cupti::check(CUptiResult result, const char* what) const {
   if (result == CUPTI_SUCCESS) return {};
   const char* text = nullptr;
   if (get_result_string(result, &text) != CUPTI_SUCCESS || text == nullptr) text = "unknown error";
+  const bool unprivileged = result == CUPTI_ERROR_INSUFFICIENT_PRIVILEGES ||
+                            result == CUPTI_ERROR_VIRTUALIZED_DEVICE_INSUFFICIENT_PRIVILEGES;
   return environment_lacks(
       fmt::format("CUPTI can't {}: {} ({})", what, text, static_cast<int>(result)),
-      result == CUPTI_ERROR_INSUFFICIENT_PRIVILEGES ||
-              result == CUPTI_ERROR_VIRTUALIZED_DEVICE_INSUFFICIENT_PRIVILEGES
+      unprivileged
           ? "trace as root, or let the driver permit it (NVreg_RestrictProfilingToAdminUsers=0)"
-          : "end other profilers (nsys, ncu, torch.profiler), or leave --trace-kernels out",
+          : "check nvidia-smi; end other profilers (nsys, ncu, torch.profiler); or leave "
+            "--trace-kernels out",
       "--trace-kernels");
 }
 

@@ -256,11 +256,11 @@ class CuptiTracer final : public Tracer {
     if (!active_chunks.compare_exchange_strong(none, &chunks_)) {
       return fail(ErrorCode::kInternal, "this process traces kernels already");
     }
+    KTS_CHECK_OK(cupti_.check(cupti_.register_callbacks(on_buffer_requested, on_buffer_completed),
+                              "be handed buffers"));
     // Before any kind is enabled, so that all records are on the run's clock.
     KTS_CHECK_OK(
         cupti_.check(cupti_.register_timestamp_callback(monotonic_ns), "take the run's clock"));
-    KTS_CHECK_OK(cupti_.check(cupti_.register_callbacks(on_buffer_requested, on_buffer_completed),
-                              "be handed buffers"));
     enabled_.reserve(kKinds.size());
     for (const CUpti_ActivityKind kind : kKinds) {
       KTS_CHECK_OK(cupti_.check(cupti_.enable(kind), "trace"));

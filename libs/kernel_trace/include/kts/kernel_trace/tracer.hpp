@@ -11,7 +11,7 @@
 
 namespace kts::kernel_trace {
 
-inline constexpr std::uint64_t kDefaultBufferBytes = std::uint64_t{64} << 20;
+inline constexpr std::uint64_t kDefaultBufferBytes = std::uint64_t{128} << 20;
 inline constexpr std::uint64_t kLeastBufferBytes = std::uint64_t{1} << 20;
 inline constexpr std::uint64_t kMostBufferBytes = std::uint64_t{1} << 30;
 
