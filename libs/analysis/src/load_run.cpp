@@ -11,10 +11,12 @@
 #include <utility>
 
 #include "covariates.hpp"
+#include "kernels.hpp"
 #include "kts/analysis/datasheet.hpp"
 #include "kts/base/clock.hpp"
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
+#include "kts/kernel_trace/activity.hpp"
 #include "kts/record/codec.hpp"
 #include "kts/scenario/scenario.hpp"
 #include "load_samples.hpp"
@@ -606,6 +608,27 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
   notes.append_to(warnings);
 }
 
+// Those with a kernel trace whose samples are still there.
+std::vector<TracedLog> traced_logs(const std::vector<LogJob>& jobs, const RunData& data) {
+  std::vector<TracedLog> traced;
+  for (const LogJob& job : jobs) {
+    const BlockFolder& block = *job.block;
+    TracedLog log{job.agent,
+                  block.phase,
+                  job.path,
+                  block.path / fmt::format("{}{}", job.agent, kernel_trace::kFileSuffix),
+                  block.window_start_ns + (block.window_stop_ns - block.window_start_ns) / 20,
+                  block.window_stop_ns,
+                  job.end ? job.end->kernels_lost.value_or(0) : 0};
+    const bool counts = std::ranges::any_of(data.blocks, [&](const AgentBlock& samples) {
+      return samples.block == block.number && samples.agent == job.agent;
+    });
+    std::error_code ec;
+    if (counts && fs::exists(log.kernels, ec)) traced.push_back(std::move(log));
+  }
+  return traced;
+}
+
 std::string workload_of(const record::BlockMeta& meta) {
   std::vector<workload::GivenParameter> given;
   for (const auto& [name, value] : meta.parameters) {
@@ -826,6 +849,7 @@ Result<RunData> load_run_folder(const fs::path& run, const LoadOptions& options)
     leave_out_shared_block(data, block.number);
   }
 
+  KTS_CHECK_OK(read_kernels(traced_logs(jobs, data), header));
   KTS_CHECK_OK(read_covariates(run, windows_of(blocks), card_of(jobs, header), header));
 
   if (scenario) {

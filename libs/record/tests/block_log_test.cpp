@@ -156,6 +156,8 @@ TEST(End, RoundTrips) {
   end.clock_error_ns = -300;
   end.clock_drift_ppm = -0.25;
   end.out_of_bracket = 2;
+  end.kernels = 4000;
+  end.kernels_lost = 3;
   end.finite = false;
   end.interrupted = true;
   const std::string line = to_line(end);
@@ -165,6 +167,8 @@ TEST(End, RoundTrips) {
   EXPECT_EQ(back->clock_error_ns, -300);
   EXPECT_EQ(back->pacing_late_p99_ns, std::nullopt);
   EXPECT_EQ(back->abandoned, 12U);
+  EXPECT_EQ(back->kernels, 4000U);
+  EXPECT_EQ(back->kernels_outside, std::nullopt);
   EXPECT_FALSE(back->finite);
   EXPECT_TRUE(back->interrupted);
 }

@@ -143,30 +143,50 @@ Json covariate(const analysis::Covariate& c) {
           {"max", c.max}};
 }
 
+Json kernel_use(const analysis::KernelUse& k) {
+  Json top = Json::array();
+  for (const auto& kernel : k.top) {
+    top.push_back({{"name", kernel.name}, {"n", kernel.n}, {"total_ms", kernel.total_ms}});
+  }
+  return {{"agent", k.agent},
+          {"phase", name(k.phase)},
+          {"blocks", k.blocks},
+          {"iterations", k.iterations},
+          {"n", k.n},
+          {"unjoined", k.unjoined},
+          {"lost", k.lost},
+          {"gpu_time_ms", k.gpu_time_ms},
+          {"busy_ms", k.busy_ms},
+          {"gap_ms", k.gap_ms},
+          {"overhang_ms", k.overhang_ms},
+          {"top", std::move(top)}};
+}
+
 }  // namespace
 
 std::string summary_json(const Summary& summary) {
-  const Json document{{"schema", "kts.summary/1"},
-                      {"run", run_json(summary)},
-                      {"agents", array(summary.agents, agent_json)},
-                      {"results", array(summary.results, result)},
-                      {"degradation", array(summary.degradation, degradation)},
-                      {"findings", array(summary.findings, change)},
-                      {"attribution", array(summary.attribution, attribution)},
-                      {"waits", array(summary.waits, wait)},
-                      {"turns", turns(summary)},
-                      {"loads", array(summary.loads, load)},
-                      {"slos", array(summary.slos, slo)},
-                      {"covariates", array(summary.covariates, covariate)},
-                      {"covariates_missing", text(summary.covariates_missing)},
-                      {"conditions", summary.conditions},
-                      {"lines",
-                       {{"malformed", summary.malformed_lines},
-                        {"duplicate", summary.duplicate_records},
-                        {"foreign", summary.foreign_lines}}},
-                      {"headline", finding(summary)},
-                      {"warnings", summary.warnings},
-                      {"inconclusive", summary.inconclusive}};
+  Json document{{"schema", "kts.summary/1"},
+                {"run", run_json(summary)},
+                {"agents", array(summary.agents, agent_json)},
+                {"results", array(summary.results, result)},
+                {"degradation", array(summary.degradation, degradation)},
+                {"findings", array(summary.findings, change)},
+                {"attribution", array(summary.attribution, attribution)},
+                {"waits", array(summary.waits, wait)},
+                {"turns", turns(summary)},
+                {"loads", array(summary.loads, load)},
+                {"slos", array(summary.slos, slo)},
+                {"covariates", array(summary.covariates, covariate)},
+                {"covariates_missing", text(summary.covariates_missing)},
+                {"conditions", summary.conditions},
+                {"lines",
+                 {{"malformed", summary.malformed_lines},
+                  {"duplicate", summary.duplicate_records},
+                  {"foreign", summary.foreign_lines}}},
+                {"headline", finding(summary)},
+                {"warnings", summary.warnings},
+                {"inconclusive", summary.inconclusive}};
+  if (!summary.kernels.empty()) document["kernels"] = array(summary.kernels, kernel_use);
   // Log text may hold broken UTF-8, which the strict handler would throw on.
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

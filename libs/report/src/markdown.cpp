@@ -188,6 +188,30 @@ std::string sample_table(const Summary& summary) {
                    count(summary.duplicate_records), count(summary.foreign_lines));
 }
 
+std::string kernel_table(const Summary& summary) {
+  if (summary.kernels.empty()) return {};
+  std::string out =
+      "## What the GPU did\n\n"
+      "By CUPTI's records, means over iterations: gpu_time, the part of it in which a kernel, copy "
+      "or "
+      "set of the agent stood on the GPU (busy), and the rest (gaps). A kernel's time contains "
+      "being "
+      "switched out while it runs.\n\n";
+  out += table_head({"agent", "phase", "iterations", "kernels each", "gpu_time ms", "busy ms",
+                     "gaps ms", "most time in"},
+                    "llrrrrrl");
+  for (const auto& use : summary.kernels) {
+    const bool any = use.iterations > 0;
+    const auto each = [&](double value) { return any ? number(value) : std::string(kAbsent); };
+    out += row({escape_markdown(use.agent), std::string(name(use.phase)), count(use.iterations),
+                each(any ? static_cast<double>(use.n) / static_cast<double>(use.iterations) : 0),
+                each(use.gpu_time_ms), each(use.busy_ms), each(use.gap_ms),
+                use.top.empty() ? std::string(kAbsent)
+                                : escape_markdown(shorten(use.top.front().name, 60))});
+  }
+  return out + "\n";
+}
+
 std::string covariates(const Summary& summary) {
   const auto rows = covariate_table(summary);
   if (rows.empty() && summary.covariates_missing.empty()) return {};
@@ -266,6 +290,7 @@ std::string results_markdown(const Summary& summary) {
   out += growth_table(summary);
   out += waits_for_whom(summary);
   out += made_of(summary);
+  out += kernel_table(summary);
   out += covariates(summary);
   out += load_table(summary);
   out += sample_table(summary);

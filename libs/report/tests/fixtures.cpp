@@ -386,6 +386,25 @@ Summary llm_requests() {
   return s;
 }
 
+Summary traced() {
+  Summary s = one_agent();
+  const std::string agent = s.agents.front().name;
+  s.kernels = {{agent,
+                Phase::kSolo,
+                3,
+                570,
+                2280,
+                12,
+                0,
+                0.25,
+                0.21,
+                0.04,
+                0.0015,
+                {{"void_kernel<float, 4096>", 1140, 70.5}, {"transpose|pad", 1140, 49.2}}},
+               {agent, Phase::kShared, 3, 0, 0, 40, 7, 0, 0, 0, 0, {}}};
+  return s;
+}
+
 const std::vector<Fixture>& all() {
   static const std::vector<Fixture> kAll{{"one_agent", one_agent},
                                          {"two_agents", two_agents},
@@ -395,7 +414,8 @@ const std::vector<Fixture>& all() {
                                          {"within_run_only", within_run_only},
                                          {"overloaded", overloaded},
                                          {"special_characters", special_characters},
-                                         {"llm_requests", llm_requests}};
+                                         {"llm_requests", llm_requests},
+                                         {"traced", traced}};
   return kAll;
 }
 

@@ -21,6 +21,7 @@ struct CudaModule {
   decltype(&kts_workload_cuda_device_count_v2) device_count = nullptr;
   decltype(&kts_workload_cuda_create_v2) create = nullptr;
   decltype(&kts_workload_cuda_prober_v2) prober = nullptr;
+  decltype(&kts_workload_cuda_open_tracer_v2) open_tracer = nullptr;
 };
 
 constexpr const char* kTakeCpu = "or take --device cpu";
@@ -51,7 +52,9 @@ Result<CudaModule> load_cuda_module() {
       reinterpret_cast<decltype(module.device_count)>(dlsym(handle, kCudaDeviceCountName));
   module.create = reinterpret_cast<decltype(module.create)>(dlsym(handle, kCudaCreateName));
   module.prober = reinterpret_cast<decltype(module.prober)>(dlsym(handle, kCudaProberName));
-  if (!module.device_count || !module.create || !module.prober) {
+  module.open_tracer =
+      reinterpret_cast<decltype(module.open_tracer)>(dlsym(handle, kCudaOpenTracerName));
+  if (!module.device_count || !module.create || !module.prober || !module.open_tracer) {
     return environment_lacks(fmt::format("{} belongs to another version of kts", path.string()),
                              "build both from one commit", "--device");
   }
@@ -104,6 +107,19 @@ Result<DeviceChoice> choose_device(std::string_view device) {
   }
   return bad_input(fmt::format("'{}' is no device", device), "use auto, cpu, cuda or cuda:N",
                    "--device");
+}
+
+Result<std::unique_ptr<kernel_trace::Tracer>> make_tracer(const kernel_trace::TracerSpec& spec,
+                                                          const DeviceChoice& device) {
+  if (device.kind != "cuda") {
+    return environment_lacks("kernels are traced on a CUDA device, and this agent runs on a CPU",
+                             "take --device cuda, or leave --trace-kernels out", "--trace-kernels");
+  }
+  KTS_TRY(const CudaModule module, load_cuda_module());
+  Error error;
+  std::unique_ptr<kernel_trace::Tracer> tracer(module.open_tracer(&spec, &error));
+  if (!tracer) return tl::unexpected(std::move(error));
+  return tracer;
 }
 
 Result<std::unique_ptr<Engine>> make_engine(const EngineSpec& spec, const DeviceChoice& device) {

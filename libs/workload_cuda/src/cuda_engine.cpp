@@ -253,4 +253,16 @@ kts::workload::Engine* kts_workload_cuda_create_v2(const kts::workload::EngineSp
   return nullptr;
 }
 
+kts::kernel_trace::Tracer* kts_workload_cuda_open_tracer_v2(
+    const kts::kernel_trace::TracerSpec* spec, kts::Error* error) noexcept {
+  try {
+    auto tracer = kts::kernel_trace::open_cupti(*spec);
+    if (tracer) return tracer->release();
+    *error = std::move(tracer).error();
+  } catch (const std::exception& exception) {
+    *error = {kts::ErrorCode::kEnvironment, exception.what(), {}, "CUPTI"};
+  }
+  return nullptr;
+}
+
 }  // extern "C"

@@ -196,6 +196,29 @@ struct BlockCovariate {
   Covariate covariate;
 };
 
+// What the GPU did for one agent in one phase, by CUPTI's records of the iterations of its samples.
+// A kernel belongs to the iteration between whose gpu_start and gpu_end its middle lies. Lengths
+// contain being switched out. Means, without intervals.
+struct KernelUse {
+  struct Top {
+    std::string name;  // readable
+    std::uint64_t n = 0;
+    double total_ms = 0;
+  };
+  std::string agent;
+  Phase phase = Phase::kSolo;
+  int blocks = 0;
+  std::uint64_t iterations = 0;  // samples with device instants
+  std::uint64_t n = 0;           // kernels, copies and sets joined to them
+  std::uint64_t unjoined = 0;    // between iterations, or of those left out
+  std::uint64_t lost = 0;        // CUPTI's or the buffers' losses in these blocks
+  double gpu_time_ms = 0;        // mean of the iterations
+  double busy_ms = 0;            // mean of the union of an iteration's kernels, copies and sets
+  double gap_ms = 0;             // gpu_time - busy: launch gaps, and being switched out between
+  double overhang_ms = 0;        // the most by which one jutted out of its iteration: clock error
+  std::vector<Top> top;          // kernels by total time, at most ten
+};
+
 // All that renderers may say; they compute nothing.
 struct Summary {
   std::string run_id;
@@ -219,6 +242,7 @@ struct Summary {
   std::vector<SloOutcome> slos;
   std::vector<Ccdf> ccdfs;
   std::vector<Covariate> covariates;
+  std::vector<KernelUse> kernels;  // of runs that were traced
   std::vector<BlockCovariate> block_covariates;
   // What of the telemetry says nothing of single blocks, why, and what to do about it.
   std::string covariates_missing;
