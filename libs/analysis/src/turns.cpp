@@ -53,7 +53,7 @@ std::optional<double> same_order(const std::vector<Turn>& turns, std::size_t con
   return static_cast<double>(usual) / static_cast<double>(turns.size() - 1);
 }
 
-std::vector<double> all_of(const Blocks& blocks) {
+std::vector<double> all_samples(const Blocks& blocks) {
   std::vector<double> all;
   all.reserve(count(blocks));
   for (const auto& block : blocks) all.insert(all.end(), block.begin(), block.end());
@@ -61,11 +61,11 @@ std::vector<double> all_of(const Blocks& blocks) {
 }
 
 // Half widths of an interval, or empty.
-std::optional<double> below(const Estimate& e) {
+std::optional<double> side_below(const Estimate& e) {
   if (!e.value || !e.ci_low) return std::nullopt;
   return *e.value - *e.ci_low;
 }
-std::optional<double> above(const Estimate& e) {
+std::optional<double> side_above(const Estimate& e) {
   if (!e.value || !e.ci_high) return std::nullopt;
   return *e.ci_high - *e.value;
 }
@@ -199,7 +199,7 @@ std::uint64_t count(const Blocks& blocks) {
 }
 
 Estimate quantile_of(const Blocks& blocks, double p, double step) {
-  std::vector<double> all = all_of(blocks);
+  std::vector<double> all = all_samples(blocks);
   stats::QuantileSelector<double> selector(all);
   Estimate out;
   out.value = selector.quantile(p);
@@ -253,7 +253,7 @@ Estimate mean_of(const Blocks& blocks) {
 }
 
 std::vector<double> spread_of(const Blocks& blocks, std::size_t points) {
-  std::vector<double> all = all_of(blocks);
+  std::vector<double> all = all_samples(blocks);
   std::ranges::sort(all);
   if (all.size() <= points || points < 2) return all;
   std::vector<double> out;
@@ -274,7 +274,8 @@ Estimate scaled(const Estimate& a, double factor) {
 
 Estimate difference(const Estimate& a, const Estimate& b) {
   if (!a.value || !b.value) return {};
-  return with_sides(*a.value - *b.value, below(a), above(b), above(a), below(b));
+  return with_sides(*a.value - *b.value, side_below(a), side_above(b), side_above(a),
+                    side_below(b));
 }
 
 Estimate ratio(const Estimate& a, const Estimate& b) {
