@@ -8,11 +8,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <condition_variable>
 #include <csignal>
+#include <functional>
+#include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -48,6 +53,55 @@ class Lines {
   std::string text_;
 };
 
+// An engine, and the thread that alone drives it.
+class Driver {
+ public:
+  Driver() : thread_([this] { run(); }) {}
+  ~Driver() {
+    post({});
+    thread_.join();
+  }
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  using Answer = Result<workload::ProbeTrace>;
+  // Begins `work` on the thread.
+  [[nodiscard]] std::future<Answer> begin(
+      std::function<Answer(std::unique_ptr<workload::Engine>&)> work) {
+    std::packaged_task<Answer()> task([this, work = std::move(work)] { return work(engine_); });
+    std::future<Answer> answer = task.get_future();
+    post(std::move(task));
+    return answer;
+  }
+
+ private:
+  void post(std::packaged_task<Answer()> task) {
+    const std::scoped_lock lock(mutex_);
+    waiting_ = std::move(task);
+    posted_ = true;
+    wake_.notify_one();
+  }
+  void run() {
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return posted_; });
+      posted_ = false;
+      std::packaged_task<Answer()> task = std::move(waiting_);
+      lock.unlock();
+      if (!task.valid()) break;
+      task();
+    }
+    engine_.reset();
+  }
+
+  std::unique_ptr<workload::Engine> engine_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::packaged_task<Answer()> waiting_;
+  bool posted_ = false;
+  std::thread thread_;
+};
+
 class Servant {
  public:
   Servant(workload::DeviceChoice device, int core) : device_(std::move(device)), core_(core) {}
@@ -68,36 +122,71 @@ class Servant {
   }
 
  private:
+  static constexpr std::int64_t kSlots = 2;
+
   Result<workload::ProbeTrace> perform(std::string_view line) {
     KTS_TRY(workload::ProbeTask task, workload::parse_probe_task(line));
     if (!task.arguments.contains("start_ns")) {
       task.set("start_ns", MonotonicTimeline::now().time_since_epoch().count());
     }
     if (task.name == "engine") return prepare_engine(task);
-    if (task.name != "load") return prober_->perform(task);
-    if (!engine_) return bad_input("there is no engine", "send the task 'engine' first");
-    return workload::load_device(*engine_, task);
+    return task.name == "load" ? load(task) : prober_->perform(task);
   }
 
-  // A workload of kts's own to put load on the device with: "engine kind=membw bytes=64MiB".
+  // A workload of kts's own to put load on the device with: "engine kind=membw bytes=64MiB". Those
+  // of the slots 0 and 1 have a stream each.
   Result<workload::ProbeTrace> prepare_engine(const workload::ProbeTask& task) {
-    engine_.reset();
     std::vector<workload::GivenParameter> given;
     for (const auto& [name, value] : task.arguments) {
-      if (name != "kind" && name != "start_ns") given.push_back({name, value, name});
+      if (name != "kind" && name != "start_ns" && name != "slot") {
+        given.push_back({name, value, name});
+      }
     }
     workload::EngineSpec spec;
     KTS_TRY(spec.workload, workload::complete(task.word("kind"), given));
     spec.device_core = core_;
-    KTS_TRY(engine_, workload::make_engine(spec, device_));
-    KTS_CHECK_OK(engine_->warm_up(3));
-    return workload::ProbeTrace{task.name};
+    const std::int64_t slot = std::clamp<std::int64_t>(task.number("slot"), 0, kSlots - 1);
+    auto& driver = drivers_[static_cast<std::size_t>(slot)];
+    if (!driver) driver = std::make_unique<Driver>();
+    return driver
+        ->begin([this, spec](auto& engine) -> Driver::Answer {
+          engine.reset();
+          KTS_TRY(engine, workload::make_engine(spec, device_));
+          KTS_CHECK_OK(engine->warm_up(3));
+          return workload::ProbeTrace{"engine"};
+        })
+        .get();
+  }
+
+  // "load slot=1", or slot=both: of that engine's rate, or of both, "iterations" and
+  // "iterations_1" and so on.
+  Result<workload::ProbeTrace> load(const workload::ProbeTask& task) {
+    std::vector<std::future<Driver::Answer>> answers;
+    for (std::int64_t slot = 0; slot < kSlots; ++slot) {
+      const auto& driver = drivers_[static_cast<std::size_t>(slot)];
+      if (!driver || (task.word("slot") != "both" && task.number("slot") != slot)) continue;
+      answers.push_back(driver->begin([task](auto& engine) -> Driver::Answer {
+        if (!engine) return bad_input("there is no engine", "send the task 'engine' first");
+        return workload::load_device(*engine, task);
+      }));
+    }
+    if (answers.empty()) return bad_input("there is no engine", "send the task 'engine' first");
+    std::vector<Driver::Answer> traces;
+    for (auto& answer : answers) traces.push_back(answer.get());
+    workload::ProbeTrace all{task.name};
+    for (std::size_t i = 0; i < traces.size(); ++i) {
+      if (!traces[i]) return traces[i];
+      for (const auto& [name, value] : traces[i]->values) {
+        all.values[i == 0 ? name : fmt::format("{}_{}", name, i)] = value;
+      }
+    }
+    return all;
   }
 
   workload::DeviceChoice device_;
   int core_;
   std::unique_ptr<workload::Prober> prober_;
-  std::unique_ptr<workload::Engine> engine_;
+  std::array<std::unique_ptr<Driver>, kSlots> drivers_;
 };
 
 }  // namespace

@@ -132,7 +132,7 @@ Command add_probe(CLI::App& root) {
   parser->add_option("--device", options->device, "auto, cpu, cuda or cuda:N")
       ->capture_default_str();
   parser->add_flag("--quick", options->quick,
-                   "Slice, switch, launch and clock only: ten seconds in place of a minute");
+                   "Slice, switch, launch and clock only: ten seconds in place of ninety");
   parser
       ->add_option("--out", options->out,
                    "Folder of datasheet.json, .md, .html and raw traces; default "

@@ -41,6 +41,8 @@ say "smoke: each task once, in one context"
   echo "clock"
   echo "engine kind=membw bytes=512MiB"
   echo "load length_ns=20000000"
+  echo "engine kind=gemm size=1024 slot=1"
+  echo "load length_ns=20000000 slot=both"
 } >"$out/smoke.tasks"
 code=0
 timeout 60 "$bin/kts-worker" probe --device cuda <"$out/smoke.tasks" \

@@ -351,12 +351,20 @@ Status measure_cache(Crew& crew, Draft& draft, const SweepSize& size) {
   return {};
 }
 
-Status prepare_engine(Crew& crew, std::size_t member, std::string_view kind,
+// An engine of a member's, in one of its two slots.
+struct Seat {
+  std::size_t member = 0;
+  int slot = 0;
+};
+
+Status prepare_engine(Crew& crew, const Seat& seat, std::string_view kind,
                       const std::vector<std::pair<std::string, std::string>>& parameters) {
   ProbeTask engine{"engine"};
+  engine.set("slot", seat.slot);
   engine.arguments["kind"] = kind;
   for (const auto& [name, value] : parameters) engine.arguments[name] = value;
-  return crew.perform("engine", {{member, std::move(engine)}}, seconds(60)).map([](const auto&) {});
+  return crew.perform("engine", {{seat.member, std::move(engine)}}, seconds(60))
+      .map([](const auto&) {});
 }
 
 struct Company {
@@ -371,53 +379,63 @@ const std::vector<Company>& companies() {
   return kCompanies;
 }
 
-Result<std::vector<double>> rates_of(Crew& crew, const std::vector<std::size_t>& members) {
+double rate_of(const ProbeTrace& trace, std::string_view suffix) {
+  const double elapsed = trace.value(fmt::format("elapsed_ns{}", suffix));
+  return elapsed > 0 ? trace.value(fmt::format("iterations{}", suffix)) / elapsed : 0;
+}
+
+// Iterations per ns of one seat, or of two at once.
+Result<std::vector<double>> rates_of(Crew& crew, const std::vector<Seat>& seats) {
   std::vector<Crew::Job> jobs;
-  for (const std::size_t member : members) {
+  const bool one_process = seats.size() == 2 && seats[0].member == seats[1].member;
+  for (const Seat& seat : seats) {
     ProbeTask load{"load"};
-    jobs.push_back({member, load.set("length_ns", 150'000'000)});
+    load.set("length_ns", 100'000'000).set("slot", seat.slot);
+    if (one_process) load.arguments["slot"] = "both";
+    jobs.push_back({seat.member, std::move(load)});
+    if (one_process) break;
   }
   KTS_TRY(const auto traces, crew.perform("load", std::move(jobs), kPatience));
+  if (one_process) return std::vector{rate_of(traces[0], ""), rate_of(traces[0], "_1")};
   std::vector<double> rates;
-  for (const ProbeTrace& trace : traces) {
-    const double elapsed = trace.value("elapsed_ns");
-    rates.push_back(elapsed > 0 ? trace.value("iterations") / elapsed : 0);
-  }
+  for (const ProbeTrace& trace : traces) rates.push_back(rate_of(trace, ""));
   return rates;
 }
 
-std::vector<std::string> mps_keys() {
-  std::vector<std::string> keys{"mps_interrupted_ratio"};
+std::vector<std::string> company_keys(std::string_view mode) {
+  std::vector<std::string> keys;
   for (const Company& a : companies()) {
     for (const Company& b : companies()) {
-      keys.push_back(fmt::format("mps_{}_beside_{}_ratio", a.name, b.name));
+      keys.push_back(fmt::format("{}_{}_beside_{}_ratio", mode, a.name, b.name));
     }
   }
   return keys;
 }
 
-// What is left of each kind of work beside each other, when contexts run at once.
-Status measure_company(Crew& crew, Draft& draft) {
+// What is left of each kind of work beside each other, when kernels of both run at once.
+Status measure_company(Crew& crew, Draft& draft, std::string_view mode, const Seat& left,
+                       const Seat& right) {
   const auto& kinds = companies();
   for (std::size_t a = 0; a < kinds.size(); ++a) {
-    KTS_CHECK_OK(prepare_engine(crew, 0, kinds[a].kind, kinds[a].parameters));
+    KTS_CHECK_OK(prepare_engine(crew, left, kinds[a].kind, kinds[a].parameters));
     for (std::size_t b = a; b < kinds.size(); ++b) {
-      KTS_CHECK_OK(prepare_engine(crew, 1, kinds[b].kind, kinds[b].parameters));
+      KTS_CHECK_OK(prepare_engine(crew, right, kinds[b].kind, kinds[b].parameters));
       Blocks first, second;
       for (int round = 0; round < kRounds; ++round) {
-        KTS_TRY(const auto alone_a, rates_of(crew, {0}));
-        KTS_TRY(const auto alone_b, rates_of(crew, {1}));
-        KTS_TRY(const auto both, rates_of(crew, {0, 1}));
+        KTS_TRY(const auto alone_a, rates_of(crew, {left}));
+        KTS_TRY(const auto alone_b, rates_of(crew, {right}));
+        KTS_TRY(const auto both, rates_of(crew, {left, right}));
         if (alone_a[0] <= 0 || alone_b[0] <= 0) {
-          return environment_lacks("a workload did nothing in 150 ms");
+          return environment_lacks("a workload did nothing in 100 ms");
         }
         first.push_back({both[0] / alone_a[0]});
         second.push_back({both[1] / alone_b[0]});
       }
       const auto add = [&](const Company& who, const Company& beside, const Blocks& blocks) {
-        draft.add(fmt::format("mps_{}_beside_{}_ratio", who.name, beside.name), "ratio",
+        draft.add(fmt::format("{}_{}_beside_{}_ratio", mode, who.name, beside.name), "ratio",
                   analysis::mean_of(blocks), analysis::count(blocks),
-                  "iterations per second beside the other / alone, mean of rounds", "under MPS");
+                  "iterations per second beside the other / alone, mean of rounds",
+                  mode == "mps" ? "under MPS" : "streams of one process");
       };
       add(kinds[a], kinds[b], first);
       if (a != b) add(kinds[b], kinds[a], second);
@@ -449,7 +467,7 @@ Status measure_mps(const ProbeSpec& spec, const process::Command& worker, Draft&
               analysis::count(rounds.gap_share),
               "gaps above 5 us of two contexts that spin at once / their time",
               "under MPS; 0: neither waits for the other");
-    KTS_CHECK_OK(measure_company(crew, draft));
+    KTS_CHECK_OK(measure_company(crew, draft, "mps", {0, 0}, {1, 0}));
     crew.dismiss();
     return {};
   };
@@ -497,7 +515,8 @@ void probe_cuda(const ProbeSpec& spec, Crew& crew, const process::Command& worke
           {fmt::format("sweep_{}_us", size.name), fmt::format("sweep_{}_beside_us", size.name),
            fmt::format("cache_refill_{}_us", size.name)},
           [&]() -> Status {
-            if (!streamer) KTS_CHECK_OK(prepare_engine(crew, 1, "membw", {{"bytes", "512MiB"}}));
+            if (!streamer)
+              KTS_CHECK_OK(prepare_engine(crew, {1, 0}, "membw", {{"bytes", "512MiB"}}));
             streamer = true;
             return measure_cache(crew, draft, size);
           });
@@ -519,10 +538,14 @@ void probe_cuda(const ProbeSpec& spec, Crew& crew, const process::Command& worke
   draft.part("clocks again", {"event_clock_error_us", "globaltimer_drift_ppm"},
              [&] { return measure_last_clock(crew, draft, known); });
   if (spec.quick) return;
+  draft.part("two streams of one process", company_keys("streams"), [&] {
+    return measure_company(crew, draft, "streams", {0, 0}, {0, 1});
+  });
   // They would be parked beside MPS's clients.
   crew.dismiss();
-  draft.part("two contexts under MPS", mps_keys(),
-             [&] { return measure_mps(spec, worker, draft); });
+  std::vector<std::string> keys = company_keys("mps");
+  keys.insert(keys.begin(), "mps_interrupted_ratio");
+  draft.part("two contexts under MPS", keys, [&] { return measure_mps(spec, worker, draft); });
 }
 
 }  // namespace kts::probe

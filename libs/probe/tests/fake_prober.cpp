@@ -74,6 +74,10 @@ ProbeTrace answer(const ProbeTask& task) {
   if (task.name == "load") {
     trace.values["iterations"] = 100;
     trace.values["elapsed_ns"] = 1e8;
+    if (task.word("slot") == "both") {
+      trace.values["iterations"] = trace.values["iterations_1"] = 50;
+      trace.values["elapsed_ns_1"] = 1e8;
+    }
   }
   if (task.name == "launches") {
     add_many(trace, "call_ns", 2500);

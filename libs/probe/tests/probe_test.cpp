@@ -64,6 +64,7 @@ TEST_F(Probe, FindsTheSliceAndTheSwitchOfAKnownCard) {
   EXPECT_NEAR(*find_figure(sheet, "long_kernel_gap_ratio")->value.value, 1, 1e-3);
   EXPECT_NEAR(*find_figure(sheet, "turn_release_ms")->value.value, 2.091 + 2 * 0.152 - 0.152 - 0.1,
               1e-3);
+  EXPECT_NEAR(*find_figure(sheet, "streams_gemm_beside_membw_ratio")->value.value, 0.5, 1e-9);
   // The card has everything, this machine no MPS.
   for (const auto& missing : sheet.unavailable) {
     EXPECT_THAT(missing.key, StartsWith("mps_"));

@@ -25,7 +25,7 @@ using analysis::Figure;
 using analysis::Spread;
 
 // "time slice k4" of time_slice_k4_ms.
-std::string name_of(std::string_view key, std::string_view unit) {
+std::string figure_name(std::string_view key, std::string_view unit) {
   if (key.size() > unit.size() + 1 && key.ends_with(unit) &&
       key[key.size() - unit.size() - 1] == '_') {
     key.remove_suffix(unit.size() + 1);
@@ -35,17 +35,17 @@ std::string name_of(std::string_view key, std::string_view unit) {
   return out;
 }
 
-std::string unit_of(const Figure& figure) {
+std::string figure_unit(const Figure& figure) {
   if (figure.unit == "us") return "µs";
   return figure.unit == "ratio" || figure.unit == "count" ? std::string() : figure.unit;
 }
 
-std::string value_of(const Figure& figure) {
+std::string figure_value(const Figure& figure) {
   return figure.value.value ? number(*figure.value.value, 4) : std::string(kAbsent);
 }
 
 // Four digits where three would hide the width.
-std::string interval_of(const Figure& figure) {
+std::string figure_interval(const Figure& figure) {
   const auto& e = figure.value;
   if (e.ci_low && e.ci_high) return number(*e.ci_low, 4) + "–" + number(*e.ci_high, 4);
   return interval(e);
@@ -64,7 +64,7 @@ std::string agreement_words(const Agreement& agreement) {
                      agreement.limit_ratio * 100, agreement.agrees() ? "agree" : "don't agree");
 }
 
-std::vector<std::pair<std::string, std::string>> facts_of(const DataSheet& sheet) {
+std::vector<std::pair<std::string, std::string>> sheet_facts(const DataSheet& sheet) {
   std::vector<std::pair<std::string, std::string>> facts{{"device", sheet.device.name}};
   const auto add = [&](const char* label, const std::string& value) {
     if (!value.empty()) facts.emplace_back(label, value);
@@ -128,8 +128,8 @@ std::string datasheet_table(const DataSheet& sheet, TerminalStyle style) {
   const Painter paint(style);
   std::vector<Row> rows{{"figure", "value", "", "95 %", "n", "method"}};
   for (const Figure& figure : sheet.figures) {
-    rows.push_back({name_of(figure.key, figure.unit), value_of(figure), unit_of(figure),
-                    interval_of(figure), count(figure.n),
+    rows.push_back({figure_name(figure.key, figure.unit), figure_value(figure), figure_unit(figure),
+                    figure_interval(figure), count(figure.n),
                     first_words(printable(figure.method), 48)});
   }
   std::string out = paint(Ink::kBold, printable(sheet.device.name)) + "\n";
@@ -147,13 +147,13 @@ std::string datasheet_table(const DataSheet& sheet, TerminalStyle style) {
 std::string datasheet_markdown(const DataSheet& sheet) {
   std::string out = fmt::format("# {}: how it shares itself\n\n**{}**\n\n",
                                 escape_markdown(sheet.device.name), headline(sheet));
-  for (const auto& [label, value] : facts_of(sheet)) {
+  for (const auto& [label, value] : sheet_facts(sheet)) {
     out += bullet(label + ": " + escape_markdown(value));
   }
   out += "\n" + table_head({"figure", "value", "95 %", "n", "method", ""}, "lrrrll");
   for (const Figure& figure : sheet.figures) {
-    out += row({escape_markdown(figure.key), value_of(figure) + " " + unit_of(figure),
-                interval_of(figure), count(figure.n), escape_markdown(figure.method),
+    out += row({escape_markdown(figure.key), figure_value(figure) + " " + figure_unit(figure),
+                figure_interval(figure), count(figure.n), escape_markdown(figure.method),
                 escape_markdown(figure.note)});
   }
   std::vector<std::string> agreements;
@@ -168,7 +168,7 @@ std::string datasheet_markdown(const DataSheet& sheet) {
 
 std::string datasheet_html(const DataSheet& sheet, const Drawing& drawing) {
   std::string facts;
-  for (const auto& [label, value] : facts_of(sheet)) {
+  for (const auto& [label, value] : sheet_facts(sheet)) {
     facts += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", label, escape_html(value));
   }
   std::string body = fmt::format(
@@ -179,8 +179,8 @@ std::string datasheet_html(const DataSheet& sheet, const Drawing& drawing) {
   std::string rows;
   for (const Figure& figure : sheet.figures) {
     rows += fmt::format("<tr id=\"{}\">", escape_html(figure.key)) +
-            row_head(escape_html(name_of(figure.key, figure.unit))) +
-            cell(value_of(figure) + " " + unit_of(figure)) + cell(interval_of(figure)) +
+            row_head(escape_html(figure_name(figure.key, figure.unit))) +
+            cell(figure_value(figure) + " " + figure_unit(figure)) + cell(figure_interval(figure)) +
             cell(count(figure.n)) + "<td class=\"note\">" + escape_html(figure.method) +
             (figure.note.empty() ? "" : "; " + escape_html(figure.note)) + "</td></tr>\n";
   }

@@ -29,9 +29,9 @@ struct Probed {
   analysis::DataSheet sheet;
   bool interrupted = false;  // the sheet holds what was measured until then
 };
-// Measures, about a minute (quick: ten seconds). What can't be had is listed in the sheet with its
-// reason; an error only when the device can't be used at all. `measured_at` and the driver are the
-// caller's to fill in.
+// Measures, a minute and a half on a GPU (quick: ten seconds). What can't be had is listed in the
+// sheet with its reason; an error only when the device can't be used at all. `measured_at` and the
+// driver are the caller's to fill in.
 [[nodiscard]] Result<Probed> probe(const ProbeSpec& spec);
 
 }  // namespace kts::probe
