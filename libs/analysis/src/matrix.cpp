@@ -44,7 +44,7 @@ Estimate rate_of(const std::vector<const AgentBlock*>& blocks, int copies) {
   return estimate;
 }
 
-Estimate ratio_of(const Estimate& numerator, const Estimate& denominator) {
+Estimate kept_ratio(const Estimate& numerator, const Estimate& denominator) {
   if (!numerator.value || !denominator.value || !(*denominator.value > 0)) return {};
   const stats::Interval interval =
       stats::ratio_interval(*numerator.value, {numerator.ci_low, numerator.ci_high},
@@ -193,8 +193,8 @@ class Contention {
     for (const AgentInfo& agent : agents) {
       MatrixCell cell = cell_of(summary, agent.name);
       cell.copies = copies[agent.name];
-      cell.kept = ratio_of(rate_of(shared_of[agent.name], cell.copies),
-                           rate_of(solo_blocks(agent.name), 1));
+      cell.kept = kept_ratio(rate_of(shared_of[agent.name], cell.copies),
+                             rate_of(solo_blocks(agent.name), 1));
       all_kept &= cell.kept.value.has_value();
       kept_sum += cell.copies * cell.kept.value.value_or(0);
       result.cells.push_back(std::move(cell));
