@@ -22,6 +22,8 @@ struct Options {
   std::vector<int> host_cores;
   bool own_core = false;
   bool controlled = false;
+  std::optional<kernel_trace::TracerSpec> tracer;
+  std::string kernels;  // standing alone: their file
 };
 
 // Empty when help or the version was asked for and has been printed. kBadInput names the flag.

@@ -26,8 +26,9 @@ class RunFaults : public RunOnKubernetes {
 
 TEST_F(RunFaults, AnApiServerThatComesBackCostsNothing) {
   const std::string lab = KTS_LAB_SCRIPT;
-  const Outcome outcome = run_struck_by("(" + lab + " stop kube-apiserver; sleep 6; " + lab +
-                                        " start kube-apiserver) >/dev/null 2>&1 &");
+  const Outcome outcome =
+      run_struck_by("exec >/dev/null 2>&1; (" + lab + " stop kube-apiserver; sleep 6; " + lab +
+                    " start kube-apiserver) &");
   ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
   const auto results = json("summary.json")["results"].items();
   ASSERT_FALSE(results.empty()) << outcome.err;
@@ -106,13 +107,20 @@ TEST_F(RunFaults, MemoryThatTheKernelLacksEndsIt) {
   make_namespace("narrow");
   apply(R"({"apiVersion":"v1","kind":"LimitRange","metadata":{"name":"narrow","namespace":"narrow"},
     "spec":{"limits":[{"type":"Container","default":{"memory":"512Mi"}}]}})");
+  // By the pod's own UID: workers of earlier pods may still be leaving.
   const Outcome outcome = run_struck_by(R"(
-    worker=$(pgrep -f '[k]ts-worker gemm' | head -n 1)
-    group=$(sed -n 's/^[0-9]*:memory://p; s/^0:://p' /proc/$worker/cgroup | head -n 1)
+    uid=$(kubectl -n narrow get pod -l kts.dev/agent=gemm -o 'jsonpath={.items[0].metadata.uid}')
+    for worker in $(pgrep -f '[k]ts-worker gemm'); do
+      group=$(sed -n 's/^[0-9]*:memory://p; s/^0:://p' /proc/$worker/cgroup | head -n 1)
+      case $group in *pod$uid*) break ;; esac
+      group=
+    done
+    [ -n "$group" ] || { echo "no worker in a group of pod $uid" >&2; exit 1; }
     for root in /sys/fs/cgroup/memory /sys/fs/cgroup; do
       [ ! -e "$root$group/cgroup.procs" ] || break
     done
-    (sh -c 'echo -998 >/proc/self/oom_score_adj; echo $$ >"$1"; head -c 2G /dev/zero | tail -c 2G' sh "$root$group/cgroup.procs" >/dev/null 2>&1 &))",
+    echo 1000 >/proc/$worker/oom_score_adj
+    sh -c 'echo $$ >"$1"; head -c 2G /dev/zero | tail -c 2G >/dev/null' sh "$root$group/cgroup.procs" || true)",
                                         {"--namespace", "narrow"});
   EXPECT_EQ(outcome.exit, 5) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("OOMKilled"));

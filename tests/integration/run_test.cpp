@@ -81,7 +81,7 @@ TEST_F(RunCli, MakesAWholeFolderAndEndsWithItsPath) {
   EXPECT_THAT(outcome.err, HasSubstr("report: " + path("run/report.html") + "\n"));
   EXPECT_THAT(outcome.err, HasSubstr("device: CPU"));
   for (const char* file : {"run/scenario.yaml", "run/environment.json", "run/summary.json",
-                           "run/summary.csv", "run/results.md", "run/report.html",
+                           "run/summary.csv", "run/results.md", "run/report.html", "run/trace.json",
                            "run/blocks/15-shared/light.log", "run/blocks/15-shared/heavy.log"}) {
     EXPECT_TRUE(exists(file)) << file;
   }

@@ -17,6 +17,8 @@ using std::chrono_literals::operator""s;
 // From a patch to a pod: 0.1 to 0.2 s where nobody is busy; a block that is late costs as much.
 // Pods are told one after the other.
 constexpr Nanoseconds kLead = 600ms;
+// The first patch meets a kubelet that is still busy with the pod's start.
+constexpr Nanoseconds kFirstLead = 1100ms;
 constexpr Nanoseconds kLeadOfPod = 10ms;
 constexpr Nanoseconds kShowEvery = 100ms;
 constexpr Nanoseconds kRecordsLost = 60s;
@@ -74,7 +76,8 @@ Status Measurement::begin() {
 
 void Measurement::append(const runner::Block& block, int attempt) {
   const bool first = planned_.empty();
-  const Nanoseconds lead = kLead + static_cast<int>(pods_.slots().size()) * kLeadOfPod;
+  const Nanoseconds lead =
+      (first ? kFirstLead : kLead) + static_cast<int>(pods_.slots().size()) * kLeadOfPod;
   const std::int64_t earliest = clock_.now() + (1 + attempt) * lead.count();
   const std::int64_t not_before = first ? earliest : std::max(earliest, last_end_ns());
   planned_.push_back(

@@ -136,6 +136,61 @@ std::string growth(const Summary& summary) {
                  body.empty() ? body : "<div class=\"growth\">\n" + body + "</div>\n");
 }
 
+// The first `words` columns are words, the rest numbers.
+std::string plain_table(std::string_view caption, const std::vector<std::vector<std::string>>& rows,
+                        std::size_t words) {
+  if (rows.empty()) return {};
+  const std::vector<std::string>& head = rows.front();
+  std::vector<std::string> escaped;
+  for (const std::string& cell : head) escaped.push_back(escape_html(cell));
+  std::string body;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    body += "<tr>" + row_head(escape_html(rows[i].front()));
+    for (std::size_t c = 1; c < rows[i].size(); ++c) {
+      const std::string text = escape_html(rows[i][c]);
+      body += c < words ? word(text) : cell(text);
+    }
+    body += "</tr>\n";
+  }
+  const auto split = escaped.begin() + static_cast<std::ptrdiff_t>(words);
+  return table(caption, head_cells({escaped.begin(), split}, {split, escaped.end()}) + "<tbody>\n" +
+                            body + "</tbody>\n");
+}
+
+std::string waits(const Summary& summary) {
+  std::string body;
+  for (const std::string_view at : {"mean", "p95", "p99"}) {
+    body += plain_table(
+        fmt::format(
+            "{}: ms with its 95 % interval, and the share of what the row's latency grew by.",
+            at == "mean" ? "On average" : fmt::format("Around {}", at)),
+        wait_table(summary, at), 1);
+  }
+  if (body.empty()) return {};
+  std::vector<std::string> said;
+  for (const auto& agent : summary.agents) {
+    std::string sentence = wait_sentence(summary, agent.name);
+    if (!sentence.empty()) said.push_back(std::move(sentence));
+  }
+  return section("Who waits for whom", body + list(said));
+}
+
+std::string made_of(const Summary& summary) {
+  const auto rows = cause_table(summary);
+  if (rows.empty()) return {};
+  // Basis, which is words, last among words.
+  std::vector<std::vector<std::string>> ordered = rows;
+  for (auto& cells : ordered) std::rotate(cells.begin() + 4, cells.begin() + 6, cells.end());
+  std::string body =
+      plain_table("Shared minus solo. What is estimated rests on how turns are taken.", ordered, 5);
+  const std::string turns = turn_sentence(summary);
+  if (!turns.empty()) body += "<p>" + escape_html(turns) + "</p>\n";
+  body += plain_table(
+      "What round robin by these lengths makes of gpu_wait, shared, ms: measured / model.",
+      turn_table(summary), 1);
+  return section("What the growth is made of", body);
+}
+
 std::string objectives(const Summary& summary) {
   return section("Objectives", list(objective_sentences(summary)));
 }
@@ -236,11 +291,12 @@ std::string report_html(const Summary& summary, const Drawing& drawing) {
     alert += "<section class=\"alert\">\n<h2>The card wasn't the same throughout</h2>\n" +
              list(summary.conditions) + "</section>\n";
   }
-  return page(
-      summary.scenario.empty() ? summary.run_id : summary.scenario,
-      header(summary) + alert + agent_cards(all) + figures(drawing) + results_table(summary, all) +
-          objectives(summary) + growth(summary) + card_meanwhile(summary) + loads(summary) +
-          section("Warnings", list(summary.warnings)) + samples(summary) + vocabulary(summary));
+  return page(summary.scenario.empty() ? summary.run_id : summary.scenario,
+              header(summary) + alert + agent_cards(all) + figures(drawing) +
+                  results_table(summary, all) + objectives(summary) + growth(summary) +
+                  waits(summary) + made_of(summary) + card_meanwhile(summary) + loads(summary) +
+                  section("Warnings", list(summary.warnings)) + samples(summary) +
+                  vocabulary(summary));
 }
 
 }  // namespace kts::report

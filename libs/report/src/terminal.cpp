@@ -123,6 +123,10 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
     out += wrapped("- " + printable(sentence), "  ");
   }
   for (const auto& view : all) {
+    const std::string waits = printable(wait_sentence(summary, view.info->name));
+    if (!waits.empty()) out += wrapped("- " + waits, "  ");
+  }
+  for (const auto& view : all) {
     const std::string tokens = printable(token_rate_sentence(view));
     if (!tokens.empty()) out += wrapped("- " + tokens, "  ");
   }

@@ -82,6 +82,7 @@ class RunInParts::Execution {
     if (scenario_.plan.order == scenario::Order::kMatrix && run_.blocks == nullptr) {
       return bad_input("the scenario is a matrix", "kts matrix runs it", scenario_.name);
     }
+    if (run_.trace_buffer_bytes) KTS_CHECK_OK(check_tracing(scenario_));
     if (run_.first_block > 1) take_over();
     KTS_CHECK_OK(make_directories(run_.folder / "blocks"));
     KTS_CHECK_OK(make_directories(run_.folder / "workers"));
@@ -391,6 +392,7 @@ class RunInParts::Execution {
           static_cast<std::size_t>(std::ranges::find(alive_, place) - alive_.begin()));
     }
     task.folder = run_.folder / "blocks" / folder_name(block, scenario_, blocks_->most());
+    task.trace_kernels = run_.trace_buffer_bytes.has_value();
     task.length = length_of(block);
     task.drain = drain_limit(block, task.length);
     KTS_CHECK_OK(make_directories(task.folder));
@@ -546,6 +548,19 @@ class RunInParts::Execution {
   std::vector<std::size_t> alive_;
   std::vector<std::int64_t> pids_;
 };
+
+Status check_tracing(const scenario::Scenario& scenario) {
+  if (device_kind(scenario.device) != "cuda") {
+    return environment_lacks("kernels are traced on a CUDA device, and this run is on a CPU",
+                             "take --device cuda, or leave --trace-kernels out", "--trace-kernels");
+  }
+  if (scenario.sharing == "streams") {
+    return bad_input(
+        "in mode streams the agents are one process, whose kernels can't be told apart",
+        "take another sharing mode, or leave --trace-kernels out", "--trace-kernels");
+  }
+  return {};
+}
 
 Status prepare_folder(const std::filesystem::path& folder) {
   KTS_CHECK_OK(make_directories(folder));

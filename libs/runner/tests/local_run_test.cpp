@@ -37,6 +37,26 @@ std::vector<std::string> names_in(const std::filesystem::path& folder) {
 
 bool no_child_left() { return waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD; }
 
+TEST_F(FakeRun, KernelTracesStandBesideTheLogs) {
+  run_.scenario.device = "cuda";
+  run_.trace_buffer_bytes = 2 << 20;
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_THAT(names_in(run_.folder / "blocks/03-shared"),
+              ElementsAre("block.json", "heavy.kernels.csv", "heavy.log", "light.kernels.csv",
+                          "light.log"));
+}
+
+TEST_F(FakeRun, KernelsOfACpuOrOfOneProcessAreRefusedBeforeAnythingStarts) {
+  run_.trace_buffer_bytes = 2 << 20;
+  EXPECT_THAT(failure(), HasSubstr("this run is on a CPU"));
+  EXPECT_FALSE(exists("blocks"));
+  run_.scenario.device = "cuda";
+  run_.scenario.sharing = "streams";
+  EXPECT_THAT(failure(), HasSubstr("the agents are one process"));
+  EXPECT_FALSE(exists("blocks"));
+}
+
 TEST_F(FakeRun, FolderHoldsEveryBlockWithItsLogsAndWindow) {
   const Status status = execute();
   ASSERT_TRUE(status) << to_line(status.error());

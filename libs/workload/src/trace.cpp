@@ -215,6 +215,9 @@ class Reader {
       return refuse("the requests are not in the order of time", "sort the rows by their time");
     }
     last_ns_ = *at;
+    if (static_cast<double>(*at - *first_ns_) > kMostSeconds * kNsPerSecond) {
+      return refuse("more than ten years after the first request", "correct or remove the row");
+    }
     KTS_TRY(const std::int32_t input, tokens(fields[input_], format_->input));
     KTS_TRY(const std::int32_t output, tokens(fields[output_], format_->output));
     if (trace_.rows.size() == kMaxRows) {

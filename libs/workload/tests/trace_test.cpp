@@ -71,6 +71,9 @@ TEST(Trace, WhatIsWrongIsNamedWithItsLine) {
   const std::string head = "timestamp_s,input_tokens,output_tokens\n";
   EXPECT_EQ(refusal(head + "1,2,3\n0.5,2,3\n"),
             "t.csv:3: the requests are not in the order of time");
+  EXPECT_EQ(refusal("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 23:59:59,1,1\n"
+                    "2186-11-17 00:00:02,1,1\n"),
+            "t.csv:3: more than ten years after the first request");
   EXPECT_EQ(refusal(head + "1,2\n"), "t.csv:2: cut short: 2 fields");
   EXPECT_EQ(refusal(head + "soon,2,3\n"), "t.csv:2: 'soon' is no timestamp_s");
   EXPECT_EQ(refusal(head + "-1,2,3\n"), "t.csv:2: '-1' is no timestamp_s");

@@ -9,6 +9,7 @@
 #include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
 #include "kts/control/protocol.hpp"
+#include "kts/kernel_trace/tracer.hpp"
 #include "kts/record/block_log.hpp"
 #include "kts/worker/attention.hpp"
 #include "kts/worker/loop.hpp"
@@ -41,12 +42,15 @@ struct BlockName {
   std::string phase;
   std::string neighbours;
   std::optional<int> cycle = std::nullopt;
+  std::string kernels = {};  // where to write those of the block; empty: nowhere
 };
 
 // One agent's blocks on one engine: META, the loop's records, END. One thread drives it.
 class Agent {
  public:
-  Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWriter& writer);
+  // `tracer` may be null: kernels are not traced.
+  Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWriter& writer,
+        kernel_trace::Tracer* tracer = nullptr);
 
   // Throw-away iterations, the check of the result, and the usual time of an iteration.
   [[nodiscard]] Status warm_up(int iterations);
@@ -67,6 +71,7 @@ class Agent {
 
  private:
   void describe_arrivals(record::BlockMeta& meta) const;
+  [[nodiscard]] bool traces() const { return tracer_ != nullptr && !name_.kernels.empty(); }
   [[nodiscard]] std::int64_t epoch_ns(std::int64_t monotonic_ns) const;
   [[nodiscard]] Status print(std::string_view line);
 
@@ -74,6 +79,7 @@ class Agent {
   workload::Engine& engine_;
   RecordWriter& writer_;
   Pacing& pacing_;
+  kernel_trace::Tracer* tracer_;
   Loop loop_;
   workload::DeviceIdentity device_;
   std::string gpu_uuid_;

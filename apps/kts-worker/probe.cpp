@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kts/base/clock.hpp"
+#include "kts/workload/probe.hpp"
+#include "kts/workload/registry.hpp"
+#include "run_agent.hpp"
+
+namespace kts::worker_app {
+namespace {
+
+constexpr std::size_t kMostInput = 1 << 16;
+
+// Lines of standard input, read without stdio, which would block for more than is there.
+class Lines {
+ public:
+  [[nodiscard]] std::optional<std::string> next() {
+    for (;;) {
+      if (const std::size_t end = text_.find('\n'); end != std::string::npos) {
+        std::string line = text_.substr(0, end);
+        text_.erase(0, end + 1);
+        return line;
+      }
+      std::array<char, 4096> buffer;
+      const ssize_t n = read(STDIN_FILENO, buffer.data(), buffer.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0 || text_.size() > kMostInput) return std::nullopt;
+      text_.append(buffer.data(), static_cast<std::size_t>(n));
+    }
+  }
+
+ private:
+  std::string text_;
+};
+
+class Servant {
+ public:
+  Servant(workload::DeviceChoice device, int core) : device_(std::move(device)), core_(core) {}
+
+  [[nodiscard]] Status begin() {
+    KTS_TRY(prober_, workload::make_prober(device_, core_));
+    const workload::DeviceIdentity identity = prober_->device();
+    write_line(STDOUT_FILENO, fmt::format("{}{}\t{}\t{}\n", workload::kProbeReady, identity.kind,
+                                          identity.name, identity.uuid));
+    return {};
+  }
+
+  void answer(std::string_view line) {
+    const auto trace = perform(line);
+    write_line(STDOUT_FILENO,
+               trace ? to_text(*trace)
+                     : fmt::format("{}{}\n", workload::kProbeError, to_line(trace.error())));
+  }
+
+ private:
+  Result<workload::ProbeTrace> perform(std::string_view line) {
+    KTS_TRY(workload::ProbeTask task, workload::parse_probe_task(line));
+    if (!task.arguments.contains("start_ns")) {
+      task.set("start_ns", MonotonicTimeline::now().time_since_epoch().count());
+    }
+    if (task.name == "engine") return prepare_engine(task);
+    if (task.name != "load") return prober_->perform(task);
+    if (!engine_) return bad_input("there is no engine", "send the task 'engine' first");
+    return workload::load_device(*engine_, task);
+  }
+
+  // A workload of kts's own to put load on the device with: "engine kind=membw bytes=64MiB".
+  Result<workload::ProbeTrace> prepare_engine(const workload::ProbeTask& task) {
+    engine_.reset();
+    std::vector<workload::GivenParameter> given;
+    for (const auto& [name, value] : task.arguments) {
+      if (name != "kind" && name != "start_ns") given.push_back({name, value, name});
+    }
+    workload::EngineSpec spec;
+    KTS_TRY(spec.workload, workload::complete(task.word("kind"), given));
+    spec.device_core = core_;
+    KTS_TRY(engine_, workload::make_engine(spec, device_));
+    KTS_CHECK_OK(engine_->warm_up(3));
+    return workload::ProbeTrace{task.name};
+  }
+
+  workload::DeviceChoice device_;
+  int core_;
+  std::unique_ptr<workload::Prober> prober_;
+  std::unique_ptr<workload::Engine> engine_;
+};
+
+}  // namespace
+
+Status run_as_prober(int argc, const char* const* argv) {
+  CLI::App app{"One context of kts probe, which starts and drives it.", "kts-worker probe"};
+  std::string device = "auto";
+  int core = 0;
+  app.add_option("--device", device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--core", core, "CPU device: the core that is shared")
+      ->check(CLI::Range(0, 1 << 16))
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    app.exit(success);
+    return {};
+  } catch (const CLI::ParseError& error) {
+    return bad_input(error.what(), "see kts-worker probe --help");
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  KTS_TRY(workload::DeviceChoice choice, workload::choose_device(device));
+  Servant servant(std::move(choice), core);
+  KTS_CHECK_OK(servant.begin());
+  Lines lines;
+  while (const auto line = lines.next()) servant.answer(*line);
+  return {};
+}
+
+}  // namespace kts::worker_app
