@@ -11,6 +11,7 @@
 
 #include "commands.hpp"
 #include "kts/analysis/fleet.hpp"
+#include "kts/analysis/iteration_covariates.hpp"
 #include "kts/analysis/matrix.hpp"
 #include "kts/analysis/modes.hpp"
 #include "kts/analysis/summarize.hpp"
@@ -148,6 +149,12 @@ Result<int> report_on(const std::filesystem::path& run, const ReportOptions& opt
   const analysis::Summary summary = analysis::summarize(data);
   KTS_CHECK_OK(publish(summary, report::terminal_table(summary, style),
                        report::summary_json(summary), summary.warnings, run, folder, options));
+  KTS_TRY(const analysis::IterationJoin join,
+          analysis::join_iterations(run, summary, folder / "iteration_covariates.csv"));
+  if (join.joined > 0) {
+    fmt::print(stderr, "telemetry: {} of {} iterations outlast a reading: {}\n", join.joined,
+               join.iterations, (folder / "iteration_covariates.csv").string());
+  }
   const int code = analysis::exit_code(summary);
   explain(summary, static_cast<ErrorCode>(code));
   return code;

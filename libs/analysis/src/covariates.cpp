@@ -51,21 +51,6 @@ std::int64_t shortest_of(const std::vector<BlockWindow>& blocks) {
   return shortest;
 }
 
-// The median time between two changes of what a source of one card says.
-std::optional<std::int64_t> renewal_of(const std::vector<TelemetryRow>& rows) {
-  std::vector<std::int64_t> steps;
-  std::optional<std::int64_t> last_change;
-  for (std::size_t i = 1; i < rows.size(); ++i) {
-    if (rows[i].values == rows[i - 1].values) continue;
-    if (last_change) steps.push_back(rows[i].epoch_ns - *last_change);
-    last_change = rows[i].epoch_ns;
-  }
-  if (steps.empty()) return std::nullopt;
-  const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
-  std::ranges::nth_element(steps, middle);
-  return *middle;
-}
-
 // Joins one source.
 class Joiner {
  public:
@@ -86,7 +71,7 @@ class Joiner {
       return;
     }
     if (table_.source->renewed_elsewhere) {
-      const auto renewal = renewal_of(table_.rows);
+      const auto renewal = table_.renewal_ns;
       if (!renewal || *renewal > shortest_of(blocks_)) {
         return lacks(fmt::format(
             "the {} renewed its values {}, blocks are {:.1f} s long; its environment variable "
@@ -96,7 +81,6 @@ class Joiner {
                     : std::string("less than twice"),
             in_s(shortest_of(blocks_))));
       }
-      renewal_ = *renewal;
     }
     for (const BlockWindow& block : blocks_) add(block);
     for (const PhaseSums& phase : phases_) append(phase);
@@ -111,16 +95,6 @@ class Joiner {
   [[nodiscard]] bool is_gauge(std::size_t column) const {
     return table_.source->columns[column].kind == ColumnKind::kGauge;
   }
-  // How long before the row what it says may have been.
-  [[nodiscard]] std::int64_t reach(const TelemetryRow& row, std::size_t column) const {
-    std::int64_t ns = std::max(renewal_, table_.source->columns[column].reach.count());
-    for (std::size_t i = 0; i < table_.source->columns.size(); ++i) {
-      if (table_.source->columns[i].kind != ColumnKind::kSpan || !row.values[i]) continue;
-      ns = std::max(ns, static_cast<std::int64_t>(*row.values[i]));
-    }
-    return ns;
-  }
-
   void add(const BlockWindow& block) {
     auto phase = std::ranges::find_if(phases_, [&](const PhaseSums& one) {
       return one.phase == block.phase && one.agent == block.agent;
@@ -137,7 +111,7 @@ class Joiner {
       if (table_.source->scope == "process" && row->agent.empty()) continue;
       for (std::size_t i = 0; i < row->values.size(); ++i) {
         if (!is_gauge(i) || !row->values[i]) continue;
-        if (row->epoch_ns - reach(*row, i) < block.start_ns) continue;
+        if (row->epoch_ns - table_.reach_ns(*row, i) < block.start_ns) continue;
         sums[{row->agent, i}].add(*row->values[i]);
       }
     }
@@ -192,7 +166,6 @@ class Joiner {
   const TelemetryTable& table_;
   const std::vector<BlockWindow>& blocks_;
   Summary& header_;
-  std::int64_t renewal_ = 0;
   std::vector<PhaseSums> phases_;
 };
 

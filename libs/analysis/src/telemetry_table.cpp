@@ -75,6 +75,20 @@ std::optional<TelemetryRow> row_of(std::string_view line, const telemetry::Sourc
   return row;
 }
 
+std::optional<std::int64_t> renewal_of(const std::vector<TelemetryRow>& rows) {
+  std::vector<std::int64_t> steps;
+  std::optional<std::int64_t> last_change;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    if (rows[i].values == rows[i - 1].values) continue;
+    if (last_change) steps.push_back(rows[i].epoch_ns - *last_change);
+    last_change = rows[i].epoch_ns;
+  }
+  if (steps.empty()) return std::nullopt;
+  const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
+  std::ranges::nth_element(steps, middle);
+  return *middle;
+}
+
 // "nvml.csv", "nvml-2.csv", "nvml-from-7.csv".
 std::vector<std::filesystem::path> files_of(const std::filesystem::path& folder,
                                             std::string_view name) {
@@ -92,6 +106,16 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& folder,
 }
 
 }  // namespace
+
+std::int64_t TelemetryTable::reach_ns(const TelemetryRow& row, std::size_t column) const {
+  std::int64_t ns = source->columns[column].reach.count();
+  if (source->renewed_elsewhere) ns = std::max(ns, renewal_ns.value_or(0));
+  for (std::size_t i = 0; i < source->columns.size(); ++i) {
+    if (source->columns[i].kind != ColumnKind::kSpan || !row.values[i]) continue;
+    ns = std::max(ns, static_cast<std::int64_t>(*row.values[i]));
+  }
+  return ns;
+}
 
 Result<TelemetryTable> read_telemetry(const std::filesystem::path& run,
                                       const telemetry::Source& source,
@@ -123,6 +147,7 @@ Result<TelemetryTable> read_telemetry(const std::filesystem::path& run,
     KTS_CHECK_OK(reader.status());
   }
   std::ranges::stable_sort(table.rows, {}, &TelemetryRow::epoch_ns);
+  table.renewal_ns = renewal_of(table.rows);
   return table;
 }
 

@@ -25,6 +25,11 @@ struct TelemetryTable {
   std::vector<TelemetryRow> rows;
   std::size_t malformed = 0;
   std::size_t of_other_cards = 0;
+  // The median time between two changes of what it says, if there were two.
+  std::optional<std::int64_t> renewal_ns;
+
+  // How long before the row what a column says may have been.
+  [[nodiscard]] std::int64_t reach_ns(const TelemetryRow& row, std::size_t column) const;
 };
 
 // telemetry/<source>.csv and the files of later parts of the run; no rows where there are none.

@@ -119,6 +119,17 @@ TEST_F(FakeRun, ScenarioAndEnvironmentSayHowTheRunWasMade) {
   EXPECT_THAT(environment["inconclusive"], IsEmpty());
 }
 
+TEST_F(FakeRun, AnExporterThatCantBeReadIsSaidAndTheRunGoesOn) {
+  run_.dcgm_url = "http://127.0.0.1:1/metrics";
+  ASSERT_TRUE(execute());
+  const Json environment = Json::parse(text("environment.json"));
+  ASSERT_EQ(environment["telemetry"].size(), 1U);
+  EXPECT_EQ(environment["telemetry"][0]["source"], "dcgm");
+  EXPECT_THAT(environment["telemetry"][0]["missing"].get<std::string>(), HasSubstr(run_.dcgm_url));
+  EXPECT_FALSE(environment["telemetry"][0].contains("file"));
+  EXPECT_THAT(progress_.notes, Contains(HasSubstr("no telemetry from dcgm: " + run_.dcgm_url)));
+}
+
 TEST_F(FakeRun, ProgressEndsWithEveryBlockDoneAndNothingLeft) {
   ASSERT_TRUE(execute());
   ASSERT_EQ(progress_.done.size(), 6U);
