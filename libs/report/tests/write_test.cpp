@@ -79,7 +79,7 @@ TEST_F(Write, PlotsOfAnEarlierReportDoNotOutliveIt) {
   const auto program = script(folder_.path() / "gnuplot", "cat >/dev/null\necho '<svg></svg>'\n");
   const auto run = folder_.path() / "run";
   ASSERT_TRUE(write_all(fixtures::two_agents(), run, {.gnuplot = program}));
-  ASSERT_THAT(contents(run), SizeIs(6));
+  ASSERT_THAT(contents(run), SizeIs(7));
   ASSERT_TRUE(write_file(run / "plots" / "mine.svg", "x"));
   const auto warnings = write_all(fixtures::two_agents(), run, {.gnuplot = "not-there"});
   ASSERT_TRUE(warnings);
@@ -152,6 +152,9 @@ TEST(PlanPlots, HostileNamesStayInsideTheirStrings) {
   s.agents[0].name = hostile;
   for (auto& r : s.results) {
     if (r.agent == "router") r.agent = hostile;
+  }
+  for (auto& a : s.attribution) {
+    if (a.agent == "router") a.agent = hostile;
   }
   for (const auto& plot : plan_plots(s)) {
     EXPECT_THAT(plot.script, Not(HasSubstr("\nsystem")));
