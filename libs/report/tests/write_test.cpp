@@ -155,6 +155,9 @@ TEST(PlanPlots, HostileNamesStayInsideTheirStrings) {
   for (auto& r : s.results) {
     if (r.agent == "router") r.agent = hostile;
   }
+  for (auto& a : s.attribution) {
+    if (a.agent == "router") a.agent = hostile;
+  }
   for (const auto& plot : plan_plots(s)) {
     EXPECT_THAT(plot.script, Not(HasSubstr("\nsystem")));
     EXPECT_THAT(plot.script, HasSubstr("'x'' system(''touch"));
