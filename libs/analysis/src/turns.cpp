@@ -16,6 +16,8 @@ namespace {
 constexpr double kTurnAtLeast = 0.1;
 // Of a turn; what takes longer between two turns is a turn of somebody else.
 constexpr double kSwitchAtMost = 0.5;
+// A stall's end that the host may have missed by more says nothing.
+constexpr std::int64_t kHostErrorNs = 15'000;
 // Sums of two such instants are still numbers.
 constexpr std::int64_t kMostNs = std::int64_t{1} << 62;
 constexpr double kNormal95 = 1.959964;
@@ -105,25 +107,25 @@ std::optional<Spin> spin_of(const workload::ProbeTrace& trace) {
 HostView host_view_of(const workload::ProbeTrace& trace) {
   const auto& begins = trace.all("host_gap_begin_ns");
   const auto& lengths = trace.all("host_gap_length_ns");
+  const auto& errors = trace.all("host_gap_error_ns");
   HostView view;
-  const auto absurd = [](std::int64_t ns) { return ns > kMostNs || ns < -1; };
-  if (begins.size() != lengths.size() || std::ranges::any_of(begins, absurd) ||
-      std::ranges::any_of(lengths, absurd)) {
+  const auto absurd = [](std::int64_t ns) { return ns > kMostNs || ns < 0; };
+  if (begins.size() != lengths.size() || begins.size() != errors.size() ||
+      std::ranges::any_of(begins, absurd) || std::ranges::any_of(lengths, absurd)) {
     return view;
   }
   Spin seen;
-  for (const std::int64_t length : lengths) {
-    if (length > 0) seen.gaps.push_back({0, length, {}});
-  }
+  for (const std::int64_t length : lengths) seen.gaps.push_back({0, length, {}});
   const double least = kTurnAtLeast * typical_gap(std::span(&seen, 1));
   std::optional<std::int64_t> run_began;
   for (std::size_t i = 0; i < begins.size(); ++i) {
-    if (lengths[i] < 0) {
+    // Interruptions, of the kernel or of the host that looks: within a run, they change nothing.
+    if (static_cast<double>(lengths[i]) < least) continue;
+    if (errors[i] > kHostErrorNs) {
       ++view.disturbed;
       run_began.reset();
       continue;
     }
-    if (static_cast<double>(lengths[i]) < least) continue;
     view.gap_ns.push_back(static_cast<double>(lengths[i]));
     if (run_began) view.run_ns.push_back(static_cast<double>(begins[i] - *run_began));
     run_began = begins[i] + lengths[i];

@@ -160,15 +160,17 @@ TEST(SpinOf, RefusesWhatMakesNoSense) {
   EXPECT_FALSE(spin_of(trace));
 }
 
-TEST(HostView, LeavesOutWhatTheHostCouldNotSee) {
+TEST(HostView, LeavesOutStallsWhoseEndsTheHostMissed) {
   workload::ProbeTrace trace{"spin"};
-  trace.series["host_gap_begin_ns"] = {2'000'000, 6'500'000, 11'000'000, 15'500'000, 16'000'000};
-  trace.series["host_gap_length_ns"] = {2'400'000, 2'400'000, -1, 2'400'000, 12'000};
-  trace.series["host_gap_begin_ns"][4] = 19'000'000;
+  trace.series["host_gap_begin_ns"] = {2'000'000, 5'000'000, 6'500'000, 11'000'000, 15'500'000};
+  trace.series["host_gap_length_ns"] = {2'400'000, 70'000, 2'400'000, 2'400'000, 2'400'000};
+  trace.series["host_gap_error_ns"] = {300, 70'000, 300, 90'000, 300};
   const HostView view = host_view_of(trace);
-  EXPECT_EQ(view.disturbed, 1U);
+  EXPECT_EQ(view.disturbed, 1U) << "that the host was away within a run changes nothing";
   EXPECT_THAT(view.gap_ns, SizeIs(3));
   EXPECT_THAT(view.run_ns, testing::ElementsAre(2'100'000));
+  trace.series["host_gap_error_ns"].pop_back();
+  EXPECT_THAT(host_view_of(trace).gap_ns, IsEmpty());
 }
 
 TEST(ShortTurns, AreSplitIntoSwitchWorkAndRelease) {

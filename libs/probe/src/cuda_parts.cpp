@@ -145,7 +145,8 @@ Status measure_pair(Crew& crew, Draft& draft, const Known& known, bool full) {
   const std::string away =
       rounds.disturbed == 0
           ? std::string()
-          : fmt::format("{} stalls left out in which the host was away itself", rounds.disturbed);
+          : fmt::format("{} stalls left out of which the host, away itself, missed an end",
+                        rounds.disturbed);
   draft.add_quantile(key("time_slice_by_host"), "ms", rounds.host_run,
                      "from stall to stall of a progress counter that the host watches by its own "
                      "clock, median",

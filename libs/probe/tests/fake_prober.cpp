@@ -39,6 +39,7 @@ void add_spin(ProbeTrace& trace, const ProbeTask& task) {
     if (task.number("watched") != 0) {
       trace.series["host_gap_begin_ns"].push_back(at - kDeviceOrigin + 300);
       trace.series["host_gap_length_ns"].push_back(gap + 200);
+      trace.series["host_gap_error_ns"].push_back(300);
     }
     at += gap + kSlice;
   }

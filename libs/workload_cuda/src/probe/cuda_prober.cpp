@@ -9,7 +9,6 @@
 #include <cstring>
 #include <memory>
 #include <new>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,8 +37,6 @@ constexpr int kQueued = 8;
 constexpr int kFixes = 64;
 // Beyond what a task asked for: other contexts' turns, and a driver that takes its time.
 constexpr milliseconds kPatience{5000};
-// A host thread that was away for longer can't tell a stall of the kernel from its own.
-constexpr std::int64_t kHostAwayNs = 15'000;
 
 std::int64_t host_now_ns() { return MonotonicTimeline::now().time_since_epoch().count(); }
 
@@ -271,39 +268,38 @@ class CudaProber final : public workload::Prober {
   }
 
   // What the host sees of the kernel's progress, by CLOCK_MONOTONIC: begin and length of each
-  // stall; a length of -1 where the host itself was away.
+  // stall, and by how much the host may have missed one of its ends, since it didn't look then.
   Status watch(ProbeTrace& trace, Nanoseconds expected, std::int64_t threshold_ns) {
     auto& begins = series(trace, "host_gap_begin_ns", kRoomForGaps);
     auto& lengths = series(trace, "host_gap_length_ns", kRoomForGaps);
+    auto& errors = series(trace, "host_gap_error_ns", kRoomForGaps);
     std::atomic_ref<std::uint32_t> beat(*progress_.host());
     const std::int64_t give_up = host_now_ns() + expected.count() + Nanoseconds(kPatience).count();
     std::uint32_t last_beat = 0;
     std::int64_t last_change = 0;
     std::int64_t last_look = host_now_ns();
-    std::int64_t away = 0;
+    std::int64_t looked_after = -1;  // from the last change to the next look, once there was one
     for (;;) {
       const std::uint32_t now_beat = beat.load(std::memory_order_acquire);
       const std::int64_t now = host_now_ns();
-      away = std::max(away, now - last_look);
-      last_look = now;
+      const std::int64_t since_look = now - std::exchange(last_look, now);
       if (now_beat == kSpinOver) return {};
       if (now > give_up) {
         return environment_lacks("the device took too long", "see whether others keep it busy",
                                  "CUDA");
       }
-      if (now_beat == last_beat) continue;
-      if (last_change != 0 && begins.size() < kRoomForGaps) {
-        if (away > kHostAwayNs) {
-          begins.push_back(last_change);
-          lengths.push_back(-1);
-        } else if (now - last_change > threshold_ns) {
-          begins.push_back(last_change);
-          lengths.push_back(now - last_change);
-        }
+      if (now_beat == last_beat) {
+        if (looked_after < 0) looked_after = now - last_change;
+        continue;
+      }
+      if (last_change != 0 && now - last_change > threshold_ns && begins.size() < kRoomForGaps) {
+        begins.push_back(last_change);
+        lengths.push_back(now - last_change);
+        errors.push_back(std::max(since_look, looked_after));
       }
       last_beat = now_beat;
       last_change = now;
-      away = 0;
+      looked_after = -1;
     }
   }
 

@@ -27,7 +27,7 @@ struct Spin {
 // As the host saw the kernel's progress, by its own clock; from an undisturbed gap to the next.
 struct HostView {
   std::vector<double> run_ns, gap_ns;
-  std::uint64_t disturbed = 0;  // stalls that the host can't judge, since it was away itself
+  std::uint64_t disturbed = 0;  // stalls of which the host, away itself, missed an end
 };
 [[nodiscard]] HostView host_view_of(const workload::ProbeTrace& trace);
 
