@@ -40,7 +40,8 @@ struct Counter {
   std::string value;  // a JSON number
 };
 // Streams the readings of a CSV whose columns are epoch_ns, those that say what a row is of (gpu,
-// uuid, …), and numbers; 0x… is a number too. What isn't is passed over, as are empty cells.
+// uuid, …), and numbers; 0x… is a number too. What isn't is passed over, as are empty cells and
+// columns of instants and spans (…_ns).
 class CounterReader {
  public:
   explicit CounterReader(const std::filesystem::path& csv);

@@ -193,7 +193,7 @@ class Drawing {
 
   void name_tracks() {
     out_.name_process(kRunPid, R"("run")", json_string(run_name_), 0);
-    out_.name_process(kTelemetryPid, R"("telemetry")", R"("whole device")", 1);
+    out_.name_process(kTelemetryPid, R"("telemetry")", R"("telemetry/*.csv")", 1);
     // Shared blocks name the agents in the scenario's order.
     std::vector<const BlockFiles*> by_size;
     for (const BlockFiles& block : blocks_) by_size.push_back(&block);

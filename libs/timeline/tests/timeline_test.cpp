@@ -29,6 +29,7 @@ using testing::broken_rules;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr std::int64_t kStart = 1'763'690'000'500'000'000;
 constexpr std::int64_t kMs = 1'000'000;
@@ -297,6 +298,20 @@ TEST(Timeline, ALimitCutsTheEndsOfBlocksAndSaysSo) {
   const std::string one = run.trace({.limit_bytes = 2'000'000, .blocks = {2}});
   EXPECT_EQ(events(one, "request").size(), 2000U);
   EXPECT_EQ(events(one, "request")[0]["ts"], events(whole, "request")[2000]["ts"]);
+}
+
+TEST(Timeline, CountersNameCardProcessAndAgent) {
+  MadeRun run = small_run();
+  run.write("telemetry/processes.csv", "epoch_ns,gpu,pid,agent,name,sm_percent,use_epoch_ns\n" +
+                                           std::to_string(MadeRun::start_of(1)) +
+                                           ",0,12,router,kts-worker,41," +
+                                           std::to_string(MadeRun::start_of(1)) + "\n");
+  const std::string trace = run.trace();
+  EXPECT_THAT(broken_rules(trace), IsEmpty());
+  const json counter = events(trace, "processes GPU 0 12 router kts-worker sm_percent");
+  ASSERT_EQ(counter.size(), 1U);
+  EXPECT_EQ(counter[0]["args"]["value"], 41);
+  EXPECT_THAT(trace, Not(HasSubstr("use_epoch_ns")));
 }
 
 TEST(Timeline, UnknownBlockIsNamed) {
