@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "arrival_options.hpp"
+#include "chain_options.hpp"
 #include "kts/base/units.hpp"
 #include "kts/base/version.hpp"
 #include "kts/record/codec.hpp"
@@ -63,6 +64,7 @@ struct Texts {
   std::string record = "v2", device = "auto", host_cores, seed, epoch_offset;
   std::string stream_priority = "normal";
   ArrivalTexts arrival;
+  std::vector<std::string> roles;
 };
 
 Result<std::int64_t> whole(std::string_view text, std::int64_t least, std::int64_t most,
@@ -170,6 +172,15 @@ Status take_arrival(const Texts& texts, Options& options) {
     options.agent.trace = std::make_shared<const workload::Trace>(*std::move(trace));
   }
   workload::ArrivalSpec& arrival = options.agent.arrival;
+  KTS_TRY(options.agent.roles, read_chain_roles(texts.roles));
+  const bool in_chains = arrival.process == workload::ArrivalProcess::kChain;
+  if (in_chains && (options.agent.roles.empty() || options.chain_inbox < 0 || !options.controlled)) {
+    return bad_input("kts run alone can chain agents", "list them under 'chains:' in a scenario",
+                     "--arrival chain");
+  }
+  if (!in_chains && !options.agent.roles.empty()) {
+    return bad_input("needs --arrival chain", {}, "--chain");
+  }
   if (is_open(arrival.process) && options.agent.engine.in_flight > 1) {
     return bad_input("only closed and saturating agents queue work ahead", {}, "--in-flight");
   }
@@ -323,6 +334,12 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
       ->group(kDriven);
   value(kDriven, "--epoch-offset-ns", texts.epoch_offset,
         "From CLOCK_MONOTONIC to the epoch, the same for all workers of a run", "N");
+  value(kDriven, "--chain-inbox", options.chain_inbox,
+        "Open socket from which requests of chains come", "FD");
+  app.add_option("--chain", texts.roles, kChainMeaning)
+      ->group(kDriven)
+      ->type_name("ROLE")
+      ->take_all();
 
   try {
     app.parse(argc, argv);

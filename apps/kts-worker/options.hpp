@@ -22,6 +22,7 @@ struct Options {
   std::vector<int> host_cores;
   bool own_core = false;
   bool controlled = false;
+  int chain_inbox = -1;  // of arrivals from chains: a descriptor
 };
 
 // Empty when help or the version was asked for and has been printed. kBadInput names the flag.

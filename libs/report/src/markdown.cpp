@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "chain_words.hpp"
 #include "format.hpp"
 #include "kts/report/report.hpp"
 #include "words.hpp"
@@ -203,6 +204,7 @@ std::string results_markdown(const Summary& summary) {
   out += list("Objectives and open questions", open);
   out += hidden_by_averages(all);
   out += growth_table(summary);
+  out += chains_markdown(summary);
   out += covariates(summary);
   out += load_table(summary);
   out += sample_table(summary);

@@ -5,12 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
 #include "kts/control/protocol.hpp"
 #include "kts/record/block_log.hpp"
 #include "kts/worker/attention.hpp"
+#include "kts/worker/chain.hpp"
 #include "kts/worker/loop.hpp"
 #include "kts/worker/record_writer.hpp"
 #include "kts/workload/engine.hpp"
@@ -34,6 +36,7 @@ struct AgentSpec {
   EpochOffset epoch;
   RecordVersion record = RecordVersion::kV2;
   Placement placement;
+  std::vector<ChainRole> roles = {};  // of arrivals from chains
 };
 
 struct BlockName {
@@ -46,7 +49,9 @@ struct BlockName {
 // One agent's blocks on one engine: META, the loop's records, END. One thread drives it.
 class Agent {
  public:
-  Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWriter& writer);
+  // `port` for arrivals from chains; it outlives the agent.
+  Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWriter& writer,
+        ChainPort* port = nullptr);
 
   // Throw-away iterations, the check of the result, and the usual time of an iteration.
   [[nodiscard]] Status warm_up(int iterations);
