@@ -175,7 +175,8 @@ Status take_arrival(const Texts& texts, Options& options) {
   workload::ArrivalSpec& arrival = options.agent.arrival;
   KTS_TRY(options.agent.roles, read_chain_roles(texts.roles));
   const bool in_chains = arrival.process == workload::ArrivalProcess::kChain;
-  if (in_chains && (options.agent.roles.empty() || options.chain_inbox < 0 || !options.controlled)) {
+  if (in_chains &&
+      (options.agent.roles.empty() || options.chain_inbox < 0 || !options.controlled)) {
     return bad_input("kts run alone can chain agents", "list them under 'chains:' in a scenario",
                      "--arrival chain");
   }

@@ -54,10 +54,9 @@ Status read_step_lines(const std::filesystem::path& path, const std::string& age
       if (record->chain != chain.name) continue;
       const record::Step& step = record->step;
       if (step.step >= chain.steps.size() || chain.steps[step.step] != agent) {
-        return bad_input(fmt::format("chain '{}' has no step {} of this agent", chain.name,
-                                     step.step),
-                         "scenario.yaml and the log belong to different runs",
-                         at_line(path, line.number));
+        return bad_input(
+            fmt::format("chain '{}' has no step {} of this agent", chain.name, step.step),
+            "scenario.yaml and the log belong to different runs", at_line(path, line.number));
       }
       // Its record was lost.
       if (!last || last->seq != step.seq) {
@@ -241,8 +240,7 @@ Status load_chain_block(const scenario::Chain& chain, const ChainBlockFolder& fo
       append_steps(request, steps);
     }
   }
-  const std::uint64_t due =
-      std::max<std::uint64_t>(logs.due.value_or(0), logs.requests.size());
+  const std::uint64_t due = std::max<std::uint64_t>(logs.due.value_or(0), logs.requests.size());
   steps.unfinished = due - steps.finished;
 
   std::vector<AgentBlock> samples = collector.take();

@@ -15,14 +15,14 @@ namespace kts::analysis {
 namespace {
 
 using testing::block_json;
+using ::testing::DoubleNear;
 using testing::expect_error;
 using testing::Folder;
 using testing::join;
 using testing::kEpoch;
 using testing::kMillisecond;
-using testing::V2Log;
-using ::testing::DoubleNear;
 using ::testing::Optional;
+using testing::V2Log;
 
 constexpr int kRequests = 25;  // a block, one every 40 ms
 constexpr int kCycles = 6;
@@ -44,8 +44,9 @@ struct ChainLogs {
   std::int64_t start_ns = kEpoch;
   std::int64_t more_ns = 0;
   // Lets a step's lines out, or one of them.
-  std::function<bool(int request, int step, bool is_step_line)> loses =
-      [](int, int, bool) { return false; };
+  std::function<bool(int request, int step, bool is_step_line)> loses = [](int, int, bool) {
+    return false;
+  };
 
   [[nodiscard]] std::string log(const std::string& agent) const {
     const std::vector<std::string> steps{"router", "guard", "router"};

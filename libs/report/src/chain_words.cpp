@@ -47,11 +47,10 @@ std::vector<ChainTable> chain_tables(const analysis::Summary& summary) {
     }
     add_columns(phase, *table);
     if (phase.unfinished == 0) continue;
-    table->sentences.push_back(
-        fmt::format("{} of {} requests of its {} blocks did not come to their end: given up after "
-                    "the block, or a record is lost.",
-                    count(phase.unfinished), count(phase.finished + phase.unfinished),
-                    name(phase.phase)));
+    table->sentences.push_back(fmt::format(
+        "{} of {} requests of its {} blocks did not come to their end: given up after "
+        "the block, or a record is lost.",
+        count(phase.unfinished), count(phase.finished + phase.unfinished), name(phase.phase)));
   }
   return tables;
 }

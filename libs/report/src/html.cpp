@@ -247,11 +247,12 @@ std::string report_html(const Summary& summary, const Drawing& drawing) {
     alert = "<section class=\"alert\">\n<h2>Why this run can't conclude</h2>\n" +
             list(summary.inconclusive) + "</section>\n";
   }
-  return page(
-      summary.scenario.empty() ? summary.run_id : summary.scenario,
-      header(summary) + alert + agent_cards(all) + figures(drawing) + results_table(summary, all) +
-          objectives(summary) + growth(summary) + chains(summary) + card_meanwhile(summary) + loads(summary) +
-          section("Warnings", list(summary.warnings)) + samples(summary) + vocabulary(summary));
+  return page(summary.scenario.empty() ? summary.run_id : summary.scenario,
+              header(summary) + alert + agent_cards(all) + figures(drawing) +
+                  results_table(summary, all) + objectives(summary) + growth(summary) +
+                  chains(summary) + card_meanwhile(summary) + loads(summary) +
+                  section("Warnings", list(summary.warnings)) + samples(summary) +
+                  vocabulary(summary));
 }
 
 }  // namespace kts::report

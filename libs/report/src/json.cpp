@@ -113,23 +113,23 @@ Json covariate(const analysis::Covariate& c) {
 
 std::string summary_json(const Summary& summary) {
   Json document{{"schema", "kts.summary/1"},
-                      {"run", run_json(summary)},
-                      {"agents", array(summary.agents, agent_json)},
-                      {"results", array(summary.results, result)},
-                      {"degradation", array(summary.degradation, degradation)},
-                      {"findings", array(summary.findings, change)},
-                      {"attribution", array(summary.attribution, attribution)},
-                      {"loads", array(summary.loads, load)},
-                      {"slos", array(summary.slos, slo)},
-                      {"covariates", array(summary.covariates, covariate)},
-                      {"covariates_missing", text(summary.covariates_missing)},
-                      {"lines",
-                       {{"malformed", summary.malformed_lines},
-                        {"duplicate", summary.duplicate_records},
-                        {"foreign", summary.foreign_lines}}},
-                      {"headline", finding(summary)},
-                      {"warnings", summary.warnings},
-                      {"inconclusive", summary.inconclusive}};
+                {"run", run_json(summary)},
+                {"agents", array(summary.agents, agent_json)},
+                {"results", array(summary.results, result)},
+                {"degradation", array(summary.degradation, degradation)},
+                {"findings", array(summary.findings, change)},
+                {"attribution", array(summary.attribution, attribution)},
+                {"loads", array(summary.loads, load)},
+                {"slos", array(summary.slos, slo)},
+                {"covariates", array(summary.covariates, covariate)},
+                {"covariates_missing", text(summary.covariates_missing)},
+                {"lines",
+                 {{"malformed", summary.malformed_lines},
+                  {"duplicate", summary.duplicate_records},
+                  {"foreign", summary.foreign_lines}}},
+                {"headline", finding(summary)},
+                {"warnings", summary.warnings},
+                {"inconclusive", summary.inconclusive}};
   if (!summary.chains.empty()) document["chains"] = array(summary.chains, chain);
   // Log text may hold broken UTF-8, which the strict handler would throw on.
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -13,8 +13,8 @@
 
 namespace kts::runner {
 
-// The sockets over which agents hand a chain's requests on: one inbox an agent, whose reading end it
-// inherits, and whose writing end those inherit that come before it. To be destroyed once the
+// The sockets over which agents hand a chain's requests on: one inbox an agent, whose reading end
+// it inherits, and whose writing end those inherit that come before it. To be destroyed once the
 // workers have started, so that an inbox ends with its last writer.
 class ChainWiring {
  public:

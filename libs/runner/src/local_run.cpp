@@ -62,9 +62,8 @@ class Affinity {
 };
 
 std::string title_of(const Block& block, const scenario::Scenario& scenario) {
-  return block.phase == Phase::kShared
-             ? "shared"
-             : fmt::format("solo {}", party_name(scenario, block.active));
+  return block.phase == Phase::kShared ? "shared"
+                                       : fmt::format("solo {}", party_name(scenario, block.active));
 }
 
 }  // namespace

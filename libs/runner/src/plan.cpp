@@ -61,13 +61,12 @@ std::vector<Block> plan_blocks(const scenario::Scenario& scenario, bool ends_abs
   };
   const auto add_solo = [&](int cycle, const Party& party) {
     const bool absent = alone || (ends_absent && (cycle == 1 || cycle == cycles));
-    Block block{0,       cycle, Phase::kSolo, absent ? Neighbours::kAbsent : Neighbours::kParked,
+    Block block{0,     cycle, Phase::kSolo, absent ? Neighbours::kAbsent : Neighbours::kParked,
                 party, {}};
     if (!absent) {
-      std::ranges::copy_if(everyone, std::back_inserter(block.parked),
-                           [&](std::size_t other) {
-                             return std::ranges::find(party, other) == party.end();
-                           });
+      std::ranges::copy_if(everyone, std::back_inserter(block.parked), [&](std::size_t other) {
+        return std::ranges::find(party, other) == party.end();
+      });
     }
     add(std::move(block));
   };

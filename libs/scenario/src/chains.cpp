@@ -21,8 +21,9 @@ bool waits_for_chain(const AgentSpec& agent) {
 Result<std::vector<std::string>> read_steps(const YamlValue& value, const Scenario& scenario) {
   KTS_TRY(const std::vector<YamlValue> items, value.items());
   if (items.size() < 2 || items.size() > kMaxSteps) {
-    return value.refuse(fmt::format("{} step{}", items.size(), items.size() == 1 ? "" : "s"),
-                        fmt::format("name 2 to {} agents, one as often as it is needed", kMaxSteps));
+    return value.refuse(
+        fmt::format("{} step{}", items.size(), items.size() == 1 ? "" : "s"),
+        fmt::format("name 2 to {} agents, one as often as it is needed", kMaxSteps));
   }
   std::vector<std::string_view> names;
   for (const AgentSpec& agent : scenario.agents) names.push_back(agent.name);
@@ -95,8 +96,7 @@ Result<std::vector<Chain>> read_chains(const YamlValue& root, const Scenario& sc
     }
     for (const YamlValue& item : items) {
       // Beyond those of the agents.
-      KTS_TRY(Chain chain,
-              read_chain(item, scenario, scenario.seed * 1000 + 501 + chains.size()));
+      KTS_TRY(Chain chain, read_chain(item, scenario, scenario.seed * 1000 + 501 + chains.size()));
       if (std::ranges::find(chains, chain.name, &Chain::name) != chains.end()) {
         return item.at("name").refuse(fmt::format("two chains are called '{}'", chain.name),
                                       "give each a name of its own");

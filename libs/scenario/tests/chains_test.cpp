@@ -92,9 +92,9 @@ TEST(Chains, SomeWaysOfMeasuringHaveNone) {
   EXPECT_TRUE(check_demands(scenario));
   scenario.sharing = "streams";
   EXPECT_FALSE(check_demands(scenario));
-  EXPECT_THAT(why("schema: kts.scenario/1\nplan: {order: matrix}\n" +
-                  with_chains(kAnswer).substr(23)),
-              HasSubstr("a matrix has no chains"));
+  EXPECT_THAT(
+      why("schema: kts.scenario/1\nplan: {order: matrix}\n" + with_chains(kAnswer).substr(23)),
+      HasSubstr("a matrix has no chains"));
 }
 
 TEST(Chains, TheBuiltInOneMeetsTheThinkerTwice) {

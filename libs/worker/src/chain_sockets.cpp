@@ -53,9 +53,8 @@ void ChainSockets::collect() noexcept {
 }
 
 void ChainSockets::sleep(int writable, MonotonicTime deadline) noexcept {
-  std::array<pollfd, 3> fds{{{wake_, POLLIN, 0},
-                             {orphaned_ ? -1 : inbox_, POLLIN, 0},
-                             {writable, POLLOUT, 0}}};
+  std::array<pollfd, 3> fds{
+      {{wake_, POLLIN, 0}, {orphaned_ ? -1 : inbox_, POLLIN, 0}, {writable, POLLOUT, 0}}};
   timespec left{};
   const bool bounded = deadline != MonotonicTime::max();
   if (bounded) {

@@ -24,11 +24,11 @@ void Loop::run_chained() {
   std::vector<ChainSource> sources;
   for (const ChainRole& role : spec_.roles) {
     if (!role.arrival) continue;
-    sources.push_back({&role,
-                       workload::ArrivalSchedule(
-                           *role.arrival,
-                           workload::block_seed(role.seed, plan_.cycle.value_or(plan_.block))),
-                       plan_.start, 0});
+    sources.push_back(
+        {&role,
+         workload::ArrivalSchedule(
+             *role.arrival, workload::block_seed(role.seed, plan_.cycle.value_or(plan_.block))),
+         plan_.start, 0});
     sources.back().due += sources.back().schedule.next()->gap;
   }
   outcome_.chain_requests.assign(spec_.roles.size(), 0);

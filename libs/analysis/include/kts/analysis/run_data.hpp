@@ -82,8 +82,8 @@ struct AgentBlock {
   std::optional<record::BlockEnd> end;    // v2
 };
 
-// The requests of one chain in one block that had all their steps, step by step; those that were due
-// in the trimmed window, in the order of the chain's own samples.
+// The requests of one chain in one block that had all their steps, step by step; those that were
+// due in the trimmed window, in the order of the chain's own samples.
 struct ChainBlock {
   struct Step {
     SampleColumn latency, work;  // done - due, and gpu_time
@@ -103,7 +103,7 @@ struct RunData {
   Summary header;  // run_id … agents, counts and warnings filled in; results empty
   std::vector<AgentBlock> blocks;  // in time order, per agent
   std::vector<ChainBlock> chains;
-  bool is_matrix = false;          // shared blocks are of several sets: contention() tells of them
+  bool is_matrix = false;  // shared blocks are of several sets: contention() tells of them
   // Which agent's solo blocks are an agent's baseline; itself, unless an equal agent was measured.
   std::map<std::string, std::string> baseline;
 };

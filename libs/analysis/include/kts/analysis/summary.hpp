@@ -149,7 +149,7 @@ struct ChainStep {
   std::optional<double> latency_ms, wait_ms, work_ms;
 };
 struct ChainDivision {
-  std::string at;       // "mean" | "p95" | "p99": the requests around that rank of the chain's latency
+  std::string at;  // "mean" | "p95" | "p99": the requests around that rank of the chain's latency
   std::uint64_t n = 0;  // requests averaged over
   std::vector<ChainStep> steps;
 };

@@ -51,14 +51,14 @@ struct BlockPlan {
 
 struct BlockOutcome {
   std::uint64_t iterations = 0;
-  std::uint64_t lost = 0;            // no room in the sink
-  std::uint64_t tokens = 0;          // of LLM requests: those after the first of each
-  std::uint64_t tokens_lost = 0;     // no room in the sink
-  bool in_chains = false;            // its iterations were steps of chains
-  std::uint64_t steps = 0;           // of chains
-  std::uint64_t steps_lost = 0;      // no room in the sink
+  std::uint64_t lost = 0;                     // no room in the sink
+  std::uint64_t tokens = 0;                   // of LLM requests: those after the first of each
+  std::uint64_t tokens_lost = 0;              // no room in the sink
+  bool in_chains = false;                     // its iterations were steps of chains
+  std::uint64_t steps = 0;                    // of chains
+  std::uint64_t steps_lost = 0;               // no room in the sink
   std::vector<std::uint64_t> chain_requests;  // by role: due in chains that begin with it
-  bool has_requests = false;         // some iterations were LLM requests
+  bool has_requests = false;                  // some iterations were LLM requests
   std::uint64_t abandoned = 0;       // due before the stop, never begun: the queue was given up
   std::uint64_t out_of_bracket = 0;  // device instants outside submit..done by more than the bound
   std::int64_t first_due_ns = record::kUnavailable;
@@ -71,8 +71,8 @@ struct BlockOutcome {
 };
 
 // Makes requests due by an arrival process, has the engine do them one after the other (closed:
-// in_flight at once; in chains: as messages come), and stamps their five instants. Between due and done it allocates, locks and
-// writes nothing.
+// in_flight at once; in chains: as messages come), and stamps their five instants. Between due and
+// done it allocates, locks and writes nothing.
 class Loop {
  public:
   Loop(workload::Engine& engine, Pacing& pacing, RecordSink& sink, const LoopSpec& spec);

@@ -97,8 +97,8 @@ struct Arrival {
 // that the rate is right from the start and agents of one rate don't march in step.
 class ArrivalSchedule {
  public:
-  // Any open process but kChain. `trace` for ArrivalProcess::kTrace, and as long as the schedule lives. A wrapping one begins at
-  // a random instant of its stretch.
+  // Any open process but kChain. `trace` for ArrivalProcess::kTrace, and as long as the schedule
+  // lives. A wrapping one begins at a random instant of its stretch.
   ArrivalSchedule(const ArrivalSpec& spec, std::uint64_t seed, const Trace* trace = nullptr);
   // Empty once a trace that doesn't wrap has ended.
   [[nodiscard]] std::optional<Arrival> next();
