@@ -55,6 +55,7 @@ class Tap final : public worker::RecordSink {
     return writer_.push(iteration);
   }
   bool push(const record::Token& token) noexcept override { return writer_.push(token); }
+  bool push(const record::Step& step) noexcept override { return writer_.push(step); }
 
  private:
   worker::RecordWriter& writer_;

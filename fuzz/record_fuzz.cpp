@@ -29,6 +29,12 @@ void check_line(std::string_view text) {
     const Line again = parse_line({buffer, static_cast<std::size_t>(end - buffer) - 1});
     const auto* back = std::get_if<TokenRecord>(&again);
     KTS_PROPERTY(back && back->agent == token->agent && back->token == token->token);
+  } else if (const auto* step = std::get_if<StepRecord>(&line)) {
+    const char* end = format_step(buffer, step->agent, step->chain, step->step);
+    const Line again = parse_line({buffer, static_cast<std::size_t>(end - buffer) - 1});
+    const auto* back = std::get_if<StepRecord>(&again);
+    KTS_PROPERTY(back && back->agent == step->agent && back->chain == step->chain &&
+                 back->step == step->step);
   } else if (const auto* v1 = std::get_if<V1Record>(&line)) {
     const char* end = format_v1(buffer, v1->kind, v1->phase, v1->iteration, v1->gpu_time_ns);
     const Line again = parse_line({buffer, static_cast<std::size_t>(end - buffer) - 1});

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "arrival_options.hpp"
+#include "chain_options.hpp"
 #include "kts/base/units.hpp"
 #include "kts/base/version.hpp"
 #include "kts/record/codec.hpp"
@@ -35,6 +36,7 @@ Records go to standard output, one line an iteration, and a summary to standard 
       between KTS_META and KTS_END; of LLM requests with ,<input_tokens>,<output_tokens>,
       <first_token> at its end, then for each token after the first
       KTS_TOKEN,v2,<agent>,<seq>,<index>,<done>
+      and of a step of a chain KTS_STEP,v2,<agent>,<seq>,<chain>,<request>,<step>
   v1  KTS_APP,v1,<KIND>,<i>,<start>,<end>,<gpu_time in ms>,<phase>           the study's line alone
 
 Examples:
@@ -66,6 +68,7 @@ struct Texts {
   bool trace_kernels = false;
   std::string trace_buffer;
   ArrivalTexts arrival;
+  std::vector<std::string> roles;
 };
 
 Result<std::int64_t> whole(std::string_view text, std::int64_t least, std::int64_t most,
@@ -173,6 +176,16 @@ Status take_arrival(const Texts& texts, Options& options) {
     options.agent.trace = std::make_shared<const workload::Trace>(*std::move(trace));
   }
   workload::ArrivalSpec& arrival = options.agent.arrival;
+  KTS_TRY(options.agent.roles, read_chain_roles(texts.roles));
+  const bool in_chains = arrival.process == workload::ArrivalProcess::kChain;
+  if (in_chains &&
+      (options.agent.roles.empty() || options.chain_inbox < 0 || !options.controlled)) {
+    return bad_input("kts run alone can chain agents", "list them under 'chains:' in a scenario",
+                     "--arrival chain");
+  }
+  if (!in_chains && !options.agent.roles.empty()) {
+    return bad_input("needs --arrival chain", {}, "--chain");
+  }
   if (is_open(arrival.process) && options.agent.engine.in_flight > 1) {
     return bad_input("only closed and saturating agents queue work ahead", {}, "--in-flight");
   }
@@ -362,6 +375,12 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
       ->group(kDriven);
   value(kDriven, "--epoch-offset-ns", texts.epoch_offset,
         "From CLOCK_MONOTONIC to the epoch, the same for all workers of a run", "N");
+  value(kDriven, "--chain-inbox", options.chain_inbox,
+        "Open socket from which requests of chains come", "FD");
+  app.add_option("--chain", texts.roles, kChainMeaning)
+      ->group(kDriven)
+      ->type_name("ROLE")
+      ->take_all();
 
   try {
     app.parse(argc, argv);

@@ -23,7 +23,8 @@ struct Options {
   bool own_core = false;
   bool controlled = false;
   std::optional<kernel_trace::TracerSpec> tracer;
-  std::string kernels;  // standing alone: their file
+  std::string kernels;   // standing alone: their file
+  int chain_inbox = -1;  // of arrivals from chains: a descriptor
 };
 
 // Empty when help or the version was asked for and has been printed. kBadInput names the flag.

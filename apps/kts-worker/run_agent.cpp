@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "chain_options.hpp"
 #include "cores.hpp"
 #include "kts/base/units.hpp"
 #include "kts/worker/agent.hpp"
@@ -119,13 +120,17 @@ Status run_agent(const Options& options, const Streams& streams) {
 
   const worker::AgentSpec& spec = options.agent;
   worker::SystemPacing pacing(stop, options.own_core);
+  std::unique_ptr<worker::ChainSockets> port;
+  if (!spec.roles.empty()) {
+    port = std::make_unique<worker::ChainSockets>(options.chain_inbox, stop);
+  }
   worker::RecordWriter writer(
       streams.out,
       {spec.record, spec.name,
        std::string(workload::find_workload(spec.engine.workload.kind())->v1_kind), options.phase,
-       spec.epoch},
+       spec.epoch, names_of(spec.roles)},
       stop);
-  worker::Agent agent(spec, *engine, pacing, writer, tracer.get());
+  worker::Agent agent(spec, *engine, pacing, writer, tracer.get(), port.get());
   KTS_CHECK_OK(agent.warm_up(options.warm_up));
   KTS_CHECK_OK(attention->interruption());
   return options.controlled ? serve(agent, spec.epoch, *attention, stop, writer)

@@ -45,7 +45,12 @@ Status check_claims(kube::Client& client) {
 }
 
 // A pod has no file of ours but its plan.
-Status check_traces(const scenario::Scenario& scenario) {
+Status check_arrivals(const scenario::Scenario& scenario) {
+  if (!scenario.chains.empty()) {
+    return bad_input("pods can't hand requests on to each other yet",
+                     "remove the chains, or leave --on kubernetes out",
+                     fmt::format("chain {}", scenario.chains.front().name));
+  }
   for (const scenario::AgentSpec& agent : scenario.agents) {
     if (agent.arrival.process != workload::ArrivalProcess::kTrace) continue;
     return bad_input("a trace can't be replayed in a pod yet",
@@ -93,7 +98,7 @@ Result<scenario::Scenario> load_cluster_scenario(const RunChoice& choice,
                      fmt::format("agent {}", agent.name));
   }
   if (choice.quick) scenario = scenario::quickened(std::move(scenario));
-  KTS_CHECK_OK(check_traces(scenario));
+  KTS_CHECK_OK(check_arrivals(scenario));
   return scenario;
 }
 

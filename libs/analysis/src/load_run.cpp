@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "chains.hpp"
 #include "covariates.hpp"
 #include "kernels.hpp"
 #include "kts/analysis/datasheet.hpp"
@@ -44,6 +45,11 @@ struct BlockFolder {
 
   [[nodiscard]] bool has_window() const { return window_stop_ns > window_start_ns; }
 };
+
+SampleWindow trimmed_window(const BlockFolder& block) {
+  const std::int64_t length_ns = block.window_stop_ns - block.window_start_ns;
+  return {block.window_start_ns, block.window_start_ns + length_ns / 20, block.window_stop_ns};
+}
 
 constexpr std::string_view kDamaged = "restore the file as kts run wrote it, or remove the block";
 
@@ -215,11 +221,7 @@ class LogParser {
     prototype.phase = block.phase;
     prototype.neighbours = block.neighbours;
     prototype.active = block.active;
-    const std::int64_t length_ns = block.window_stop_ns - block.window_start_ns;
-    return {prototype,
-            {block.window_start_ns, block.window_start_ns + length_ns / 20, block.window_stop_ns},
-            job_.segments,
-            expected};
+    return {prototype, trimmed_window(block), job_.segments, expected};
   }
 
   // The slow way, for a log whose seq doesn't ascend: all of it in memory, sorted.
@@ -340,7 +342,9 @@ class LogParser {
   }
 
   Status add(const record::Iteration& i, std::uint64_t line) {
-    if (!host_clock_ascends(i, previous_due_ns_)) {
+    // Those that a chain hands on may overtake each other on their way.
+    const bool in_chain = job_.meta && job_.meta->arrival == "chain";
+    if (!host_clock_ascends(i, in_chain ? 0 : previous_due_ns_)) {
       return tl::unexpected(clock_ran_backwards(i, job_.path, line));
     }
     if (job_.records == 0) job_.first_due_ns = i.due_ns;
@@ -768,6 +772,30 @@ void check_one_device_an_agent(const std::vector<LogJob>& jobs, Summary& header)
   }
 }
 
+Status load_chains(const scenario::Scenario& scenario, const std::vector<LogJob>& jobs,
+                   const std::vector<BlockFolder>& blocks, RunData& data) {
+  for (const scenario::Chain& chain : scenario.chains) {
+    for (const BlockFolder& block : blocks) {
+      const bool active = std::ranges::all_of(chain.steps, [&](const std::string& agent) {
+        return std::ranges::find(block.active, agent) != block.active.end();
+      });
+      if (!active || !block.has_window()) continue;
+      ChainBlockFolder folder;
+      folder.path = block.path;
+      folder.prototype.block = block.number;
+      folder.prototype.phase = block.phase;
+      folder.prototype.neighbours = block.neighbours;
+      folder.prototype.active = block.active;
+      folder.window = trimmed_window(block);
+      for (const LogJob& job : jobs) {
+        if (job.block == &block && job.agent == chain.steps.front()) folder.segments = job.segments;
+      }
+      KTS_CHECK_OK(load_chain_block(chain, folder, data));
+    }
+  }
+  return {};
+}
+
 std::vector<BlockWindow> windows_of(const std::vector<BlockFolder>& blocks) {
   std::set<std::vector<std::string>> sets;
   for (const BlockFolder& block : blocks) {
@@ -831,6 +859,7 @@ Result<RunData> load_run_folder(const fs::path& run, const LoadOptions& options)
     header.started = utc_iso8601(EpochTime(Nanoseconds(began)));
     header.duration_s = static_cast<double>(finished - began) * 1e-9;
   }
+  if (scenario) KTS_CHECK_OK(load_chains(*scenario, jobs, blocks, data));
   report_counts(counts, header);
   warn_of_logs(jobs, header.warnings);
   take_device(jobs, header);
@@ -866,6 +895,10 @@ Result<RunData> load_run_folder(const fs::path& run, const LoadOptions& options)
     find_baselines(data, [&](std::size_t a, std::size_t b) {
       return scenario::same_baseline(scenario->agents[a], scenario->agents[b]);
     });
+    for (const scenario::Chain& chain : scenario->chains) {
+      header.agents.push_back(describe_chain(chain));
+      data.baseline[chain.name] = chain.name;
+    }
   } else {
     std::vector<const LogJob*> first_log;
     for (const LogJob& job : jobs) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "attribution.hpp"
+#include "chains.hpp"
 #include "distribution.hpp"
 #include "kts/stats/verdict.hpp"
 #include "notes.hpp"
@@ -531,6 +532,7 @@ Summary summarize(const RunData& data) {
     }
   }
   attribute(subjects, data, summary, warnings);
+  summary.chains = divide_chains(data);
   warnings.append_to(summary.warnings);
   inconclusive.append_to(summary.inconclusive);
   return summary;

@@ -41,7 +41,7 @@ void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOC
 // Between fork and exec only async-signal-safe calls: other threads may hold any lock.
 [[noreturn]] void become(char* const* argv, char* const* environment, const Pipe& in,
                          const Pipe& out, const Pipe& err, int report_fd, pid_t parent,
-                         Lifetime lifetime) {
+                         Lifetime lifetime, const std::vector<int>& kept) {
   if (lifetime == Lifetime::kOutlivesUs) {
     setsid();
   } else {
@@ -49,6 +49,7 @@ void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOC
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(127);
   }
+  for (const int fd : kept) fcntl(fd, F_SETFD, 0);
   signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
@@ -119,7 +120,8 @@ Result<Spawned> spawn(const Command& command, Lifetime lifetime) {
                              "close other programs or raise ulimit -u", command.argv.at(0));
   }
   if (pid == 0) {
-    become(argv.data(), environment.data(), in, out, err, report.write.get(), parent, lifetime);
+    become(argv.data(), environment.data(), in, out, err, report.write.get(), parent, lifetime,
+           command.descriptors);
   }
   if (lifetime == Lifetime::kOurs) setpgid(pid, pid);
   report.write.reset();

@@ -72,6 +72,9 @@ void visit_end(End& end, Visit&& visit) {
   visit("abandoned", end.abandoned, Need::kOptional);
   visit("tokens", end.tokens, Need::kOptional);
   visit("tokens_emitted", end.tokens_emitted, Need::kOptional);
+  visit("steps", end.steps, Need::kOptional);
+  visit("steps_emitted", end.steps_emitted, Need::kOptional);
+  visit("chain_requests", end.chain_requests, Need::kOptional);
   visit("first_due_ns", end.first_due_ns, Need::kOptional);
   visit("last_done_ns", end.last_done_ns, Need::kOptional);
   visit("generation_start_ns", end.generation_start_ns, Need::kOptional);

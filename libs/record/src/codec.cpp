@@ -115,6 +115,9 @@ constexpr std::string_view kTooMany = "too many fields";
 constexpr std::string_view kBadName =
     "an agent's name that is empty, too long or has odd characters";
 
+constexpr std::string_view kBadChainName =
+    "a chain's name that is empty, too long or has odd characters";
+
 constexpr auto kNameCharacters = [] {
   std::array<bool, 256> table{};
   for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
@@ -168,6 +171,30 @@ Line parse_token(std::string_view text) {
   if (const auto wrong = take(token.done_ns); !wrong.empty()) return MalformedLine{wrong};
   if (!fields.finished()) return MalformedLine{kTooMany};
   if (token.index == 0) return MalformedLine{"a token of index 0, which its request's line has"};
+  return record;
+}
+
+Line parse_step(std::string_view text) {
+  Fields fields(text);
+  StepRecord record;
+  record.agent = fields.text();
+  if (!is_name(record.agent)) return MalformedLine{kBadName};
+  Step& step = record.step;
+  const auto take = [&fields](auto& value) -> std::string_view {
+    if (!fields.comma()) return kCutShort;
+    const Number n = fields.number(value);
+    if (n == Number::kOk) return {};
+    return n == Number::kEmpty && fields.finished() ? kCutShort : reason(n);
+  };
+  if (const auto wrong = take(step.seq); !wrong.empty()) return MalformedLine{wrong};
+  if (!fields.comma()) return MalformedLine{kCutShort};
+  record.chain = fields.text();
+  if (!is_name(record.chain)) {
+    return MalformedLine{fields.finished() ? kCutShort : kBadChainName};
+  }
+  if (const auto wrong = take(step.request); !wrong.empty()) return MalformedLine{wrong};
+  if (const auto wrong = take(step.step); !wrong.empty()) return MalformedLine{wrong};
+  if (!fields.finished()) return MalformedLine{kTooMany};
   return record;
 }
 
@@ -291,6 +318,21 @@ char* format_token(char* out, std::string_view agent, const Token& token) {
   return out;
 }
 
+char* format_step(char* out, std::string_view agent, std::string_view chain, const Step& step) {
+  out = put(out, std::string_view("KTS_STEP,v2,"));
+  out = put(out, agent.substr(0, kMaxAgentName));
+  *out++ = ',';
+  out = put(out, step.seq);
+  *out++ = ',';
+  out = put(out, chain.substr(0, kMaxAgentName));
+  *out++ = ',';
+  out = put(out, step.request);
+  *out++ = ',';
+  out = put(out, step.step);
+  *out++ = '\n';
+  return out;
+}
+
 char* format_v1(char* out, std::string_view kind, std::string_view phase,
                 const Iteration& iteration, std::int64_t gpu_time_ns) {
   if (gpu_time_ns == kUnavailable) gpu_time_ns = iteration.done_ns - iteration.submit_ns;
@@ -328,6 +370,11 @@ Line parse_line(std::string_view line) {
     if (take(line, "v2,")) return parse_token(line);
     return MalformedLine{
         std::string_view("v2,").starts_with(line) ? kCutShort : "a token of an unknown version"};
+  }
+  if (take(line, "STEP,")) {
+    if (take(line, "v2,")) return parse_step(line);
+    return MalformedLine{
+        std::string_view("v2,").starts_with(line) ? kCutShort : "a step of an unknown version"};
   }
   if (take(line, "META,")) {
     if (take(line, "v2,")) return MetaLine{line};

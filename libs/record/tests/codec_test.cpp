@@ -207,6 +207,35 @@ TEST(ParseToken, WhatIsWrongIsSaid) {
   EXPECT_EQ(reason("KTS_TOKEN,v2,a,1,1,1,1"), "too many fields");
 }
 
+TEST(ParseStep, LineIsReadBack) {
+  const Step step{17, 41, 5, 3};
+  char buffer[kMaxRecordLine];
+  const std::string text(buffer, format_step(buffer, "thinker", "answer", step));
+  EXPECT_EQ(text, "KTS_STEP,v2,thinker,17,answer,41,3\n");
+  const Line line = parse_line(std::string_view(text).substr(0, text.size() - 1));
+  const auto* record = std::get_if<StepRecord>(&line);
+  ASSERT_NE(record, nullptr);
+  EXPECT_EQ(record->agent, "thinker");
+  EXPECT_EQ(record->chain, "answer");
+  EXPECT_EQ(record->step, (Step{17, 41, 0, 3}));
+}
+
+TEST(ParseStep, WhatIsWrongIsSaid) {
+  for (const std::string_view line :
+       {"KTS_STEP,", "KTS_STEP,v", "KTS_STEP,v2,a", "KTS_STEP,v2,a,1", "KTS_STEP,v2,a,1,",
+        "KTS_STEP,v2,a,1,c", "KTS_STEP,v2,a,1,c,1", "KTS_STEP,v2,a,1,c,1,"}) {
+    EXPECT_EQ(reason(line), "cut short") << line;
+  }
+  EXPECT_EQ(reason("KTS_STEP,v1,a,1,c,1,1"), "a step of an unknown version");
+  EXPECT_EQ(reason("KTS_STEP,v2,a b,1,c,1,1"),
+            "an agent's name that is empty, too long or has odd characters");
+  EXPECT_EQ(reason("KTS_STEP,v2,a,1,c d,1,1"),
+            "a chain's name that is empty, too long or has odd characters");
+  EXPECT_EQ(reason("KTS_STEP,v2,a,1,c,x,1"), "a field that is not a whole number");
+  EXPECT_EQ(reason("KTS_STEP,v2,a,1,c,1,4294967296"), "a number that is too large");
+  EXPECT_EQ(reason("KTS_STEP,v2,a,1,c,1,1,1"), "too many fields");
+}
+
 TEST(ParseV2, TwoLinesRunTogetherAreMalformed) {
   EXPECT_EQ(reason("KTS_APP,v2,a,1,1,2,3,4,5KTS_APP,v2,a,2,1,2,3,4,5"),
             "a field that is not a whole number");

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 
 #include "format.hpp"
 #include "kts/report/report.hpp"
@@ -99,6 +100,27 @@ void append_wait(std::string& out, const analysis::Wait& w) {
   append(out, row, w.ms);
 }
 
+// "step3_mean" of latency, wait and work.
+void append_chain(std::string& out, const analysis::ChainPhase& c) {
+  CsvRow row;
+  row.agent = c.chain;
+  row.phase = name(c.phase);
+  row.unit = "ms";
+  for (const auto& division : c.divisions) {
+    row.n = fmt::format("{}", division.n);
+    for (std::size_t k = 0; k < division.steps.size(); ++k) {
+      const analysis::ChainStep& step = division.steps[k];
+      row.statistic = fmt::format("step{}_{}", k + 1, division.at);
+      for (const auto& [measure, value] :
+           {std::pair("latency", step.latency_ms), std::pair("wait", step.wait_ms),
+            std::pair("work", step.work_ms)}) {
+        row.measure = measure;
+        append(out, row, {value, {}, {}});
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::string summary_csv(const Summary& summary) {
@@ -109,6 +131,7 @@ std::string summary_csv(const Summary& summary) {
   for (const auto& d : summary.degradation) append_degradation(out, d);
   for (const auto& a : summary.attribution) append_attribution(out, a);
   for (const auto& w : summary.waits) append_wait(out, w);
+  for (const auto& c : summary.chains) append_chain(out, c);
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "chain_words.hpp"
 #include "format.hpp"
 #include "html_page.hpp"
 #include "kts/report/report.hpp"
@@ -211,6 +212,24 @@ std::string loads(const Summary& summary) {
                 "<tbody>\n" + rows + "</tbody>\n"));
 }
 
+std::string chains(const Summary& summary) {
+  std::string body;
+  for (const ChainTable& chain : chain_tables(summary)) {
+    std::string rows;
+    for (std::size_t i = 1; i < chain.rows.size(); ++i) {
+      rows += "<tr>" + row_head(chain.rows[i][0]) + word(escape_html(chain.rows[i][1]));
+      for (std::size_t k = 2; k < chain.rows[i].size(); ++k) rows += cell(chain.rows[i][k]);
+      rows += "</tr>\n";
+    }
+    const auto& head = chain.rows.front();
+    const std::vector<std::string_view> numbers(head.begin() + 2, head.end());
+    body += table(fmt::format("{}: {}", escape_html(chain.chain), kChainCaption),
+                  head_cells({"step", "agent"}, numbers) + "<tbody>\n" + rows + "</tbody>\n");
+    for (const std::string& sentence : chain.sentences) body += "<p>" + sentence + "</p>\n";
+  }
+  return section(kChainTitle, body);
+}
+
 std::string card_meanwhile(const Summary& summary) {
   const auto all = covariate_table(summary);
   std::string body;
@@ -294,8 +313,8 @@ std::string report_html(const Summary& summary, const Drawing& drawing) {
   return page(summary.scenario.empty() ? summary.run_id : summary.scenario,
               header(summary) + alert + agent_cards(all) + figures(drawing) +
                   results_table(summary, all) + objectives(summary) + growth(summary) +
-                  waits(summary) + made_of(summary) + card_meanwhile(summary) + loads(summary) +
-                  section("Warnings", list(summary.warnings)) + samples(summary) +
+                  waits(summary) + made_of(summary) + chains(summary) + card_meanwhile(summary) +
+                  loads(summary) + section("Warnings", list(summary.warnings)) + samples(summary) +
                   vocabulary(summary));
 }
 

@@ -130,6 +130,25 @@ Json slo(const analysis::SloOutcome& s) {
           {"missed", s.missed},       {"met", s.met}};
 }
 
+Json chain_step(const analysis::ChainStep& s) {
+  return {{"agent", s.agent},
+          {"latency_ms", optional(s.latency_ms)},
+          {"wait_ms", optional(s.wait_ms)},
+          {"work_ms", optional(s.work_ms)}};
+}
+
+Json chain_division(const analysis::ChainDivision& d) {
+  return {{"at", d.at}, {"n", d.n}, {"steps", array(d.steps, chain_step)}};
+}
+
+Json chain(const analysis::ChainPhase& c) {
+  return {{"chain", c.chain},
+          {"phase", name(c.phase)},
+          {"finished", c.finished},
+          {"unfinished", c.unfinished},
+          {"divisions", array(c.divisions, chain_division)}};
+}
+
 Json covariate(const analysis::Covariate& c) {
   return {{"source", c.source},
           {"field", c.field},
@@ -187,6 +206,7 @@ std::string summary_json(const Summary& summary) {
                 {"warnings", summary.warnings},
                 {"inconclusive", summary.inconclusive}};
   if (!summary.kernels.empty()) document["kernels"] = array(summary.kernels, kernel_use);
+  if (!summary.chains.empty()) document["chains"] = array(summary.chains, chain);
   // Log text may hold broken UTF-8, which the strict handler would throw on.
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

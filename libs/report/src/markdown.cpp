@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "chain_words.hpp"
 #include "format.hpp"
 #include "kts/report/report.hpp"
 #include "words.hpp"
@@ -291,6 +292,7 @@ std::string results_markdown(const Summary& summary) {
   out += waits_for_whom(summary);
   out += made_of(summary);
   out += kernel_table(summary);
+  out += chains_markdown(summary);
   out += covariates(summary);
   out += load_table(summary);
   out += sample_table(summary);

@@ -8,6 +8,7 @@
 #include <limits>
 #include <sstream>
 
+#include "chain_words.hpp"
 #include "fixtures.hpp"
 #include "format.hpp"
 #include "kts/report/report.hpp"
@@ -258,6 +259,31 @@ TEST(OpenQuestions, OfManyAgentsThreeAreToldAndTheOthersCounted) {
   ASSERT_EQ(objectives.size(), 2U);
   EXPECT_THAT(objectives[0], StartsWith("a0: its objective"));
   EXPECT_EQ(objectives[1], "63 more objectives can't be judged.");
+}
+
+TEST(ChainWords, EachStepIsARowAndWhatIsUnknownIsMarked) {
+  Summary summary = fixtures::two_agents();
+  EXPECT_TRUE(chain_tables(summary).empty());
+  EXPECT_EQ(chains_markdown(summary), "");
+  EXPECT_EQ(summary_json(summary).find("\"chains\""), std::string::npos);
+  summary.chains = {
+      {"answer", analysis::Phase::kSolo, 98, 2, {{"mean", 93, {{"router", 10, 7, 3}, {"tool"}}}}},
+      {"answer",
+       analysis::Phase::kShared,
+       99,
+       0,
+       {{"mean", 95, {{"router", 25, 21, 4}, {"tool", 5}}}}}};
+  EXPECT_THAT(chains_markdown(summary),
+              HasSubstr("| step | agent | solo mean (n 93) | shared mean (n 95) |\n"
+                        "|--:|---|--:|--:|\n"
+                        "| 1 | router | 10.0 (7.00 + 3.00) | 25.0 (21.0 + 4.00) |\n"
+                        "| 2 | tool | – | 5.00 |\n"));
+  EXPECT_THAT(chains_markdown(summary),
+              HasSubstr("2 of 100 requests of its solo blocks did not come to their end"));
+  EXPECT_THAT(report_html(summary, {}), HasSubstr("<h2>Where a chain's time goes</h2>"));
+  EXPECT_THAT(summary_json(summary), HasSubstr("\"unfinished\": 2"));
+  EXPECT_THAT(summary_csv(summary), HasSubstr("answer,shared,,wait,step1_mean,ms,21,,,95,,,,\n"));
+  EXPECT_THAT(summary_csv(summary), HasSubstr("answer,solo,,work,step2_mean,ms,,,,93,,,,\n"));
 }
 
 }  // namespace

@@ -154,6 +154,19 @@ for workload in (
 ):
     check(scenario, workload, changed(good, lambda s: s["agents"][0].update(workload=workload)))
 
+chain = {"name": "answer", "arrival": {"process": "poisson", "rate": 5},
+         "steps": ["router", "router"], "slo": {"quantile": 0.95, "latency": "20ms"}}
+in_chain = lambda s: (s["agents"][0].update(arrival={"process": "chain"}),
+                      s.update(chains=[chain]))
+check(scenario, "chains", changed(good, in_chain))
+for label, change in {
+    "chain that begins by a trace": {"arrival": {"process": "trace", "file": "t.csv"}},
+    "chain of one step": {"steps": ["router"]},
+    "chain with an unknown key": {"after": []},
+}.items():
+    check(scenario, label, changed(good, lambda s: (
+        in_chain(s), s.update(chains=[{**chain, **change}]))), valid=False)
+
 check(scenario, "demands and variants", changed(good, lambda s: (
     s["agents"][0].update(mps={"threads": 75, "priority": "below-normal", "memory": "8GiB"}),
     s.update(variants=[{"name": "v", "sharing": "streams", "agents": [

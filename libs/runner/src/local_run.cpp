@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "chain_wiring.hpp"
 #include "environment.hpp"
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
@@ -60,9 +61,8 @@ class Affinity {
 };
 
 std::string title_of(const Block& block, const scenario::Scenario& scenario) {
-  return block.phase == Phase::kShared
-             ? "shared"
-             : fmt::format("solo {}", scenario.agents[block.active.front()].name);
+  return block.phase == Phase::kShared ? "shared"
+                                       : fmt::format("solo {}", party_name(scenario, block.active));
 }
 
 }  // namespace
@@ -195,14 +195,17 @@ class RunInParts::Execution {
   Status measure_session(std::optional<Block>& block) {
     alive_ = block->alive();
     std::vector<AgentLaunch> launches;
+    KTS_TRY(std::optional<ChainWiring> wiring, ChainWiring::make(scenario_, alive_));
     for (const std::size_t place : alive_) {
       const scenario::AgentSpec& agent = scenario_.agents[place];
-      launches.push_back({agent.name,
-                          sharing_->adapt(worker_command(run_, place, cores_, offset_), place),
+      process::Command command = worker_command(run_, place, cores_, offset_);
+      wiring->connect(place, command);
+      launches.push_back({agent.name, sharing_->adapt(std::move(command), place),
                           is_open(agent.arrival.process), agent.in_flight, &worker_logs_[place]});
     }
     Session session(std::move(launches), run_.timeouts, offset_, run_.signals);
     KTS_CHECK_OK(session.start());
+    wiring.reset();  // the workers have them now
     // Only now: what it starts would inherit it.
     const Affinity affinity(cores_.runner_cores);
     KTS_CHECK_OK(meet(session));

@@ -80,6 +80,11 @@ Result<std::vector<Way>> find_ways(const ModesRun& modes) {
 
 Result<std::vector<Company>> find_companies(const ModesRun& modes) {
   const Scenario& scenario = modes.base.scenario;
+  if (!scenario.chains.empty()) {
+    return bad_input("chains of agents can't be compared in every mode yet",
+                     "remove them, or take kts run --sharing MODE",
+                     fmt::format("chain {}", scenario.chains.front().name));
+  }
   const std::size_t light = compared_agent(scenario);
   std::vector<std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < scenario.agents.size(); ++i) {

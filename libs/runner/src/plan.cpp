@@ -9,13 +9,17 @@
 namespace kts::runner {
 namespace {
 
-std::vector<std::size_t> distinct_baselines(const scenario::Scenario& scenario) {
-  std::vector<std::size_t> chosen;
+// Who is measured alone: an agent, or those that chains tie together.
+using Party = std::vector<std::size_t>;
+
+std::vector<Party> distinct_baselines(const scenario::Scenario& scenario) {
+  std::vector<Party> chosen;
   for (std::size_t i = 0; i < scenario.agents.size(); ++i) {
-    const bool known = std::ranges::any_of(chosen, [&](std::size_t earlier) {
-      return same_baseline(scenario.agents[earlier], scenario.agents[i]);
+    const bool known = std::ranges::any_of(chosen, [&](const Party& earlier) {
+      return std::ranges::find(earlier, i) != earlier.end() ||
+             same_baseline(scenario.agents[earlier.front()], scenario.agents[i]);
     });
-    if (!known) chosen.push_back(i);
+    if (!known) chosen.push_back(party_of(scenario, i));
   }
   return chosen;
 }
@@ -46,22 +50,23 @@ std::vector<std::size_t> Block::alive() const {
 std::vector<Block> plan_blocks(const scenario::Scenario& scenario, bool ends_absent) {
   std::vector<std::size_t> everyone(scenario.agents.size());
   std::iota(everyone.begin(), everyone.end(), std::size_t{0});
-  const std::vector<std::size_t> baselines = distinct_baselines(scenario);
+  const std::vector<Party> baselines = distinct_baselines(scenario);
   const int cycles = scenario.plan.cycles;
-  const bool alone = everyone.size() == 1;
+  const bool alone = party_of(scenario, 0) == everyone;
 
   std::vector<Block> blocks;
   const auto add = [&](Block block) {
     block.index = static_cast<int>(blocks.size()) + 1;
     blocks.push_back(std::move(block));
   };
-  const auto add_solo = [&](int cycle, std::size_t agent) {
+  const auto add_solo = [&](int cycle, const Party& party) {
     const bool absent = alone || (ends_absent && (cycle == 1 || cycle == cycles));
-    Block block{0,       cycle, Phase::kSolo, absent ? Neighbours::kAbsent : Neighbours::kParked,
-                {agent}, {}};
+    Block block{0,     cycle, Phase::kSolo, absent ? Neighbours::kAbsent : Neighbours::kParked,
+                party, {}};
     if (!absent) {
-      std::ranges::copy_if(everyone, std::back_inserter(block.parked),
-                           [&](std::size_t other) { return other != agent; });
+      std::ranges::copy_if(everyone, std::back_inserter(block.parked), [&](std::size_t other) {
+        return std::ranges::find(party, other) == party.end();
+      });
     }
     add(std::move(block));
   };
@@ -70,12 +75,12 @@ std::vector<Block> plan_blocks(const scenario::Scenario& scenario, bool ends_abs
   };
   for (int cycle = 1; cycle <= cycles; ++cycle) {
     const bool shared_first = cycle % 2 == 0 || (ends_absent && cycle == cycles && cycles > 1);
-    std::vector<std::size_t> order = baselines;
+    std::vector<Party> order = baselines;
     if (shared_first) {
       std::reverse(order.begin(), order.end());
       add_shared(cycle);
     }
-    for (const std::size_t agent : order) add_solo(cycle, agent);
+    for (const Party& party : order) add_solo(cycle, party);
     if (!shared_first) add_shared(cycle);
   }
   return blocks;
@@ -86,7 +91,7 @@ std::string folder_name(const Block& block, const scenario::Scenario& scenario,
   const std::size_t width = std::max<std::size_t>(2, fmt::format("{}", blocks).size());
   return block.phase == Phase::kShared ? fmt::format("{:0{}}-shared", block.index, width)
                                        : fmt::format("{:0{}}-solo-{}", block.index, width,
-                                                     scenario.agents[block.active.front()].name);
+                                                     party_name(scenario, block.active));
 }
 
 }  // namespace kts::runner

@@ -74,6 +74,24 @@ TEST(Plan, EveryAgentIsActiveOrParkedUnlessAbsent) {
   }
 }
 
+TEST(Plan, AgentsOfAChainAreMeasuredAloneTogether) {
+  scenario::Scenario scenario = agents(3, 2);
+  for (const std::size_t place : {0U, 2U}) {
+    scenario.agents[place].arrival.process = workload::ArrivalProcess::kChain;
+  }
+  scenario.chains.push_back({"way", {workload::ArrivalProcess::kPoisson, 5}, {"c", "a", "c"}});
+  EXPECT_EQ(order_of(scenario, false), "a b S | S b a");
+  const auto blocks = plan_blocks(scenario, false);
+  EXPECT_EQ(blocks[0].active, (std::vector<std::size_t>{0, 2}));
+  EXPECT_EQ(blocks[0].parked, (std::vector<std::size_t>{1}));
+  EXPECT_EQ(folder_name(blocks[0], scenario, 6), "01-solo-way");
+  EXPECT_EQ(blocks[1].active, (std::vector<std::size_t>{1}));
+  EXPECT_EQ(blocks[1].parked, (std::vector<std::size_t>{0, 2}));
+  // Nobody else: nothing to share with.
+  scenario.agents.erase(scenario.agents.begin() + 1);
+  EXPECT_EQ(order_of(scenario, false), "-a | -a");
+}
+
 TEST(Plan, FolderNamesSortInTimeOrder) {
   const scenario::Scenario scenario = agents(2, 40);
   const auto blocks = plan_blocks(scenario, false);

@@ -38,6 +38,9 @@ std::string copy_name(const Scenario& scenario, const std::string& agent, int co
 }  // namespace
 
 Result<Scenario> as_matrix(Scenario scenario, int slots) {
+  if (!scenario.chains.empty()) {
+    return bad_input("a matrix has no chains", "remove them, or take kts run", scenario.name);
+  }
   Plan& plan = scenario.plan;
   plan.order = Order::kMatrix;
   if (plan.sets.empty()) {

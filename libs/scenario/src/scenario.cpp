@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 
+#include "chains_yaml.hpp"
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
 #include "kts/scenario/built_in.hpp"
@@ -157,49 +158,6 @@ Status read_parameters(const YamlValue& value, workload::ArrivalSpec& arrival) {
   return take_duration("length", kLongestTrace, arrival.trace.length);
 }
 
-Result<workload::ArrivalSpec> read_arrival(const YamlValue& value) {
-  std::vector<std::string_view> keys = workload::arrival_parameters();
-  keys.insert(keys.begin(), "process");
-  KTS_CHECK_OK(value.check_keys(keys));
-  std::vector<std::string_view> processes;
-  for (const auto& entry : workload::arrival_processes()) processes.push_back(entry.name);
-  workload::ArrivalSpec arrival;
-  KTS_TRY(const YamlValue process, value.require("process"));
-  KTS_TRY(const std::string word, process.word(processes));
-  arrival.process = workload::arrival_process_from_name(word).value();
-
-  for (const std::string_view key : workload::arrival_parameters()) {
-    if (!value.has(key) || takes(arrival.process, key)) continue;
-    return value.at(key).refuse(
-        fmt::format("has no meaning for '{}'", word),
-        fmt::format("remove it, or take {}", workload::processes_that_take(key)));
-  }
-  const workload::ArrivalInfo& known = workload::info(arrival.process);
-  for (const std::string_view key : known.parameters.first(known.required)) {
-    KTS_CHECK_OK(value.require(key));
-  }
-  KTS_CHECK_OK(read_parameters(value, arrival));
-  if (const auto problem = workload::problem_of(arrival)) {
-    return value.at(problem->parameter).refuse(problem->message, problem->hint);
-  }
-  return arrival;
-}
-
-Result<Slo> read_slo(const YamlValue& value) {
-  KTS_CHECK_OK(value.check_keys({"quantile", "latency"}));
-  Slo slo;
-  if (value.has("quantile")) {
-    const YamlValue quantile = value.at("quantile");
-    KTS_TRY(slo.quantile, quantile.number());
-    if (!(slo.quantile >= 0.5 && slo.quantile <= 0.9999)) {
-      return quantile.refuse("out of range", "give 0.5 to 0.9999, as in 0.99");
-    }
-  }
-  KTS_TRY(const YamlValue latency, value.require("latency"));
-  KTS_TRY(slo.latency, latency.duration(1ns, 1h));
-  return slo;
-}
-
 Result<AgentSpec> read_agent(const YamlValue& value, std::uint64_t default_seed,
                              std::string_view sharing) {
   KTS_CHECK_OK(value.check_keys(
@@ -222,8 +180,7 @@ Result<AgentSpec> read_agent(const YamlValue& value, std::uint64_t default_seed,
     agent.in_flight = static_cast<int>(count);
   }
   if (value.has("seed")) {
-    KTS_TRY(const std::int64_t seed, value.at("seed").whole_number(0, kMaxSeed));
-    agent.seed = static_cast<std::uint64_t>(seed);
+    KTS_TRY(agent.seed, read_seed(value.at("seed")));
   }
   if (value.has("slo")) {
     KTS_TRY(agent.slo, read_slo(value.at("slo")));
@@ -278,6 +235,71 @@ std::string single_quoted(std::string_view text) {
   return out + "'";
 }
 
+std::string to_yaml(const AgentSpec& agent) {
+  std::string out =
+      fmt::format("  - name: {}\n    workload: {{kind: {}", agent.name, agent.workload.kind());
+  for (const auto& parameter : agent.workload.parameters()) {
+    out += fmt::format(", {}: {}", parameter.name, workload::to_text(parameter.value));
+  }
+  out += fmt::format(", threads: {}}}\n", agent.threads);
+  out += fmt::format("    arrival: {}\n", scenario::to_yaml(agent.arrival));
+  out += fmt::format("    in_flight: {}\n    seed: {}\n", agent.in_flight, agent.seed);
+  if (agent.slo) out += to_yaml(*agent.slo);
+  if (agent.mps) out += fmt::format("    mps: {}\n", to_yaml(*agent.mps));
+  if (agent.stream) out += fmt::format("    stream: {}\n", to_yaml(*agent.stream));
+  return out;
+}
+
+}  // namespace
+
+Result<workload::ArrivalSpec> read_arrival(const YamlValue& value) {
+  std::vector<std::string_view> keys = workload::arrival_parameters();
+  keys.insert(keys.begin(), "process");
+  KTS_CHECK_OK(value.check_keys(keys));
+  std::vector<std::string_view> processes;
+  for (const auto& entry : workload::arrival_processes()) processes.push_back(entry.name);
+  workload::ArrivalSpec arrival;
+  KTS_TRY(const YamlValue process, value.require("process"));
+  KTS_TRY(const std::string word, process.word(processes));
+  arrival.process = workload::arrival_process_from_name(word).value();
+
+  for (const std::string_view key : workload::arrival_parameters()) {
+    if (!value.has(key) || takes(arrival.process, key)) continue;
+    return value.at(key).refuse(
+        fmt::format("has no meaning for '{}'", word),
+        fmt::format("remove it, or take {}", workload::processes_that_take(key)));
+  }
+  const workload::ArrivalInfo& known = workload::info(arrival.process);
+  for (const std::string_view key : known.parameters.first(known.required)) {
+    KTS_CHECK_OK(value.require(key));
+  }
+  KTS_CHECK_OK(read_parameters(value, arrival));
+  if (const auto problem = workload::problem_of(arrival)) {
+    return value.at(problem->parameter).refuse(problem->message, problem->hint);
+  }
+  return arrival;
+}
+
+Result<std::uint64_t> read_seed(const YamlValue& value) {
+  KTS_TRY(const std::int64_t seed, value.whole_number(0, kMaxSeed));
+  return static_cast<std::uint64_t>(seed);
+}
+
+Result<Slo> read_slo(const YamlValue& value) {
+  KTS_CHECK_OK(value.check_keys({"quantile", "latency"}));
+  Slo slo;
+  if (value.has("quantile")) {
+    const YamlValue quantile = value.at("quantile");
+    KTS_TRY(slo.quantile, quantile.number());
+    if (!(slo.quantile >= 0.5 && slo.quantile <= 0.9999)) {
+      return quantile.refuse("out of range", "give 0.5 to 0.9999, as in 0.99");
+    }
+  }
+  KTS_TRY(const YamlValue latency, value.require("latency"));
+  KTS_TRY(slo.latency, latency.duration(1ns, 1h));
+  return slo;
+}
+
 std::string to_yaml(const workload::ArrivalSpec& arrival) {
   const workload::TraceSpec& trace = arrival.trace;
   std::string out = fmt::format("{{process: {}", workload::name(arrival.process));
@@ -298,31 +320,16 @@ std::string to_yaml(const workload::ArrivalSpec& arrival) {
   return out + "}";
 }
 
-std::string to_yaml(const AgentSpec& agent) {
-  std::string out =
-      fmt::format("  - name: {}\n    workload: {{kind: {}", agent.name, agent.workload.kind());
-  for (const auto& parameter : agent.workload.parameters()) {
-    out += fmt::format(", {}: {}", parameter.name, workload::to_text(parameter.value));
-  }
-  out += fmt::format(", threads: {}}}\n", agent.threads);
-  out += fmt::format("    arrival: {}\n", to_yaml(agent.arrival));
-  out += fmt::format("    in_flight: {}\n    seed: {}\n", agent.in_flight, agent.seed);
-  if (agent.slo) {
-    out += fmt::format("    slo: {{quantile: {}, latency: {}}}\n", agent.slo->quantile,
-                       format_duration(agent.slo->latency));
-  }
-  if (agent.mps) out += fmt::format("    mps: {}\n", to_yaml(*agent.mps));
-  if (agent.stream) out += fmt::format("    stream: {}\n", to_yaml(*agent.stream));
-  return out;
+std::string to_yaml(const Slo& slo) {
+  return fmt::format("    slo: {{quantile: {}, latency: {}}}\n", slo.quantile,
+                     format_duration(slo.latency));
 }
-
-}  // namespace
 
 Result<Scenario> parse(std::string_view yaml, std::string_view where) {
   if (yaml.size() > kMaxBytes) return too_large(where);
   KTS_TRY(const YamlValue root, YamlValue::parse(yaml, where));
-  KTS_CHECK_OK(root.check_keys(
-      {"schema", "name", "device", "sharing", "sync", "seed", "plan", "agents", "variants"}));
+  KTS_CHECK_OK(root.check_keys({"schema", "name", "device", "sharing", "sync", "seed", "plan",
+                                "agents", "chains", "variants"}));
 
   KTS_TRY(const YamlValue schema, root.require("schema"));
   KTS_CHECK_OK(schema.word({kSchema}));
@@ -363,6 +370,7 @@ Result<Scenario> parse(std::string_view yaml, std::string_view where) {
     }
     scenario.agents.push_back(std::move(agent));
   }
+  KTS_TRY(scenario.chains, read_chains(root, scenario));
   if (root.has("variants")) {
     KTS_TRY(scenario.variants, read_variants(root.at("variants"), {names.begin(), names.end()}));
   }
@@ -404,10 +412,11 @@ std::string to_yaml(const Scenario& scenario) {
       scenario.plan.cycles, format_duration(scenario.plan.block), name_of(scenario.plan.order),
       to_yaml(scenario.plan.sets));
   for (const AgentSpec& agent : scenario.agents) out += to_yaml(agent);
-  return out + to_yaml(scenario.variants);
+  return out + to_yaml(scenario.chains) + to_yaml(scenario.variants);
 }
 
 bool same_baseline(const AgentSpec& a, const AgentSpec& b) {
+  if (a.arrival.process == workload::ArrivalProcess::kChain) return a.name == b.name;
   return a.workload == b.workload && a.threads == b.threads && a.arrival == b.arrival &&
          a.in_flight == b.in_flight && a.mps == b.mps && a.stream == b.stream;
 }
@@ -434,6 +443,11 @@ Scenario in_variant(const Scenario& scenario, const Variant& variant) {
 }
 
 Status check_demands(const Scenario& scenario) {
+  if (!scenario.chains.empty() && scenario.sharing == "streams") {
+    return bad_input("threads of one process can't be chained yet",
+                     "remove the chains, or take another --sharing",
+                     fmt::format("chain {}", scenario.chains.front().name));
+  }
   for (const AgentSpec& agent : scenario.agents) {
     if (agent.mps && scenario.sharing != "mps") {
       return bad_input(fmt::format("its mps: has no meaning in mode {}", scenario.sharing),

@@ -23,7 +23,7 @@ workload::RequestShape shape_of(const workload::WorkloadSpec& work) {
 }  // namespace
 
 Agent::Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWriter& writer,
-             kernel_trace::Tracer* tracer)
+             kernel_trace::Tracer* tracer, ChainPort* port)
     : spec_(std::move(spec)),
       engine_(engine),
       writer_(writer),
@@ -31,7 +31,7 @@ Agent::Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWri
       tracer_(tracer),
       loop_(engine, pacing, writer,
             {spec_.arrival, spec_.engine.in_flight, spec_.engine.seed, spec_.trace,
-             shape_of(spec_.engine.workload)}),
+             shape_of(spec_.engine.workload), spec_.roles, port}),
       device_(engine.device()) {
   const std::string& visible = spec_.placement.visible_devices;
   if (device_.kind == "cuda") {
@@ -147,10 +147,21 @@ Result<std::int64_t> Agent::finish() {
     end.tokens = outcome_.tokens;
     end.tokens_emitted = outcome_.tokens - outcome_.tokens_lost;
   }
+  if (outcome_.in_chains) {
+    end.steps = outcome_.steps;
+    end.steps_emitted = outcome_.steps - outcome_.steps_lost;
+    for (std::size_t i = 0; i < spec_.roles.size() && i < outcome_.chain_requests.size(); ++i) {
+      if (!spec_.roles[i].arrival) continue;
+      end.chain_requests.emplace_back(spec_.roles[i].name,
+                                      static_cast<std::int64_t>(outcome_.chain_requests[i]));
+    }
+  }
   if (outcome_.iterations > 0) {
     end.first_due_ns = epoch_ns(outcome_.first_due_ns);
     end.last_done_ns = epoch_ns(outcome_.last_done_ns);
-    end.drain_ns = std::max<std::int64_t>(0, outcome_.last_done_ns - ns(outcome_.generation_stop));
+    // In a chain the last request may come after the stop: then it counts from there.
+    end.drain_ns = std::max<std::int64_t>(
+        0, outcome_.last_done_ns - std::max(outcome_.last_due_ns, ns(outcome_.generation_stop)));
   }
   end.generation_start_ns = epoch_ns(ns(outcome_.generation_start));
   end.generation_stop_ns = epoch_ns(ns(outcome_.generation_stop));

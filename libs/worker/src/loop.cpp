@@ -15,10 +15,19 @@ bool outside(const record::Iteration& i, std::int64_t bound_ns) {
   return i.gpu_start_ns < i.submit_ns - bound_ns || i.gpu_end_ns > i.done_ns + bound_ns;
 }
 
-// How many requests are due from `due` to before `stop`. What lies beyond the first four million
+}  // namespace
+
+Loop::Loop(workload::Engine& engine, Pacing& pacing, RecordSink& sink, const LoopSpec& spec)
+    : engine_(engine),
+      pacing_(pacing),
+      sink_(sink),
+      spec_(spec),
+      requests_(static_cast<std::size_t>(spec.in_flight), Request{{}, {}, {}, spec.shape}) {}
+
+// What lies beyond the first four million
 // follows from their mean gap: a million a second for an hour would take minutes to count.
-std::uint64_t count_due(workload::ArrivalSchedule& schedule, MonotonicTime due,
-                        MonotonicTime stop) {
+std::uint64_t Loop::count_due(workload::ArrivalSchedule& schedule, MonotonicTime due,
+                              MonotonicTime stop) {
   constexpr std::uint64_t kCounted = std::uint64_t{1} << 22;
   const MonotonicTime first = due;
   std::uint64_t count = 0;
@@ -33,22 +42,15 @@ std::uint64_t count_due(workload::ArrivalSchedule& schedule, MonotonicTime due,
   return count + static_cast<std::uint64_t>(static_cast<double>(ns(stop) - ns(due)) / mean_gap_ns);
 }
 
-}  // namespace
-
-Loop::Loop(workload::Engine& engine, Pacing& pacing, RecordSink& sink, const LoopSpec& spec)
-    : engine_(engine),
-      pacing_(pacing),
-      sink_(sink),
-      spec_(spec),
-      requests_(static_cast<std::size_t>(spec.in_flight), Request{{}, {}, {}, spec.shape}) {}
-
 BlockOutcome Loop::run(const BlockPlan& plan) {
   plan_ = plan;
   outcome_ = {};
   lateness_.clear();
   pacing_.wait_until(plan.start);
   outcome_.generation_start = std::max(plan.start, pacing_.now());
-  if (is_open(spec_.arrival.process)) {
+  if (spec_.arrival.process == workload::ArrivalProcess::kChain) {
+    run_chained();
+  } else if (is_open(spec_.arrival.process)) {
     run_open();
   } else {
     run_closed();
@@ -126,16 +128,20 @@ bool Loop::generates(MonotonicTime due) {
   return due < plan_.stop;
 }
 
-bool Loop::complete(std::size_t count) {
+void Loop::await(std::size_t count) {
   for (std::size_t slot = 0; slot < count; ++slot) {
     engine_.wait(static_cast<int>(slot));
     requests_[slot].done = pacing_.now();
   }
+}
+
+bool Loop::settle(std::size_t count) {
   if (auto status = engine_.status(); !status) {
     outcome_.device = std::move(status);
     return false;
   }
   if (outcome_.iterations == 0) outcome_.first_due_ns = ns(requests_[0].due);
+  outcome_.last_due_ns = ns(requests_[count - 1].due);
   outcome_.last_done_ns = ns(requests_[count - 1].done);
   for (std::size_t slot = 0; slot < count; ++slot) leave_record(static_cast<int>(slot));
   return true;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kts/worker/pacing.hpp"
 
+#include <sys/eventfd.h>
+
 #include "kts/workload/futex.hpp"
 
 namespace kts::worker {
@@ -17,6 +19,7 @@ void StopFlag::raise(StopRequest request) noexcept {
   while (found < wanted && !word_.compare_exchange_weak(found, wanted)) {
   }
   workload::futex_wake_all(word_);
+  if (const int fd = eventfd_.load(); fd >= 0) eventfd_write(fd, 1);
 }
 
 void StopFlag::clear_stop() noexcept {

@@ -70,7 +70,7 @@ void RecordWriter::live() {
 void RecordWriter::write_out() {
   char* const begin = buffer_.data();
   char* out = begin;
-  std::variant<record::Iteration, record::Token> next;
+  std::variant<record::Iteration, record::Token, record::Step> next;
   while (ring_.pop(next)) {
     out = std::visit([&](const auto& record) { return take(out, record); }, next);
     if (static_cast<std::size_t>(out - begin) > kBuffer - record::kMaxRecordLine) {
@@ -110,6 +110,11 @@ char* RecordWriter::take(char* out, const record::Iteration& iteration) {
   if (format_.version == RecordVersion::kV2) return record::format_v2(out, format_.agent, i);
   return record::format_v1(out, format_.kind, format_.phase, i,
                            length_ns(i, record::Measure::kGpuTime));
+}
+
+char* RecordWriter::take(char* out, const record::Step& step) const {
+  if (format_.version == RecordVersion::kV1) return out;
+  return record::format_step(out, format_.agent, format_.chains.at(step.chain), step);
 }
 
 char* RecordWriter::take(char* out, const record::Token& token) {

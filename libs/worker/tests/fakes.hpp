@@ -138,10 +138,15 @@ class VectorSink final : public RecordSink {
     tokens.push_back(token);
     return true;
   }
+  bool push(const record::Step& step) noexcept override {
+    steps.push_back(step);
+    return true;
+  }
   std::size_t capacity = SIZE_MAX;
   std::size_t token_capacity = SIZE_MAX;
   std::vector<record::Iteration> records;
   std::vector<record::Token> tokens;
+  std::vector<record::Step> steps;
 };
 
 }  // namespace kts::worker

@@ -69,6 +69,17 @@ TEST_F(RecordWriterTest, RequestsAreWrittenWithTheirTokens) {
   EXPECT_EQ(writer.itl().max(), 20);
 }
 
+TEST_F(RecordWriterTest, StepsNameTheirChain) {
+  RecordFormat chained = format(RecordVersion::kV2);
+  chained.chains = {"", "answer"};
+  RecordWriter writer(pipe_.writer(), chained, stop_);
+  ASSERT_TRUE(writer.push(record::Iteration{0, 1, 2, 3, 4, 5}));
+  ASSERT_TRUE(writer.push(record::Step{0, 7, 1, 2}));
+  ASSERT_TRUE(writer.drain());
+  EXPECT_EQ(pipe_.line(), "KTS_APP,v2,router,0,1000001,1000002,1000003,1000004,1000005");
+  EXPECT_EQ(pipe_.line(), "KTS_STEP,v2,router,0,answer,7,2");
+}
+
 TEST_F(RecordWriterTest, StudysLinesHaveNoTokens) {
   RecordWriter writer(pipe_.writer(), format(RecordVersion::kV1), stop_);
   ASSERT_TRUE(writer.push(record::Iteration{0, 0, 0, 1'000, 2'000, 3'000, 500, 8, 2}));

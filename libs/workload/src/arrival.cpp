@@ -26,7 +26,7 @@ constexpr std::array<string_view, 2> kGammaParameters{"rate", "cv"};
 constexpr std::array<string_view, 4> kOnOffParameters{"rate", "on", "off", "phases"};
 constexpr std::array<string_view, 5> kTraceParameters{"file", "scale", "wrap", "from", "length"};
 
-constexpr std::array<ArrivalInfo, 7> kProcesses{{
+constexpr std::array<ArrivalInfo, 8> kProcesses{{
     {ArrivalProcess::kClosed, "closed", false, 1, kThink, "a think time after the last was done"},
     {ArrivalProcess::kSaturate, "saturate", false, 0, {}, "as soon as the last was done"},
     {ArrivalProcess::kPoisson, "poisson", true, 1, kRate, "exponential gaps"},
@@ -35,6 +35,7 @@ constexpr std::array<ArrivalInfo, 7> kProcesses{{
     {ArrivalProcess::kOnOff, "on-off", true, 3, kOnOffParameters,
      "poisson at the rate while on, nothing while off"},
     {ArrivalProcess::kTrace, "trace", true, 1, kTraceParameters, "as a recorded trace has them"},
+    {ArrivalProcess::kChain, "chain", true, 0, {}, "as the agent before it in a chain hands on"},
 }};
 
 // What a parameter is called on the command line of kts-worker.
@@ -150,6 +151,7 @@ std::string describe(const ArrivalSpec& spec) {
     case ArrivalProcess::kClosed:
       return fmt::format("closed, {} think", format_duration(spec.think));
     case ArrivalProcess::kSaturate:
+    case ArrivalProcess::kChain:
       break;
     case ArrivalProcess::kPoisson:
     case ArrivalProcess::kUniform:

@@ -85,11 +85,28 @@ struct AgentBlock {
   std::optional<record::BlockEnd> end;    // v2
 };
 
+// The requests of one chain in one block that had all their steps, step by step; those that were
+// due in the trimmed window, in the order of the chain's own samples.
+struct ChainBlock {
+  struct Step {
+    SampleColumn latency, work;  // done - due, and gpu_time
+  };
+  std::string chain;
+  std::vector<std::string> agents;  // of its steps
+  int block = 0;
+  Phase phase = Phase::kSolo;
+  SampleColumn latency;  // of the whole way
+  std::vector<Step> steps;
+  std::uint64_t finished = 0;    // in all of the block
+  std::uint64_t unfinished = 0;  // due, but some step is missing
+};
+
 // Everything that a folder said, before any statistics.
 struct RunData {
   Summary header;  // run_id … agents, counts and warnings filled in; results empty
   std::vector<AgentBlock> blocks;  // in time order, per agent
-  bool is_matrix = false;          // shared blocks are of several sets: contention() tells of them
+  std::vector<ChainBlock> chains;
+  bool is_matrix = false;  // shared blocks are of several sets: contention() tells of them
   // Which agent's solo blocks are an agent's baseline; itself, unless an equal agent was measured.
   std::map<std::string, std::string> baseline;
   std::optional<TurnFigures> turns;  // of a data sheet; empty: the run itself is asked

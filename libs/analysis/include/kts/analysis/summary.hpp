@@ -219,6 +219,26 @@ struct KernelUse {
   std::vector<Top> top;          // kernels by total time, at most ten
 };
 
+// A step's mean share of a chain's latency: waiting (its backlog, the device, the caller's notice)
+// and the device's work; empty where the device doesn't say.
+struct ChainStep {
+  std::string agent;
+  std::optional<double> latency_ms, wait_ms, work_ms;
+};
+struct ChainDivision {
+  std::string at;  // "mean" | "p95" | "p99": the requests around that rank of the chain's latency
+  std::uint64_t n = 0;  // requests averaged over
+  std::vector<ChainStep> steps;
+};
+// How one chain's time divides in one phase. Its latency stands among the results, by its name.
+struct ChainPhase {
+  std::string chain;
+  Phase phase = Phase::kSolo;
+  std::uint64_t finished = 0;
+  std::uint64_t unfinished = 0;  // given up, or with a lost record
+  std::vector<ChainDivision> divisions;
+};
+
 // All that renderers may say; they compute nothing.
 struct Summary {
   std::string run_id;
@@ -241,6 +261,7 @@ struct Summary {
   std::vector<Load> loads;
   std::vector<SloOutcome> slos;
   std::vector<Ccdf> ccdfs;
+  std::vector<ChainPhase> chains;
   std::vector<Covariate> covariates;
   std::vector<KernelUse> kernels;  // of runs that were traced
   std::vector<BlockCovariate> block_covariates;

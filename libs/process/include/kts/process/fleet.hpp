@@ -19,6 +19,7 @@ namespace kts::process {
 struct Command {
   std::vector<std::string> argv;         // argv[0] is a path, not searched for
   std::vector<std::string> environment;  // "NAME=value", added to ours
+  std::vector<int> descriptors = {};     // of ours that stay open in it, by the same numbers
 };
 
 // The program of that name on the PATH.

@@ -74,6 +74,9 @@ struct BlockEnd {
   std::uint64_t abandoned = 0;   // due before generation_stop, never begun: the queue was given up
   std::optional<std::uint64_t> tokens;  // of LLM requests: output tokens after the first of each
   std::optional<std::uint64_t> tokens_emitted;  // their lines written
+  std::optional<std::uint64_t> steps;           // of chains: iterations that were one
+  std::optional<std::uint64_t> steps_emitted;   // their lines written
+  Parameters chain_requests;  // chains that begin with this agent: requests due in the block
   std::int64_t first_due_ns = 0;
   std::int64_t last_done_ns = 0;
   std::int64_t generation_start_ns = 0;

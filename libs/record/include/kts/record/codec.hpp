@@ -24,6 +24,9 @@ char* format_v2(char* out, std::string_view agent, const Iteration& iteration);
 // "KTS_TOKEN,v2,<agent>,<seq>,<index>,<done>\n", likewise.
 char* format_token(char* out, std::string_view agent, const Token& token);
 
+// "KTS_STEP,v2,<agent>,<seq>,<chain>,<request>,<step>\n", likewise; `chain` is the chain's name.
+char* format_step(char* out, std::string_view agent, std::string_view chain, const Step& step);
+
 // "KTS_APP,v1,<KIND>,<i>,<start>,<end>,<gpu_time in ms, 6 decimals>,<phase>\n". `gpu_time_ns` may
 // be kUnavailable: then done - submit stands in, as a host-only clock of the study's form would
 // say.
@@ -45,6 +48,11 @@ struct TokenRecord {
   std::string_view agent;
   Token token;
 };
+struct StepRecord {
+  std::string_view agent;
+  std::string_view chain;
+  Step step;  // its place of the chain is not known
+};
 struct MetaLine {
   std::string_view json;
 };
@@ -56,8 +64,8 @@ struct ForeignLine {};  // somebody else's output
 struct MalformedLine {
   std::string_view reason;  // static text
 };
-using Line = std::variant<ForeignLine, V2Record, TokenRecord, V1Record, MetaLine, EndLine,
-                          ControlLine, MalformedLine>;
+using Line = std::variant<ForeignLine, V2Record, TokenRecord, StepRecord, V1Record, MetaLine,
+                          EndLine, ControlLine, MalformedLine>;
 
 // `line` without its newline (a trailing CR is tolerated). Never fails: what doesn't parse is
 // ForeignLine or MalformedLine.

@@ -41,6 +41,16 @@ struct Token {
   friend bool operator==(const Token&, const Token&) = default;
 };
 
+// That an iteration was step `step` of request `request` of a chain of agents.
+struct Step {
+  std::uint64_t seq = 0;      // of the iteration
+  std::uint64_t request = 0;  // of the chain, from 0 in each block
+  std::uint32_t chain = 0;    // place in the scenario; the line has its name
+  std::uint32_t step = 0;     // from 0
+
+  friend bool operator==(const Step&, const Step&) = default;
+};
+
 // The headline; the four parts that add up to it; and of LLM requests the wait for the first token
 // and the gaps between tokens.
 enum class Measure : std::uint8_t { kLatency, kBacklog, kGpuWait, kGpuTime, kNotify, kTtft, kItl };

@@ -33,10 +33,12 @@ struct Block {
   friend bool operator==(const Block&, const Block&) = default;
 };
 
-// Cycles of one solo block for each distinct baseline and one shared block, mirrored in every other
+// Cycles of one solo block for each distinct baseline (agents that chains tie together are one, and
+// active together in it) and one shared block, mirrored in every other
 // cycle (A B S, S B A, …), so that slow drift meets both phases alike. With `ends_absent` the first
 // and the last solo block of each agent run with the others' processes absent; the last cycle then
-// ends with them. A lone agent has solo blocks only.
+// ends with them. A lone agent or chain has solo
+// blocks only.
 [[nodiscard]] std::vector<Block> plan_blocks(const scenario::Scenario& scenario, bool ends_absent);
 
 // "03-solo-router", "12-shared"; zeros in front so that names sort in time order.

@@ -35,6 +35,17 @@ struct AgentSpec {
   friend bool operator==(const AgentSpec&, const AgentSpec&) = default;
 };
 
+// Agents that wait for each other: a request of it becomes due at its first step, and at each other
+// one when the step before is done.
+struct Chain {
+  std::string name;  // as an agent's, and none of theirs
+  workload::ArrivalSpec arrival;
+  std::vector<std::string> steps;  // agents, each as often as it is needed
+  std::uint64_t seed = 0;          // filled in from the scenario's seed and the chain's place
+  std::optional<Slo> slo;          // of the whole chain
+  friend bool operator==(const Chain&, const Chain&) = default;
+};
+
 // kMatrix: solo blocks, and blocks of each of the plan's sets (kts matrix).
 enum class Order { kInterleaved, kStudy, kMatrix };
 
@@ -54,6 +65,7 @@ struct Scenario {
   std::uint64_t seed = 1;
   Plan plan;
   std::vector<AgentSpec> agents;
+  std::vector<Chain> chains;
   std::vector<Variant> variants;  // for kts modes
   friend bool operator==(const Scenario&, const Scenario&) = default;
 };
@@ -76,6 +88,12 @@ struct Scenario {
 // kBadInput when an agent asks something of another mode than the scenario's.
 [[nodiscard]] Status check_demands(const Scenario& scenario);
 
+// Who is measured alone: the agent and those that chains tie it to, by their places, ascending.
+[[nodiscard]] std::vector<std::size_t> party_of(const Scenario& scenario, std::size_t agent);
+// A chain's name, or the agent's that is in none.
+[[nodiscard]] std::string party_name(const Scenario& scenario,
+                                     const std::vector<std::size_t>& party);
+
 // What there is to say of an agent's trace: how much of it will be replayed.
 struct TraceNote {
   std::string agent;
@@ -85,7 +103,7 @@ struct TraceNote {
 [[nodiscard]] Result<std::vector<TraceNote>> read_traces(const Scenario& scenario);
 
 // Two agents with an equal solo baseline: same workload, arrival, in_flight (rates and all) and
-// demands.
+// demands. What comes from chains is never alike.
 [[nodiscard]] bool same_baseline(const AgentSpec& a, const AgentSpec& b);
 
 }  // namespace kts::scenario

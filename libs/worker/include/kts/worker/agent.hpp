@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
@@ -12,6 +13,7 @@
 #include "kts/kernel_trace/tracer.hpp"
 #include "kts/record/block_log.hpp"
 #include "kts/worker/attention.hpp"
+#include "kts/worker/chain.hpp"
 #include "kts/worker/loop.hpp"
 #include "kts/worker/record_writer.hpp"
 #include "kts/workload/engine.hpp"
@@ -35,6 +37,7 @@ struct AgentSpec {
   EpochOffset epoch;
   RecordVersion record = RecordVersion::kV2;
   Placement placement;
+  std::vector<ChainRole> roles = {};  // of arrivals from chains
 };
 
 struct BlockName {
@@ -48,9 +51,10 @@ struct BlockName {
 // One agent's blocks on one engine: META, the loop's records, END. One thread drives it.
 class Agent {
  public:
-  // `tracer` may be null: kernels are not traced.
+  // `tracer` may be null: kernels are not traced. `port` for arrivals from chains. Both outlive the
+  // agent.
   Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWriter& writer,
-        kernel_trace::Tracer* tracer = nullptr);
+        kernel_trace::Tracer* tracer = nullptr, ChainPort* port = nullptr);
 
   // Throw-away iterations, the check of the result, and the usual time of an iteration.
   [[nodiscard]] Status warm_up(int iterations);

@@ -9,6 +9,7 @@
 #include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
 #include "kts/record/iteration.hpp"
+#include "kts/worker/chain.hpp"
 #include "kts/worker/histogram.hpp"
 #include "kts/worker/pacing.hpp"
 #include "kts/workload/arrival.hpp"
@@ -24,6 +25,8 @@ class RecordSink {
   [[nodiscard]] virtual bool push(const record::Iteration& iteration) noexcept = 0;
   // The tokens of a request follow its record.
   [[nodiscard]] virtual bool push(const record::Token& token) noexcept = 0;
+  // That the iteration whose record came last was a step of a chain.
+  [[nodiscard]] virtual bool push(const record::Step& step) noexcept = 0;
 };
 
 struct LoopSpec {
@@ -32,6 +35,9 @@ struct LoopSpec {
   std::uint64_t seed = 1;
   std::shared_ptr<const workload::Trace> trace = {};  // of arrivals from a trace
   workload::RequestShape shape = {};  // of LLM requests whose arrival doesn't say it
+  // Of arrivals from chains: at least one role, and the port, which outlives the loop.
+  std::vector<ChainRole> roles = {};
+  ChainPort* port = nullptr;
 };
 
 struct BlockPlan {
@@ -45,13 +51,18 @@ struct BlockPlan {
 
 struct BlockOutcome {
   std::uint64_t iterations = 0;
-  std::uint64_t lost = 0;            // no room in the sink
-  std::uint64_t tokens = 0;          // of LLM requests: those after the first of each
-  std::uint64_t tokens_lost = 0;     // no room in the sink
-  bool has_requests = false;         // some iterations were LLM requests
+  std::uint64_t lost = 0;                     // no room in the sink
+  std::uint64_t tokens = 0;                   // of LLM requests: those after the first of each
+  std::uint64_t tokens_lost = 0;              // no room in the sink
+  bool in_chains = false;                     // its iterations were steps of chains
+  std::uint64_t steps = 0;                    // of chains
+  std::uint64_t steps_lost = 0;               // no room in the sink
+  std::vector<std::uint64_t> chain_requests;  // by role: due in chains that begin with it
+  bool has_requests = false;                  // some iterations were LLM requests
   std::uint64_t abandoned = 0;       // due before the stop, never begun: the queue was given up
   std::uint64_t out_of_bracket = 0;  // device instants outside submit..done by more than the bound
   std::int64_t first_due_ns = record::kUnavailable;
+  std::int64_t last_due_ns = record::kUnavailable;
   std::int64_t last_done_ns = record::kUnavailable;
   MonotonicTime generation_start;
   MonotonicTime generation_stop;
@@ -60,8 +71,8 @@ struct BlockOutcome {
 };
 
 // Makes requests due by an arrival process, has the engine do them one after the other (closed:
-// in_flight at once), and stamps their five instants. Between due and done it allocates, locks and
-// writes nothing.
+// in_flight at once; in chains: as messages come), and stamps their five instants. Between due and
+// done it allocates, locks and writes nothing.
 class Loop {
  public:
   Loop(workload::Engine& engine, Pacing& pacing, RecordSink& sink, const LoopSpec& spec);
@@ -81,12 +92,32 @@ class Loop {
   };
   void run_open();
   void run_closed();
+  struct ChainSource;
+  void run_chained();
+  void note_sources(const std::vector<ChainSource>& sources);
+  // Null for what is not of this block.
+  [[nodiscard]] const ChainRole* role_of(const ChainMessage& message) const;
+  // False: device failure.
+  bool serve(const ChainRole& role, std::uint64_t chain_request, MonotonicTime due,
+             MonotonicTime& free);
+  void hand_on(const ChainRole& role, ChainMessage::Kind kind, std::uint64_t request,
+               std::int64_t due_ns);
+  void end_role(const ChainRole& role);
+  // How many requests are due from `due` to before `stop`.
+  static std::uint64_t count_due(workload::ArrivalSchedule& schedule, MonotonicTime due,
+                                 MonotonicTime stop);
   // Whether a request that becomes due at `due` belongs to the block.
   bool generates(MonotonicTime due);
   // Once a trace has ended: stays until the stop, as its neighbours do.
   void idle();
-  // Waits for the first `count` requests in order, and leaves their records. False: device failure.
-  bool complete(std::size_t count);
+  // Waits for the first `count` requests in order.
+  void await(std::size_t count);
+  // Leaves their records. False: device failure.
+  bool settle(std::size_t count);
+  bool complete(std::size_t count) {
+    await(count);
+    return settle(count);
+  }
   void leave_record(int slot);
 
   workload::Engine& engine_;

@@ -22,11 +22,14 @@ class StopFlag {
   [[nodiscard]] StopRequest get() const noexcept {
     return static_cast<StopRequest>(word_.load(std::memory_order_relaxed));
   }
+  // An eventfd that raise writes to as well, for a thread that waits for descriptors; -1: none.
+  void wakes(int eventfd) noexcept { eventfd_.store(eventfd); }
   // Returns at `deadline`, or earlier once the flag changes or without a reason.
   void sleep_until(MonotonicTime deadline) const noexcept;
 
  private:
   std::atomic<std::uint32_t> word_{0};
+  std::atomic<int> eventfd_{-1};
 };
 
 // Time and interruption as the loop sees them.

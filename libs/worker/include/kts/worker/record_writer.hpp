@@ -10,6 +10,7 @@
 #include <string_view>
 #include <thread>
 #include <variant>
+#include <vector>
 
 #include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
@@ -28,6 +29,7 @@ struct RecordFormat {
   std::string kind;   // v1
   std::string phase;  // v1
   EpochOffset epoch;
+  std::vector<std::string> chains = {};  // by their places; those that the agent has a part in
 };
 
 // Takes records off the loop's hands: a ring, and a thread that formats and writes what is in it at
@@ -50,6 +52,7 @@ class RecordWriter final : public RecordSink {
   [[nodiscard]] bool push(const record::Token& token) noexcept override {
     return ring_.push(token);
   }
+  [[nodiscard]] bool push(const record::Step& step) noexcept override { return ring_.push(step); }
   // Returns when all that was pushed has been written; kEnvironment when that failed. To be called
   // by the thread that pushes, like all below.
   [[nodiscard]] Status drain();
@@ -72,11 +75,12 @@ class RecordWriter final : public RecordSink {
   void write_all(std::string_view bytes);
   char* take(char* out, const record::Iteration& iteration);
   char* take(char* out, const record::Token& token);
+  char* take(char* out, const record::Step& step) const;
 
   const int fd_;
   RecordFormat format_;
   StopFlag& stop_;
-  Ring<std::variant<record::Iteration, record::Token>> ring_;
+  Ring<std::variant<record::Iteration, record::Token, record::Step>> ring_;
   std::string buffer_;
   Histogram latency_;
   Histogram gpu_time_;

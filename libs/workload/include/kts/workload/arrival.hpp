@@ -17,8 +17,18 @@ namespace kts::workload {
 
 // Closed: the next request comes `think` after the last one finished, or at once (saturate).
 // Open, whatever became of those before: gaps that are exponential (poisson), equal (uniform) or
-// gamma-distributed; poisson that is switched on and off; or those of a recorded trace.
-enum class ArrivalProcess { kClosed, kSaturate, kPoisson, kUniform, kGamma, kOnOff, kTrace };
+// gamma-distributed; poisson that is switched on and off; or those of a recorded trace. Chain: what
+// the agent before it in a chain hands on, so that it has no schedule.
+enum class ArrivalProcess {
+  kClosed,
+  kSaturate,
+  kPoisson,
+  kUniform,
+  kGamma,
+  kOnOff,
+  kTrace,
+  kChain
+};
 
 enum class PhaseLengths { kExponential, kFixed };
 
@@ -87,8 +97,8 @@ struct Arrival {
 // that the rate is right from the start and agents of one rate don't march in step.
 class ArrivalSchedule {
  public:
-  // `trace` for ArrivalProcess::kTrace, and as long as the schedule lives. A wrapping one begins at
-  // a random instant of its stretch.
+  // Any open process but kChain. `trace` for ArrivalProcess::kTrace, and as long as the schedule
+  // lives. A wrapping one begins at a random instant of its stretch.
   ArrivalSchedule(const ArrivalSpec& spec, std::uint64_t seed, const Trace* trace = nullptr);
   // Empty once a trace that doesn't wrap has ended.
   [[nodiscard]] std::optional<Arrival> next();

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kts/analysis/summary.hpp"
+
+namespace kts::report {
+
+// How the time of one chain divides among its steps.
+struct ChainTable {
+  std::string chain;
+  std::vector<std::vector<std::string>> rows;  // the head first; a row a step
+  std::vector<std::string> sentences;          // on requests that didn't come to their end
+};
+// One for each chain; empty without chains.
+[[nodiscard]] std::vector<ChainTable> chain_tables(const analysis::Summary& summary);
+
+inline constexpr std::string_view kChainTitle = "Where a chain's time goes";
+inline constexpr std::string_view kChainCaption =
+    "Mean time from a step's due instant to its end in ms, and of that waiting + the device's "
+    "work; over all requests, and over those around a quantile of the whole chain's latency.";
+
+[[nodiscard]] std::string chains_markdown(const analysis::Summary& summary);
+
+}  // namespace kts::report

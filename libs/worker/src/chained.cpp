@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <vector>
+
+#include "kts/worker/chain.hpp"
+#include "kts/worker/loop.hpp"
+#include "nanoseconds.hpp"
+
+namespace kts::worker {
+
+// The requests of a chain that begins with this agent.
+struct Loop::ChainSource {
+  const ChainRole* role;
+  workload::ArrivalSchedule schedule;
+  MonotonicTime due;
+  std::uint64_t requests = 0;  // that became due
+};
+
+// Until each of its roles has ended: those at the beginning of a chain with the block, the others
+// when the agent before says so, which it does after its last request. So nobody needs to know how
+// long a chain is, and an agent may come in it several times.
+void Loop::run_chained() {
+  ChainPort& port = *spec_.port;
+  std::vector<ChainSource> sources;
+  for (const ChainRole& role : spec_.roles) {
+    if (!role.arrival) continue;
+    sources.push_back(
+        {&role,
+         workload::ArrivalSchedule(
+             *role.arrival, workload::block_seed(role.seed, plan_.cycle.value_or(plan_.block))),
+         plan_.start, 0});
+    sources.back().due += sources.back().schedule.next()->gap;
+  }
+  outcome_.chain_requests.assign(spec_.roles.size(), 0);
+  outcome_.in_chains = true;
+  MonotonicTime free = plan_.start;
+  std::size_t left = spec_.roles.size();
+  while (left > 0) {
+    const MonotonicTime now = pacing_.now();
+    if (!generates(plan_.start) && outcome_.interrupted) break;
+    const bool gives_up = pacing_.stop_request() == StopRequest::kGiveUp;
+    const auto next = std::ranges::min_element(sources, {}, &ChainSource::due);
+    const bool any_source = next != sources.end();
+    const ChainMessage* const message = port.front();
+
+    if (message != nullptr && !(any_source && next->due < plan_.stop && next->due <= now &&
+                                ns(next->due) < message->due_ns)) {
+      const ChainMessage taken = *message;
+      port.pop();
+      const ChainRole* const role = role_of(taken);
+      if (role == nullptr) continue;  // of a block that was cut short
+      if (taken.kind == ChainMessage::Kind::kEnd) {
+        end_role(*role);
+        --left;
+      } else if (gives_up) {
+        ++outcome_.abandoned;
+      } else if (!serve(*role, taken.request, MonotonicTime(Nanoseconds(taken.due_ns)), free)) {
+        break;
+      }
+    } else if (any_source && next->due < plan_.stop && gives_up) {
+      const std::uint64_t dropped = count_due(next->schedule, next->due, plan_.stop);
+      outcome_.abandoned += dropped;
+      next->requests += dropped;
+      next->due = MonotonicTime::max();
+    } else if (any_source && next->due < plan_.stop && next->due <= now) {
+      const MonotonicTime due = next->due;
+      const std::uint64_t request = next->requests++;
+      if (const auto arrival = next->schedule.next()) next->due += arrival->gap;
+      if (!serve(*next->role, request, due, free)) break;
+    } else if (any_source && next->due >= plan_.stop && now >= plan_.stop) {
+      for (const ChainSource& source : sources) end_role(*source.role);
+      left -= sources.size();
+      note_sources(sources);
+      sources.clear();
+    } else if (!any_source && port.orphaned()) {
+      break;
+    } else {
+      port.wait_until(any_source ? std::min(next->due, plan_.stop) : MonotonicTime::max());
+    }
+  }
+  note_sources(sources);
+}
+
+void Loop::note_sources(const std::vector<ChainSource>& sources) {
+  for (const ChainSource& source : sources) {
+    outcome_.chain_requests[static_cast<std::size_t>(source.role - spec_.roles.data())] =
+        source.requests;
+  }
+}
+
+const ChainRole* Loop::role_of(const ChainMessage& message) const {
+  if (message.block != plan_.block) return nullptr;
+  const auto found = std::ranges::find_if(spec_.roles, [&](const ChainRole& role) {
+    return role.chain == message.chain && role.step == message.step;
+  });
+  return found == spec_.roles.end() ? nullptr : &*found;
+}
+
+bool Loop::serve(const ChainRole& role, std::uint64_t chain_request, MonotonicTime due,
+                 MonotonicTime& free) {
+  Request& request = requests_.front();
+  request.due = due;
+  request.shape = spec_.shape;
+  request.submit = pacing_.now();
+  engine_.submit(0, request.shape);
+  lateness_.add(ns(request.submit) - ns(std::max(due, free)));
+  await(1);
+  free = request.done;
+  // First of all, as the successor's request is due from here on.
+  if (engine_.status()) hand_on(role, ChainMessage::Kind::kRequest, chain_request, ns(free));
+  const std::uint64_t seq = outcome_.iterations;
+  if (!settle(1)) return false;
+  ++outcome_.steps;
+  if (!sink_.push(record::Step{seq, chain_request, role.chain, role.step})) {
+    ++outcome_.steps_lost;
+  }
+  return true;
+}
+
+void Loop::hand_on(const ChainRole& role, ChainMessage::Kind kind, std::uint64_t request,
+                   std::int64_t due_ns) {
+  if (role.next < 0) return;
+  spec_.port->send(role.next, {kind, plan_.block, role.chain, role.step + 1, request, due_ns});
+}
+
+void Loop::end_role(const ChainRole& role) {
+  hand_on(role, ChainMessage::Kind::kEnd, 0, ns(pacing_.now()));
+}
+
+}  // namespace kts::worker

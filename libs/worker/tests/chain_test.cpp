@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/worker/chain.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include "fakes.hpp"
+
+namespace kts::worker {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Kind = ChainMessage::Kind;
+
+constexpr int kBlock = 3;
+
+ChainMessage request(std::uint32_t step, std::uint64_t number, Nanoseconds due) {
+  return {Kind::kRequest, kBlock, 0, step, number, due.count()};
+}
+ChainMessage end_of(std::uint32_t step) { return {Kind::kEnd, kBlock, 0, step, 0, 0}; }
+
+// Messages that are there from an instant on.
+class FakePort final : public ChainPort {
+ public:
+  FakePort(FakeClock& clock, const FakePacing& pacing) : clock_(clock), pacing_(pacing) {}
+  void arrives(Nanoseconds when, const ChainMessage& message) {
+    inbox_.push_back({at(when), message});
+  }
+
+  const ChainMessage* front() noexcept override {
+    return inbox_.empty() || inbox_.front().when > clock_.now() ? nullptr : &inbox_.front().message;
+  }
+  void pop() noexcept override { inbox_.pop_front(); }
+  void wait_until(MonotonicTime instant) noexcept override {
+    if (!inbox_.empty()) instant = std::min(instant, inbox_.front().when);
+    if (pacing_.stop_at > clock_.now()) instant = std::min(instant, pacing_.stop_at);
+    clock_.sleep_until(instant);
+  }
+  void send(int to, const ChainMessage& message) noexcept override {
+    sent.emplace_back(to, message);
+    sent_at.push_back(clock_.now());
+  }
+  bool orphaned() const noexcept override { return inbox_.empty(); }
+
+  std::vector<std::pair<int, ChainMessage>> sent;
+  std::vector<MonotonicTime> sent_at;
+
+ private:
+  struct Arriving {
+    MonotonicTime when;
+    ChainMessage message;
+  };
+  FakeClock& clock_;
+  const FakePacing& pacing_;
+  std::deque<Arriving> inbox_;
+};
+
+class ChainedLoop : public testing::Test {
+ protected:
+  BlockOutcome run(std::vector<ChainRole> roles) {
+    LoopSpec spec;
+    spec.arrival.process = workload::ArrivalProcess::kChain;
+    spec.roles = std::move(roles);
+    spec.port = &port_;
+    BlockPlan plan;
+    plan.block = kBlock;
+    plan.start = at(1s);
+    plan.stop = at(2s);
+    Loop loop(engine_, pacing_, sink_, spec);
+    return loop.run(plan);
+  }
+  static ChainRole beginning(int next) {
+    ChainRole role{0, "answer", 0, next};
+    role.arrival = {workload::ArrivalProcess::kUniform, 100, 0ns};
+    return role;
+  }
+
+  FakeClock clock_;
+  FakeEngine engine_{clock_, {3us, 10us, 2us}};
+  FakePacing pacing_{clock_};
+  VectorSink sink_;
+  FakePort port_{clock_, pacing_};
+};
+
+TEST_F(ChainedLoop, TheFirstStepHandsEachRequestOnAtItsDone) {
+  const BlockOutcome outcome = run({beginning(9)});
+  ASSERT_GE(sink_.records.size(), 99U);
+  ASSERT_EQ(port_.sent.size(), sink_.records.size() + 1);
+  for (std::size_t i = 0; i < sink_.records.size(); ++i) {
+    const auto& [to, message] = port_.sent[i];
+    EXPECT_EQ(to, 9);
+    EXPECT_EQ(message.kind, Kind::kRequest);
+    EXPECT_EQ(message.step, 1U);
+    EXPECT_EQ(message.request, i);
+    EXPECT_EQ(message.due_ns, sink_.records[i].done_ns);
+    EXPECT_EQ(sink_.steps[i], (record::Step{i, i, 0, 0}));
+  }
+  EXPECT_EQ(port_.sent.back().second.kind, Kind::kEnd);
+  EXPECT_EQ(port_.sent_at.back(), at(2s));
+  EXPECT_THAT(outcome.chain_requests, ElementsAre(sink_.records.size()));
+  EXPECT_EQ(outcome.generation_stop, at(2s));
+}
+
+TEST_F(ChainedLoop, WaitingMessagesAreServedInOrderAndTheWaitIsBacklog) {
+  port_.arrives(1100ms, request(1, 0, 1099ms));
+  port_.arrives(1100ms, request(3, 7, 1100ms));
+  port_.arrives(2s, end_of(1));
+  port_.arrives(2s, end_of(3));
+  run({{0, "answer", 1, 5}, {0, "answer", 3, -1}});
+  ASSERT_EQ(sink_.records.size(), 2U);
+  EXPECT_EQ(sink_.records[0].due_ns, 1'099'000'000);
+  EXPECT_EQ(sink_.records[0].submit_ns, 1'100'000'000);
+  EXPECT_EQ(sink_.records[1].due_ns, 1'100'000'000);
+  EXPECT_EQ(sink_.records[1].submit_ns, sink_.records[0].done_ns);
+  EXPECT_THAT(sink_.steps, ElementsAre(record::Step{0, 0, 0, 1}, record::Step{1, 7, 0, 3}));
+  // The last step hands nothing on.
+  ASSERT_EQ(port_.sent.size(), 2U);
+  EXPECT_EQ(port_.sent[0].second.step, 2U);
+  EXPECT_EQ(port_.sent[1].second.kind, Kind::kEnd);
+}
+
+TEST_F(ChainedLoop, WhatIsUnderWayAtTheStopIsStillServed) {
+  port_.arrives(2500ms, request(1, 0, 2499ms));
+  port_.arrives(2600ms, end_of(1));
+  const BlockOutcome outcome = run({{0, "answer", 1, -1}});
+  EXPECT_EQ(outcome.iterations, 1U);
+  EXPECT_EQ(outcome.abandoned, 0U);
+  EXPECT_EQ(outcome.generation_stop, at(2s));
+}
+
+TEST_F(ChainedLoop, GivingUpDropsWhatWaitsAndCountsIt) {
+  engine_.times.work = 300ms;
+  pacing_.stop_at = at(2200ms);
+  pacing_.request = StopRequest::kGiveUp;
+  for (std::uint64_t i = 0; i < 10; ++i) port_.arrives(1s, request(1, i, 999ms));
+  port_.arrives(2s, end_of(1));
+  const BlockOutcome outcome = run({{0, "answer", 1, 5}});
+  EXPECT_GT(outcome.iterations, 0U);
+  EXPECT_EQ(outcome.iterations + outcome.abandoned, 10U);
+  EXPECT_GT(outcome.abandoned, 0U);
+  EXPECT_EQ(port_.sent.back().second.kind, Kind::kEnd);
+}
+
+TEST_F(ChainedLoop, GivingUpCountsWhatWasDueAtTheBeginningOfTheChain) {
+  engine_.times.work = 30ms;  // requests every 10 ms
+  pacing_.stop_at = at(2200ms);
+  pacing_.request = StopRequest::kGiveUp;
+  const BlockOutcome outcome = run({beginning(9)});
+  EXPECT_GT(outcome.abandoned, 0U);
+  EXPECT_THAT(outcome.chain_requests, ElementsAre(outcome.iterations + outcome.abandoned));
+  EXPECT_NEAR(static_cast<double>(outcome.chain_requests[0]), 100, 1);
+}
+
+TEST_F(ChainedLoop, MessagesOfAnotherBlockAreDropped) {
+  ChainMessage stale = request(1, 0, 999ms);
+  stale.block = kBlock - 1;
+  port_.arrives(1s, stale);
+  port_.arrives(2s, end_of(1));
+  EXPECT_EQ(run({{0, "answer", 1, -1}}).iterations, 0U);
+  EXPECT_THAT(sink_.steps, IsEmpty());
+}
+
+TEST_F(ChainedLoop, NobodyLeftToHandOnEndsTheBlock) {
+  port_.arrives(1500ms, request(1, 0, 1499ms));
+  const BlockOutcome outcome = run({{0, "answer", 1, -1}});
+  EXPECT_EQ(outcome.iterations, 1U);
+}
+
+TEST_F(ChainedLoop, AFailedDeviceHandsNothingOn) {
+  engine_.fails_at = 1;
+  port_.arrives(1s, request(1, 0, 999ms));
+  port_.arrives(2s, end_of(1));
+  const BlockOutcome outcome = run({{0, "answer", 1, 5}});
+  EXPECT_FALSE(outcome.device);
+  EXPECT_THAT(port_.sent, IsEmpty());
+}
+
+class ChainSocketsTest : public testing::Test {
+ protected:
+  ChainSocketsTest() { EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends_.data()), 0); }
+  ~ChainSocketsTest() override {
+    close(ends_[0]);
+    if (ends_[1] >= 0) close(ends_[1]);
+  }
+  void close_writer() { close(std::exchange(ends_[1], -1)); }
+  std::array<int, 2> ends_{};
+  StopFlag stop_;
+};
+
+TEST_F(ChainSocketsTest, MessagesComeWholeAndInOrder) {
+  ChainSockets port(ends_[0], stop_);
+  EXPECT_EQ(port.front(), nullptr);
+  for (std::uint64_t i = 0; i < 3; ++i) port.send(ends_[1], request(1, i, 5ms));
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    port.wait_until(MonotonicTime::max());
+    ASSERT_NE(port.front(), nullptr);
+    EXPECT_EQ(port.front()->request, i);
+    EXPECT_EQ(port.front()->due_ns, 5'000'000);
+    port.pop();
+  }
+  EXPECT_EQ(port.front(), nullptr);
+}
+
+TEST_F(ChainSocketsTest, ARingOfAgentsCannotStopItself) {
+  // Far more than the socket holds, to its own inbox.
+  ChainSockets port(ends_[0], stop_);
+  constexpr std::uint64_t kCount = 20'000;
+  for (std::uint64_t i = 0; i < kCount; ++i) port.send(ends_[1], request(1, i, 0ns));
+  for (std::uint64_t i = 0; i < kCount; ++i) {
+    ASSERT_NE(port.front(), nullptr);
+    ASSERT_EQ(port.front()->request, i);
+    port.pop();
+  }
+}
+
+TEST_F(ChainSocketsTest, AStopRequestEndsAWait) {
+  ChainSockets port(ends_[0], stop_);
+  std::thread other([&] { stop_.raise(StopRequest::kStop); });
+  while (stop_.get() == StopRequest::kNone) port.wait_until(MonotonicTime::max());
+  other.join();
+  EXPECT_EQ(port.front(), nullptr);
+}
+
+TEST_F(ChainSocketsTest, TheLastWritersEndIsSeenAndNothingIsWaitedForAnyMore) {
+  ChainSockets port(ends_[0], stop_);
+  port.send(ends_[1], request(1, 4, 0ns));
+  close_writer();
+  port.wait_until(MonotonicTime::max());
+  ASSERT_NE(port.front(), nullptr);
+  EXPECT_EQ(port.front()->request, 4U);
+  EXPECT_TRUE(port.orphaned());
+}
+
+TEST_F(ChainSocketsTest, WhatIsSentToOneThatIsGoneIsDropped) {
+  std::array<int, 2> other{};
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, other.data()), 0);
+  close(other[0]);
+  ChainSockets port(ends_[0], stop_);
+  port.send(other[1], request(1, 0, 0ns));
+  close(other[1]);
+}
+
+}  // namespace
+}  // namespace kts::worker
