@@ -69,10 +69,10 @@ import json, sys
 kernels = json.load(open(sys.argv[1])).get("kernels", [])
 assert kernels, "no kernels in summary.json"
 for k in kernels:
+    assert k["iterations"] > 0 and k["n"] > 0, f"nothing was joined, are the clocks one? {k}"
     print(k["agent"], k["phase"], "iterations", k["iterations"], "joined", k["n"], "unjoined", k["unjoined"],
           "lost", k["lost"], "gpu_time", round(k["gpu_time_ms"], 4), "busy", round(k["busy_ms"], 4), "gap",
           round(k["gap_ms"], 4), "overhang", k["overhang_ms"], "top", k["top"][:3])
-    assert k["iterations"] > 0 and k["n"] > 0, "nothing was joined: are the clocks one?"
 PY
 note "buffers too small on purpose"
 code=0

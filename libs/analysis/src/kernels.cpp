@@ -59,9 +59,9 @@ class KernelJoin {
       const double per_iteration_ms = 1e-6 / static_cast<double>(use_.iterations);
       use_.gpu_time_ms = gpu_time_ns_ * per_iteration_ms;
       use_.busy_ms = busy_ns_ * per_iteration_ms;
-      use_.gap_ms = use_.gpu_time_ms - use_.busy_ms;
+      use_.gap_ms = *use_.gpu_time_ms - *use_.busy_ms;
     }
-    use_.overhang_ms = to_ms(overhang_ns_);
+    if (use_.n > 0) use_.overhang_ms = to_ms(overhang_ns_);
     for (const auto& [name, total] : names_) {
       use_.top.push_back({kernel_trace::readable_name(name), total.first, to_ms(total.second)});
     }

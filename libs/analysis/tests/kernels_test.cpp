@@ -83,9 +83,9 @@ TEST_F(Kernels, BusyIsTheUnionAndGapsAreTheRestOfGpuTime) {
   EXPECT_EQ(use.iterations, 95U);
   EXPECT_EQ(use.n, 3 * use.iterations);
   EXPECT_EQ(use.unjoined, 3U * 5);
-  EXPECT_NEAR(use.gpu_time_ms, 3.0, 1e-9);
-  EXPECT_NEAR(use.busy_ms, 2.5, 1e-9);
-  EXPECT_NEAR(use.gap_ms, 0.5, 1e-9);
+  EXPECT_NEAR(use.gpu_time_ms.value(), 3.0, 1e-9);
+  EXPECT_NEAR(use.busy_ms.value(), 2.5, 1e-9);
+  EXPECT_NEAR(use.gap_ms.value(), 0.5, 1e-9);
   EXPECT_EQ(use.overhang_ms, 0.0);
   ASSERT_EQ(use.top.size(), 2U);
   EXPECT_EQ(use.top[0].name, "spin");
@@ -106,8 +106,8 @@ TEST_F(Kernels, ClockErrorsShowAndCountNothingAway) {
   const auto run = load(folder_.path());
   ASSERT_TRUE(run);
   const KernelUse& use = run->header.kernels.front();
-  EXPECT_NEAR(use.overhang_ms, 0.04, 1e-9);
-  EXPECT_NEAR(use.busy_ms, 2.5, 1e-9);
+  EXPECT_NEAR(use.overhang_ms.value(), 0.04, 1e-9);
+  EXPECT_NEAR(use.busy_ms.value(), 2.5, 1e-9);
   EXPECT_EQ(use.n, 3 * use.iterations);
 }
 

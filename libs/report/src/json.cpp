@@ -174,10 +174,10 @@ Json kernel_use(const analysis::KernelUse& k) {
           {"n", k.n},
           {"unjoined", k.unjoined},
           {"lost", k.lost},
-          {"gpu_time_ms", k.gpu_time_ms},
-          {"busy_ms", k.busy_ms},
-          {"gap_ms", k.gap_ms},
-          {"overhang_ms", k.overhang_ms},
+          {"gpu_time_ms", optional(k.gpu_time_ms)},
+          {"busy_ms", optional(k.busy_ms)},
+          {"gap_ms", optional(k.gap_ms)},
+          {"overhang_ms", optional(k.overhang_ms)},
           {"top", std::move(top)}};
 }
 

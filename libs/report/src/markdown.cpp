@@ -202,11 +202,12 @@ std::string kernel_table(const Summary& summary) {
                      "gaps ms", "most time in"},
                     "llrrrrrl");
   for (const auto& use : summary.kernels) {
-    const bool any = use.iterations > 0;
-    const auto each = [&](double value) { return any ? number(value) : std::string(kAbsent); };
+    std::optional<double> each;
+    if (use.iterations > 0) {
+      each = static_cast<double>(use.n) / static_cast<double>(use.iterations);
+    }
     out += row({escape_markdown(use.agent), std::string(name(use.phase)), count(use.iterations),
-                each(any ? static_cast<double>(use.n) / static_cast<double>(use.iterations) : 0),
-                each(use.gpu_time_ms), each(use.busy_ms), each(use.gap_ms),
+                number(each), number(use.gpu_time_ms), number(use.busy_ms), number(use.gap_ms),
                 use.top.empty() ? std::string(kAbsent)
                                 : escape_markdown(shorten(use.top.front().name, 60))});
   }

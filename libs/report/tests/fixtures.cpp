@@ -401,7 +401,7 @@ Summary traced() {
                 0.04,
                 0.0015,
                 {{"void_kernel<float, 4096>", 1140, 70.5}, {"transpose|pad", 1140, 49.2}}},
-               {agent, Phase::kShared, 3, 0, 0, 40, 7, 0, 0, 0, 0, {}}};
+               {agent, Phase::kShared, 3, 0, 0, 40, 7, {}, {}, {}, {}, {}}};
   return s;
 }
 

@@ -212,11 +212,13 @@ struct KernelUse {
   std::uint64_t n = 0;           // kernels, copies and sets joined to them
   std::uint64_t unjoined = 0;    // between iterations, or of those left out
   std::uint64_t lost = 0;        // CUPTI's or the buffers' losses in these blocks
-  double gpu_time_ms = 0;        // mean of the iterations
-  double busy_ms = 0;            // mean of the union of an iteration's kernels, copies and sets
-  double gap_ms = 0;             // gpu_time - busy: launch gaps, and being switched out between
-  double overhang_ms = 0;        // the most by which one jutted out of its iteration: clock error
-  std::vector<Top> top;          // kernels by total time, at most ten
+  // Empty without iterations, and overhang without a kernel.
+  std::optional<double> gpu_time_ms;  // mean of the iterations
+  std::optional<double> busy_ms;  // mean of the union of an iteration's kernels, copies and sets
+  std::optional<double> gap_ms;   // gpu_time - busy: launch gaps, and being switched out between
+  std::optional<double>
+      overhang_ms;       // the most by which one jutted out of its iteration: clock error
+  std::vector<Top> top;  // kernels by total time, at most ten
 };
 
 // A step's mean share of a chain's latency: waiting (its backlog, the device, the caller's notice)
