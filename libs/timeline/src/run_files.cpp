@@ -191,7 +191,8 @@ bool CounterReader::next(Counter& counter) {
   for (;;) {
     while (state.next < state.row.size()) {
       const std::size_t k = state.next++;
-      if (k == state.instant || state.is_label(k)) continue;
+      // Instants and lengths of time tell of the reading itself.
+      if (state.header[k].ends_with("_ns") || state.is_label(k)) continue;
       auto value = number_of(state.row[k]);
       if (!value) continue;
       counter = {state.of, state.header[k], state.at_ns, *std::move(value)};

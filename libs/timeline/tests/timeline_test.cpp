@@ -29,6 +29,7 @@ using testing::broken_rules;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr std::int64_t kStart = 1'763'690'000'500'000'000;
 constexpr std::int64_t kMs = 1'000'000;
@@ -168,6 +169,15 @@ TEST(Timeline, IsAsTheGoldenFile) {
   }
   EXPECT_EQ(read_file(golden).value_or(""), trace) << "KTS_UPDATE_GOLDEN=1 rewrites it";
   EXPECT_EQ(run.trace(), trace) << "the same input gives the same bytes";
+}
+
+TEST(Timeline, InstantsAndLengthsInTelemetryAreNoCounters) {
+  MadeRun run = small_run();
+  run.write("telemetry/gpm.csv", "epoch_ns,gpu,interval_ns,sm_percent\n" +
+                                     std::to_string(MadeRun::start_of(1)) + ",0,200000000,91.5\n");
+  const std::string trace = run.trace();
+  EXPECT_THAT(trace, HasSubstr("gpm GPU 0 sm_percent"));
+  EXPECT_THAT(trace, Not(HasSubstr("interval_ns")));
 }
 
 TEST(Timeline, PartsOfARequestAddUpToIt) {
