@@ -145,10 +145,6 @@ struct CounterReader::State {
   [[nodiscard]] bool is_label(std::size_t column) const {
     return std::ranges::find(kLabels, header[column]) != kLabels.end();
   }
-  // When, and of how long: no quantities of the device.
-  [[nodiscard]] bool is_instant(std::size_t column) const {
-    return header[column].ends_with("_ns");
-  }
   bool read_row() {
     std::string line;
     while (std::getline(in, line)) {
@@ -195,7 +191,8 @@ bool CounterReader::next(Counter& counter) {
   for (;;) {
     while (state.next < state.row.size()) {
       const std::size_t k = state.next++;
-      if (state.is_instant(k) || state.is_label(k)) continue;
+      // Instants and lengths of time tell of the reading itself.
+      if (state.header[k].ends_with("_ns") || state.is_label(k)) continue;
       auto value = number_of(state.row[k]);
       if (!value) continue;
       counter = {state.of, state.header[k], state.at_ns, *std::move(value)};

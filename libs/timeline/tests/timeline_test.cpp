@@ -171,6 +171,15 @@ TEST(Timeline, IsAsTheGoldenFile) {
   EXPECT_EQ(run.trace(), trace) << "the same input gives the same bytes";
 }
 
+TEST(Timeline, InstantsAndLengthsInTelemetryAreNoCounters) {
+  MadeRun run = small_run();
+  run.write("telemetry/gpm.csv", "epoch_ns,gpu,interval_ns,sm_percent\n" +
+                                     std::to_string(MadeRun::start_of(1)) + ",0,200000000,91.5\n");
+  const std::string trace = run.trace();
+  EXPECT_THAT(trace, HasSubstr("gpm GPU 0 sm_percent"));
+  EXPECT_THAT(trace, Not(HasSubstr("interval_ns")));
+}
+
 TEST(Timeline, PartsOfARequestAddUpToIt) {
   MadeRun run = small_run();
   const std::string trace = run.trace({.blocks = {1}});
