@@ -24,6 +24,7 @@ struct LocalOptions {
   std::string out;
   std::string worker;
   bool quick = false;
+  bool leave_one_out = false;  // of kts run
 };
 void add_local_options(CLI::App& parser, LocalOptions& options);
 
