@@ -104,6 +104,8 @@ Result<scenario::Scenario> LocalMachine::load(const LocalOptions& options) {
   scenario.device = choice.device;
   if (!options.sharing.empty()) scenario.sharing = options.sharing;
   if (options.quick) scenario = scenario::quickened(std::move(scenario));
+  if (options.leave_one_out) scenario.plan.leave_one_out = true;
+  KTS_CHECK_OK(scenario::check_leave_one_out(scenario));
   KTS_TRY(const std::vector<scenario::TraceNote> traces, scenario::read_traces(scenario));
   for (const auto& [agent, text] : traces) progress_->note(fmt::format("{}: {}", agent, text));
   return scenario;

@@ -26,6 +26,7 @@ struct LocalOptions {
   std::string dcgm;
   bool no_telemetry = false;
   bool quick = false;
+  bool leave_one_out = false;  // of kts run
 };
 void add_local_options(CLI::App& parser, LocalOptions& options);
 

@@ -70,6 +70,11 @@ Result<std::filesystem::path> measure(const RunOptions& options, const CLI::App&
                      "leave it out: on Kubernetes the exporter of the agents' node is found");
   }
   KTS_TRY(process::SignalWatch signals, process::SignalWatch::create({SIGINT, SIGTERM, SIGHUP}));
+  if (options.local.leave_one_out) {
+    return bad_input("--leave-one-out is of local runs",
+                     "leave it out, or give plan: {leave_one_out: true} in the scenario",
+                     "--on kubernetes");
+  }
   const auto progress = make_progress();
   const RunChoice choice{options.local.scenario, options.local.device, options.local.sharing,
                          options.local.out, options.local.quick};
@@ -92,6 +97,10 @@ Command add_run(CLI::App& root) {
   CLI::App* parser =
       root.add_subcommand("run", "Measure what the agents of a scenario pay for sharing a device");
   add_local_options(*parser, options->local);
+  parser->add_flag(
+      "--leave-one-out", options->local.leave_one_out,
+      "Shared blocks without each agent too: checks who waits for whom; three agents or "
+      "more, local");
   parser->add_option("--on", options->on, "local, or kubernetes: each agent a pod of one node")
       ->check(CLI::IsMember({"local", "kubernetes"}))
       ->capture_default_str();

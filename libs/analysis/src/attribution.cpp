@@ -594,6 +594,56 @@ void add_waits(const Place& place, std::size_t s, const std::vector<GrowthSubjec
   }
 }
 
+// Mean latency with and without, by blocks drawn anew.
+RankedWindow mean_of(const Group& group, std::optional<double>& mean_ms) {
+  RankedSums sums(group, {}, kParts.size());
+  add_plain(group, sums, false, std::vector<double>(kFirstNeighbour, kNone));
+  double ns = 0;
+  std::uint64_t n = 0;
+  for (const AgentBlock* block : group.blocks) {
+    for_each_length(*block, Measure::kLatency, [&](std::int64_t length) {
+      ns += static_cast<double>(length);
+      ++n;
+    });
+  }
+  if (n > 0) mean_ms = ns / static_cast<double>(n) / 1e6;
+  return sums.windows(kMinIterations).front();
+}
+
+void add_left_out(const GrowthSubject& subject, Summary& summary) {
+  if (subject.left_out.empty() || !subject.shared || !subject.told) return;
+  std::optional<double> with_ms;
+  const RankedWindow with = mean_of(*subject.shared, with_ms);
+  for (const auto& [name, group] : subject.left_out) {
+    std::optional<double> without_ms;
+    const RankedWindow without = mean_of(*group, without_ms);
+    LeftOut entry;
+    entry.agent = subject.agent;
+    entry.left_out = name;
+    entry.n = without.n;
+    entry.blocks = blocks_with_samples(*group);
+    entry.drop.value = rounded(difference(with_ms, without_ms));
+    const TwoSpreads spread{blocks_with_samples(*subject.shared), entry.blocks};
+    const stats::Interval interval =
+        spread.around(entry.drop.value, with.latency_variance, without.latency_variance);
+    entry.drop.ci_low = interval.low;
+    entry.drop.ci_high = interval.high;
+    for (const Wait& wait : summary.waits) {
+      if (wait.agent == entry.agent && wait.on == name && wait.at == "mean") {
+        entry.predicted = wait.ms;
+      }
+    }
+    const Estimate& drop = entry.drop;
+    const Estimate& predicted = entry.predicted;
+    if (drop.ci_low && drop.ci_high && predicted.ci_low && predicted.ci_high) {
+      const double reach = std::hypot((*drop.ci_high - *drop.ci_low) / 2,
+                                      (*predicted.ci_high - *predicted.ci_low) / 2);
+      entry.agrees = std::abs(*drop.value - *predicted.value) <= reach;
+    }
+    summary.left_out.push_back(std::move(entry));
+  }
+}
+
 void warn_of_residue(const Attribution& a, Notes& warnings) {
   if (!a.residue_ms || !a.latency_growth_ms || !(a.latency_interval.low.value_or(0) > 0)) return;
   if (std::ranges::any_of(a.parts, [](const PartGrowth& part) { return !part.growth_ms; })) return;
@@ -634,6 +684,7 @@ void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, 
       }
       summary.attribution.push_back(std::move(growth));
     }
+    add_left_out(subjects[s], summary);
   }
   summary.turns = turns.figures;
   if (!turns.figures) return;

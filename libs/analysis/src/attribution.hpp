@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "distribution.hpp"
@@ -19,13 +20,14 @@ struct GrowthSubject {
   const Group* shared = nullptr;
   const Distribution* solo_latency = nullptr;
   const Distribution* shared_latency = nullptr;
-  std::optional<double> solo_time_mean_ms, solo_time_p50_ms;  // gpu_time
-  std::optional<double> solo_wait_mean_ms;                    // gpu_wait
-  bool told = true;                                           // else it only stands in others' way
+  std::optional<double> solo_time_mean_ms, solo_time_p50_ms;        // gpu_time
+  std::optional<double> solo_wait_mean_ms;                          // gpu_wait
+  std::vector<std::pair<std::string, const Group*>> left_out = {};  // shared without that agent
+  bool told = true;  // else it only stands in others' way
 };
 
-// Fills in attribution, waits, turns and turn_checks: where each agent's growth went, and whom it
-// waited for (docs/attribution.md).
+// Fills in attribution, waits, left_out, turns and turn_checks: where each agent's growth went, and
+// whom it waited for (docs/attribution.md).
 void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, Summary& summary,
                Notes& warnings);
 

@@ -74,8 +74,7 @@ RankedSums::RankedSums(const Group& group, std::vector<Distribution::Bounds> win
       const auto place = static_cast<std::size_t>(rank * static_cast<double>(latencies.size()));
       edges_ns_.push_back(latencies[std::min(place, latencies.size() - 1)]);
     }
-    const auto repeated = std::ranges::unique(edges_ns_);
-    edges_ns_.erase(repeated.begin(), repeated.end());
+    edges_ns_.erase(std::unique(edges_ns_.begin(), edges_ns_.end()), edges_ns_.end());
   }
   const std::size_t bins = edges_ns_.size() + 1;
   blocks_.resize(group.blocks.size());
@@ -139,6 +138,10 @@ void RankedSums::draw(std::vector<RankedWindow>& result) const {
   if (count < static_cast<std::size_t>(stats::kMinBlocks)) return;
   const std::size_t bins = edges_ns_.size() + 1;
   std::vector<std::vector<Moments>> spreads(result.size(), std::vector<Moments>(columns_ + 2));
+  std::vector<std::size_t> filled;  // columns in which there is anything
+  for (std::size_t c = 0; c < columns_; ++c) {
+    if (result.front().columns[c].ms) filled.push_back(c);
+  }
   Draws draws(0x6b7473);  // "kts"
   std::vector<double> times(count);
   std::vector<double> weight(bins);
@@ -148,7 +151,7 @@ void RankedSums::draw(std::vector<RankedWindow>& result) const {
     for (std::size_t b = 0; b < count; ++b) {
       if (times[b] == 0) continue;
       const Sum* sums = &blocks[b]->sums[bin * columns_];
-      for (std::size_t c = 0; c < columns_; ++c) {
+      for (const std::size_t c : filled) {
         ns[c] += share * times[b] * sums[c].ns;
         n[c] += share * times[b] * sums[c].n;
       }

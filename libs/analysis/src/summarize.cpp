@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -51,8 +52,9 @@ struct GroupStats {
 
 struct AgentStats {
   AgentInfo info;
-  std::vector<GroupStats> solo;    // the baseline first
-  std::vector<GroupStats> shared;  // one, or none
+  std::vector<GroupStats> solo;           // the baseline first
+  std::vector<GroupStats> shared;         // one, or none
+  std::map<std::string, Group> left_out;  // shared without that agent
   std::optional<Load> solo_load, shared_load;
 };
 
@@ -72,10 +74,19 @@ void add_block(std::vector<GroupStats>& groups, const AgentBlock& block,
   found->group.tokens_lost += block.tokens_lost;
 }
 
+// The one agent that a shared block runs without; empty where that is none, or not known.
+std::string left_out_of(const AgentBlock& block, const std::vector<AgentInfo>& agents) {
+  if (block.active.empty() || block.active.size() + 1 != agents.size()) return {};
+  for (const AgentInfo& agent : agents) {
+    if (std::ranges::find(block.active, agent.name) == block.active.end()) return agent.name;
+  }
+  return {};
+}
+
 // Agents in the header's order, with those that only the records know after them.
 std::vector<AgentStats> sort_into_groups(const RunData& data) {
   std::vector<AgentStats> agents;
-  for (const AgentInfo& info : data.header.agents) agents.push_back({info, {}, {}, {}, {}});
+  for (const AgentInfo& info : data.header.agents) agents.push_back({info, {}, {}, {}, {}, {}});
   for (const AgentBlock& block : data.blocks) {
     auto agent = std::ranges::find_if(
         agents, [&](const AgentStats& a) { return a.info.name == block.agent; });
@@ -86,6 +97,8 @@ std::vector<AgentStats> sort_into_groups(const RunData& data) {
     }
     if (block.phase == Phase::kSolo) {
       add_block(agent->solo, block, block.neighbours);
+    } else if (const std::string absent = left_out_of(block, data.header.agents); !absent.empty()) {
+      agent->left_out[absent].blocks.push_back(&block);
     } else {
       add_block(agent->shared, block, std::nullopt);
     }
@@ -308,6 +321,7 @@ GrowthSubject subject_of(const AgentStats& agent, const GroupStats* solo, bool t
   GrowthSubject subject;
   subject.agent = agent.info.name;
   subject.told = told;
+  for (const auto& [name, group] : agent.left_out) subject.left_out.emplace_back(name, &group);
   if (solo) {
     subject.solo = &solo->group;
     subject.solo_latency = &(*solo)[Measure::kLatency];

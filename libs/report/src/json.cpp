@@ -94,6 +94,16 @@ Json wait(const analysis::Wait& w) {
           {"growth_ratio", optional(w.growth_ratio)}};
 }
 
+Json left_out(const analysis::LeftOut& l) {
+  return {{"agent", l.agent},
+          {"left_out", l.left_out},
+          {"n", l.n},
+          {"blocks", l.blocks},
+          {"drop", estimate_json(l.drop)},
+          {"predicted", estimate_json(l.predicted)},
+          {"agrees", optional(l.agrees)}};
+}
+
 Json turn_check(const analysis::TurnCheck& c) {
   const auto pair = [](const analysis::TurnCheck::Pair& p) {
     return Json{{"measured_ms", optional(p.measured_ms)}, {"model_ms", optional(p.model_ms)}};
@@ -192,6 +202,7 @@ std::string summary_json(const Summary& summary) {
                 {"findings", array(summary.findings, change)},
                 {"attribution", array(summary.attribution, attribution)},
                 {"waits", array(summary.waits, wait)},
+                {"left_out", array(summary.left_out, left_out)},
                 {"turns", turns(summary)},
                 {"loads", array(summary.loads, load)},
                 {"slos", array(summary.slos, slo)},

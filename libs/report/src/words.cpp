@@ -385,6 +385,26 @@ std::vector<std::vector<std::string>> wait_table(const Summary& summary, std::st
   return rows;
 }
 
+std::vector<std::vector<std::string>> left_out_table(const Summary& summary) {
+  const auto bounded = [](const Estimate& estimate) {
+    const std::string bounds = interval(estimate);
+    return number(estimate.value) + (bounds.empty() ? "" : " (" + bounds + ")");
+  };
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& left : summary.left_out) {
+    rows.push_back({left.agent, left.left_out,
+                    !left.agrees   ? "can't be told"
+                    : *left.agrees ? "yes"
+                                   : "no",
+                    bounded(left.predicted), bounded(left.drop), std::to_string(left.blocks)});
+  }
+  if (!rows.empty()) {
+    rows.insert(rows.begin(),
+                {"agent", "without", "agree", "predicted drop", "measured drop", "blocks"});
+  }
+  return rows;
+}
+
 std::vector<std::vector<std::string>> turn_table(const Summary& summary) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& check : summary.turn_checks) {

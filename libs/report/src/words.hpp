@@ -51,10 +51,12 @@ std::string wait_sentence(const analysis::Summary& summary, std::string_view age
 // How long turns are and how well that tells the waits; empty where agents take none.
 std::string turn_sentence(const analysis::Summary& summary);
 // Rows of cells, the head first; nothing where nothing is known. What a part's growth is made of;
-// who waits for whom (the row waits) at one place; what the model of turns says of gpu_wait.
+// who waits for whom (the row waits) at one place; whether that
+// goes away without the other; what the model of turns says of gpu_wait.
 std::vector<std::vector<std::string>> cause_table(const analysis::Summary& summary);
 std::vector<std::vector<std::string>> wait_table(const analysis::Summary& summary,
                                                  std::string_view at);
+std::vector<std::vector<std::string>> left_out_table(const analysis::Summary& summary);
 std::vector<std::vector<std::string>> turn_table(const analysis::Summary& summary);
 std::string cannot_conclude_sentence(const AgentView& view);  // empty unless it can't
 std::string slo_sentence(const analysis::SloOutcome& slo);

@@ -185,6 +185,8 @@ Summary two_agents() {
   s.waits = {{"router", "thinker", "mean", {1.3, 1.21, 1.39}, 0.2, 1.1, 0.0, 1.1, 0.915},
              {"router", "thinker", "p99", {6.9, {}, {}}, 3.9, 3.0, 0.0, 3.0, 0.963},
              {"thinker", "router", "mean", {0.41, 0.39, 0.43}, 0.0, 0.01, 0.4, 0.01, {}}};
+  s.left_out = {{"router", "thinker", 3790, 10, {1.36, 1.27, 1.45}, {1.3, 1.21, 1.39}, true},
+                {"thinker", "router", 3790, 4, {0.4, {}, {}}, {0.41, 0.39, 0.43}, {}}};
   s.turns = analysis::TurnFigures{2.091, 0.152, "data sheet datasheet.json", ""};
   s.turn_checks = {{"router", 3802, {1.31, 1.28}, {2.4, 2.39}, {3.02, 2.41}}};
   s.loads = {{"router", Phase::kSolo, 199.9, 199.8, 0, false, ""},
@@ -342,6 +344,7 @@ Summary special_characters() {
   rename(s.findings);
   rename(s.attribution);
   rename(s.waits);
+  rename(s.left_out);
   rename(s.loads);
   rename(s.slos);
   rename(s.ccdfs);

@@ -73,15 +73,29 @@ std::vector<Block> plan_blocks(const scenario::Scenario& scenario, bool ends_abs
   const auto add_shared = [&](int cycle) {
     if (!alone) add({0, cycle, Phase::kShared, Neighbours::kNone, everyone, {}});
   };
+  // Each agent once, in the order of the agents or against it.
+  const auto add_left_out = [&](int cycle, bool backwards) {
+    if (!scenario.plan.leave_one_out || everyone.size() < 3) return;
+    for (std::size_t k = 0; k < everyone.size(); ++k) {
+      const std::size_t parked = backwards ? everyone.size() - 1 - k : k;
+      Block block{0, cycle, Phase::kShared, Neighbours::kNone, everyone, {parked}};
+      std::erase(block.active, parked);
+      add(std::move(block));
+    }
+  };
   for (int cycle = 1; cycle <= cycles; ++cycle) {
     const bool shared_first = cycle % 2 == 0 || (ends_absent && cycle == cycles && cycles > 1);
     std::vector<Party> order = baselines;
     if (shared_first) {
       std::reverse(order.begin(), order.end());
+      add_left_out(cycle, true);
       add_shared(cycle);
     }
     for (const Party& party : order) add_solo(cycle, party);
-    if (!shared_first) add_shared(cycle);
+    if (!shared_first) {
+      add_shared(cycle);
+      add_left_out(cycle, false);
+    }
   }
   return blocks;
 }

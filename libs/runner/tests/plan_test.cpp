@@ -54,6 +54,18 @@ TEST(Plan, TheStudysOrderIsEachAloneThenTogether) {
   EXPECT_EQ(order_of(study, false), "a b S");
 }
 
+TEST(Plan, EachAgentIsParkedOnceACycleWhenOneIsLeftOut) {
+  scenario::Scenario scenario = agents(3, 2);
+  scenario.plan.leave_one_out = true;
+  std::string text;
+  for (const Block& block : plan_blocks(scenario, false)) {
+    if (block.phase != Phase::kShared) continue;
+    EXPECT_EQ(block.active.size() + block.parked.size(), 3U);
+    text += block.parked.empty() ? "S" : scenario.agents[block.parked.front()].name;
+  }
+  EXPECT_EQ(text, "SabccbaS");
+}
+
 TEST(Plan, EqualAgentsShareOneBaseline) {
   scenario::Scenario scenario = agents(3, 2);
   scenario.agents[2].workload = scenario.agents[0].workload;

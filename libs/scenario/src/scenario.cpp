@@ -69,7 +69,7 @@ Result<std::vector<std::vector<std::string>>> read_sets(const YamlValue& value, 
 }
 
 Result<Plan> read_plan(const YamlValue& value) {
-  KTS_CHECK_OK(value.check_keys({"cycles", "block", "order", "sets"}));
+  KTS_CHECK_OK(value.check_keys({"cycles", "block", "order", "sets", "leave_one_out"}));
   Plan plan;
   if (value.has("order")) {
     KTS_TRY(const std::string order, value.at("order").word({"interleaved", "study", "matrix"}));
@@ -81,6 +81,10 @@ Result<Plan> read_plan(const YamlValue& value) {
   }
   if (value.has("sets")) {
     KTS_TRY(plan.sets, read_sets(value.at("sets"), plan.order));
+  }
+  if (value.has("leave_one_out")) {
+    KTS_TRY(const std::string wanted, value.at("leave_one_out").word({"true", "false"}));
+    plan.leave_one_out = wanted == "true";
   }
   if (value.has("cycles")) {
     const YamlValue cycles = value.at("cycles");
@@ -375,6 +379,9 @@ Result<Scenario> parse(std::string_view yaml, std::string_view where) {
     KTS_TRY(scenario.variants, read_variants(root.at("variants"), {names.begin(), names.end()}));
   }
   if (!scenario.plan.sets.empty()) KTS_CHECK_OK(check_sets(scenario, root.at("plan").at("sets")));
+  if (const Status can = check_leave_one_out(scenario); !can) {
+    return root.at("plan").at("leave_one_out").refuse(can.error().message, can.error().hint);
+  }
   return scenario;
 }
 
@@ -407,12 +414,26 @@ Result<std::vector<TraceNote>> read_traces(const Scenario& scenario) {
 std::string to_yaml(const Scenario& scenario) {
   std::string out = fmt::format(
       "schema: {}\nname: {}\ndevice: {}\nsharing: {}\nsync: {}\nseed: {}\n"
-      "plan: {{cycles: {}, block: {}, order: {}{}}}\nagents:\n",
+      "plan: {{cycles: {}, block: {}, order: {}{}{}}}\nagents:\n",
       kSchema, scenario.name, scenario.device, scenario.sharing, scenario.sync, scenario.seed,
       scenario.plan.cycles, format_duration(scenario.plan.block), name_of(scenario.plan.order),
-      to_yaml(scenario.plan.sets));
+      to_yaml(scenario.plan.sets), scenario.plan.leave_one_out ? ", leave_one_out: true" : "");
   for (const AgentSpec& agent : scenario.agents) out += to_yaml(agent);
   return out + to_yaml(scenario.chains) + to_yaml(scenario.variants);
+}
+
+Status check_leave_one_out(const Scenario& scenario) {
+  if (!scenario.plan.leave_one_out) return {};
+  if (scenario.plan.order != Order::kInterleaved) {
+    return bad_input(fmt::format("order {} leaves no agent out", name_of(scenario.plan.order)),
+                     "take order interleaved, or no leave_one_out", scenario.name);
+  }
+  if (scenario.agents.size() < 3) {
+    return bad_input(fmt::format("{} agents, of which none can be left out of those that share",
+                                 scenario.agents.size()),
+                     "give three or more, or no leave_one_out", scenario.name);
+  }
+  return {};
 }
 
 bool same_baseline(const AgentSpec& a, const AgentSpec& b) {

@@ -78,6 +78,21 @@ TEST(Scenario, PrintedFormIsReadBackUnchanged) {
   }
 }
 
+TEST(Scenario, OneIsLeftOutOfThreeOrMore) {
+  std::string three(kFull);
+  three.replace(three.find("order: interleaved"), 18, "leave_one_out: true");
+  const auto two = parse(three, "s.yaml");
+  ASSERT_FALSE(two);
+  EXPECT_EQ(two.error().code, ErrorCode::kBadInput);
+  EXPECT_THAT(to_line(two.error()), HasSubstr("s.yaml:7"));
+  three +=
+      "  - name: third\n    workload: {kind: fft, size: 64}\n    arrival: {process: saturate}\n";
+  const auto scenario = parse(three, "s.yaml");
+  ASSERT_TRUE(scenario) << to_line(scenario.error());
+  EXPECT_TRUE(scenario->plan.leave_one_out);
+  EXPECT_EQ(*parse(to_yaml(*scenario), "printed"), *scenario);
+}
+
 TEST(Scenario, DefaultsAreTheContracts) {
   const Scenario scenario = parse(with("", kAgent), "s.yaml").value();
   EXPECT_EQ(scenario.device, "auto");

@@ -114,6 +114,16 @@ struct Wait {
   std::optional<double> growth_ratio;  // of the latency's growth
 };
 
+// Whether an agent's wait for another goes away with that one, shown by blocks without it.
+struct LeftOut {
+  std::string agent, left_out;
+  std::uint64_t n = 0;  // iterations of `agent` without it
+  int blocks = 0;
+  Estimate drop;               // of the mean latency, ms
+  Estimate predicted;          // the wait on average
+  std::optional<bool> agrees;  // the two differ by no more than their intervals; empty without
+};
+
 // How agents take turns on the device, and how well that tells the waits which were measured.
 struct TurnFigures {
   std::optional<double> slice_ms, switch_ms;
@@ -258,6 +268,7 @@ struct Summary {
   std::vector<Finding> findings;
   std::vector<Attribution> attribution;
   std::vector<Wait> waits;
+  std::vector<LeftOut> left_out;
   std::optional<TurnFigures> turns;  // empty where agents take no turns, or nothing is known
   std::vector<TurnCheck> turn_checks;
   std::vector<Load> loads;

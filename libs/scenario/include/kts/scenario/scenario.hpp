@@ -54,6 +54,8 @@ struct Plan {
   Nanoseconds block{2'000'000'000};
   Order order = Order::kInterleaved;
   std::vector<std::vector<std::string>> sets = {};  // kMatrix: agents that are active together
+  // kInterleaved: each cycle has a block more for each agent, shared by all but that one.
+  bool leave_one_out = false;
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
@@ -87,6 +89,8 @@ struct Scenario {
 [[nodiscard]] Scenario in_variant(const Scenario& scenario, const Variant& variant);
 // kBadInput when an agent asks something of another mode than the scenario's.
 [[nodiscard]] Status check_demands(const Scenario& scenario);
+// kBadInput when the plan leaves agents out and can't: fewer than three, or another order.
+[[nodiscard]] Status check_leave_one_out(const Scenario& scenario);
 
 // Who is measured alone: the agent and those that chains tie it to, by their places, ascending.
 [[nodiscard]] std::vector<std::size_t> party_of(const Scenario& scenario, std::size_t agent);
