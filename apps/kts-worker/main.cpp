@@ -6,6 +6,7 @@
 #include "join.hpp"
 #include "options.hpp"
 #include "pod.hpp"
+#include "probe.hpp"
 #include "run_agent.hpp"
 
 namespace kts::worker_app {
@@ -21,6 +22,7 @@ int main(int argc, const char* const* argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
   if (command == "pod") return leave(run_as_pod(argc - 1, argv + 1));
   if (command == "host") return leave(run_as_host(argc - 1, argv + 1));
+  if (command == "probe") return leave(run_as_prober(argc - 1, argv + 1));
   if (command == "join") {
     const auto code = join_host(argc - 1, argv + 1);
     return code ? *code : leave(tl::unexpected(code.error()));

@@ -50,6 +50,7 @@ Examples:
   kts-worker host SOCKET        a process whose threads agents are; each joins it by
   kts-worker join SOCKET fft --controlled
   kts-worker pod --help         one agent as a Kubernetes pod, driven by a plan in a file
+  kts-worker probe --help       one context of kts probe
 
 Exit status: 0 done, 1 internal error or wrong results, 2 bad usage, 4 the device, its libraries or
 memory are missing, 130 interrupted.)";
@@ -64,6 +65,8 @@ struct Texts {
   std::string iterations, duration, sync = "auto";
   std::string record = "v2", device = "auto", host_cores, seed, epoch_offset;
   std::string stream_priority = "normal";
+  bool trace_kernels = false;
+  std::string trace_buffer;
   ArrivalTexts arrival;
   std::vector<std::string> roles;
 };
@@ -253,6 +256,35 @@ Status take_rest(const Texts& texts, Options& options) {
   return {};
 }
 
+Status take_tracer(const Texts& texts, Options& options) {
+  if (!texts.trace_kernels) {
+    if (texts.trace_buffer.empty() && options.kernels.empty()) return {};
+    return bad_input("it is about a trace of kernels that isn't taken", "add --trace-kernels",
+                     texts.trace_buffer.empty() ? "--kernels" : "--trace-buffer");
+  }
+  if (!options.controlled && options.kernels.empty()) {
+    return bad_input("there is no file for the kernels", "name one with --kernels",
+                     "--trace-kernels");
+  }
+  if (options.controlled && !options.kernels.empty()) {
+    return bad_input("a controlled worker is told block by block where kernels go",
+                     "leave --kernels out", "--controlled");
+  }
+  kernel_trace::TracerSpec spec;
+  spec.library = environment("KTS_CUPTI");
+  if (!texts.trace_buffer.empty()) {
+    const auto bytes = parse_bytes(texts.trace_buffer);
+    if (!bytes || *bytes < static_cast<std::int64_t>(kernel_trace::kLeastBufferBytes) ||
+        *bytes > static_cast<std::int64_t>(kernel_trace::kMostBufferBytes)) {
+      return bad_input(fmt::format("'{}' is no size of a buffer", texts.trace_buffer),
+                       "give 1MiB to 1GiB", "--trace-buffer");
+    }
+    spec.buffer_bytes = static_cast<std::uint64_t>(*bytes);
+  }
+  options.tracer = std::move(spec);
+  return {};
+}
+
 // "default 4096", "tiny (default), llama-3.2-1b, ...".
 std::string values_of(const workload::ParameterInfo& parameter) {
   if (parameter.type == workload::ParameterType::kWord) {
@@ -330,6 +362,13 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
   value(kRecords, "--agent", options.agent.name, "Name in the records (the workload)", "NAME");
   value(kRecords, "--phase", options.phase, "Phase in the records, such as solo", "NAME");
   value(kRecords, "--sharing", options.agent.sharing, "Sharing mode, for META alone", "MODE");
+  constexpr const char* kTrace = "Kernel traces (CUDA)";
+  app.add_flag("--trace-kernels", texts.trace_kernels,
+               "Collect what the GPU does for this process, by CUPTI")
+      ->group(kTrace);
+  value(kTrace, "--trace-buffer", texts.trace_buffer,
+        "Memory for a block's records; what has no room is lost and counted (128MiB)", "SIZE");
+  value(kTrace, "--kernels", options.kernels, "CSV to write them to", "FILE");
   constexpr const char* kDriven = "Driven by another program";
   app.add_flag("--controlled", options.controlled,
                "Obey KTS_CMD lines on standard input, block by block")
@@ -363,6 +402,7 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
   KTS_CHECK_OK(take_arrival(texts, options));
   KTS_CHECK_OK(take_extent(texts, options));
   KTS_CHECK_OK(take_rest(texts, options));
+  KTS_CHECK_OK(take_tracer(texts, options));
   return options;
 }
 

@@ -22,6 +22,8 @@ struct Options {
   std::vector<int> host_cores;
   bool own_core = false;
   bool controlled = false;
+  std::optional<kernel_trace::TracerSpec> tracer;
+  std::string kernels;   // standing alone: their file
   int chain_inbox = -1;  // of arrivals from chains: a descriptor
 };
 

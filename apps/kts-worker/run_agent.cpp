@@ -67,7 +67,8 @@ void summarise(int err, const workload::Growth& growth) {
 Status run_alone(int err, const Options& options, worker::Agent& agent,
                  const workload::Engine& engine, const worker::RecordWriter& writer,
                  const worker::Attention& attention) {
-  KTS_TRY(const std::int64_t bound, agent.prepare({0, options.phase, {}}));
+  KTS_TRY(const std::int64_t bound,
+          agent.prepare({0, options.phase, {}, std::nullopt, options.kernels}));
   worker::BlockPlan plan = options.plan;
   plan.clock_bound_ns = bound;
   plan.start = MonotonicTimeline::now();
@@ -103,6 +104,17 @@ Status run_agent(const Options& options, const Streams& streams) {
                                                : worker::Attention::start(commands, stop));
 
   KTS_TRY(const workload::DeviceChoice device, workload::choose_device(options.device));
+  std::unique_ptr<kernel_trace::Tracer> tracer;
+  if (options.tracer) {
+    if (streams.hosted) {
+      return bad_input("agents that are threads of one process can't be told apart in its kernels",
+                       "take another sharing mode, or leave --trace-kernels out",
+                       "--trace-kernels");
+    }
+    KTS_TRY(tracer, workload::make_tracer(*options.tracer, device));
+    say(streams.err, "kernels are traced by {}, in {}; {}", tracer->name(),
+        format_bytes(options.tracer->buffer_bytes), tracer->limits());
+  }
   KTS_TRY(const auto engine, workload::make_engine(options.agent.engine, device));
   announce(streams.err, options, device, *engine);
 
@@ -118,7 +130,7 @@ Status run_agent(const Options& options, const Streams& streams) {
        std::string(workload::find_workload(spec.engine.workload.kind())->v1_kind), options.phase,
        spec.epoch, names_of(spec.roles)},
       stop);
-  worker::Agent agent(spec, *engine, pacing, writer, port.get());
+  worker::Agent agent(spec, *engine, pacing, writer, tracer.get(), port.get());
   KTS_CHECK_OK(agent.warm_up(options.warm_up));
   KTS_CHECK_OK(attention->interruption());
   return options.controlled ? serve(agent, spec.epoch, *attention, stop, writer)

@@ -7,6 +7,7 @@
 
 #include "kts/analysis/load.hpp"
 #include "kts/base/error.hpp"
+#include "kts/timeline/timeline.hpp"
 
 namespace kts::app {
 
@@ -26,6 +27,7 @@ Command add_cluster(CLI::App& root);
 Command add_image(CLI::App& root);
 Command add_workload(CLI::App& root);
 Command add_modes(CLI::App& root);
+Command add_probe(CLI::App& root);
 
 // kEnvironment when not all that was printed could be written.
 [[nodiscard]] Status flush_output();
@@ -34,6 +36,8 @@ struct ReportOptions {
   analysis::LoadOptions load;
   std::filesystem::path out;  // empty: into the run's own folder
   bool json = false;
+  timeline::TimelineOptions trace;
+  bool no_trace = false;
 };
 // Derives the report of `run`, writes it, and prints the table or the JSON to stdout, warnings and
 // what the exit code means to stderr. The result is the exit code that the run deserves.

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "kts/base/clock.hpp"
+#include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
 #include "kts/base/version.hpp"
 #include "kts/device/cpu.hpp"
@@ -18,12 +20,16 @@
 #include "kts/process/run.hpp"
 #include "kts/runner/cores.hpp"
 #include "kts/runner/local_run.hpp"
+#include "kts/telemetry/recorder.hpp"
 
 namespace kts::app {
 namespace {
 
+constexpr int kRecordedLooks = 25;  // of --record, five a second
+
 struct DoctorOptions {
   bool json = false;
+  std::string record;
   std::string worker;
 };
 
@@ -121,6 +127,21 @@ void look_at_gpus(device::GpuSource& nvml, const std::vector<device::Gpu>& gpus,
   }
 }
 
+// What a run would record of the card.
+void look_at_telemetry(device::GpuSource& nvml, const device::Gpu& gpu,
+                       std::vector<Finding>& findings) {
+  for (const telemetry::SourceFacts& source : telemetry::look_at_sources(nvml, gpu.index)) {
+    const std::string what = fmt::format("GPU {} {}", gpu.index, source.name);
+    if (!source.missing.empty()) {
+      findings.push_back(missing(what, source.missing, ""));
+      continue;
+    }
+    std::string text = fmt::format("telemetry, every {}", format_duration(source.asked_every));
+    for (const auto& [field, why] : source.refused) text += fmt::format("; no {}: {}", field, why);
+    findings.push_back(there(what, std::move(text)));
+  }
+}
+
 void look_at_mps(std::vector<Finding>& findings) {
   const auto program = process::find_program(mps::kControlProgram);
   const device::SharingFacts facts =
@@ -201,7 +222,19 @@ void print_json(const std::vector<Finding>& findings, const std::string& gpus) {
   fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
+// What the driver answers during some seconds, for tests to replay.
+Status record(const std::filesystem::path& file) {
+  KTS_TRY(const auto nvml, device::open_nvml());
+  SystemClock clock;
+  KTS_TRY(const std::string recording, device::to_recording(*nvml, kRecordedLooks, &clock));
+  return write_file(file, recording);
+}
+
 Result<int> run(const DoctorOptions& options) {
+  if (!options.record.empty()) {
+    KTS_CHECK_OK(record(options.record));
+    return 0;
+  }
   std::vector<Finding> findings;
   look_at_cpu(device::inspect_cpu(), findings);
   const auto worker = runner::find_worker(options.worker);
@@ -217,6 +250,7 @@ Result<int> run(const DoctorOptions& options) {
                 "without one, --device cpu measures the operating system's scheduler"));
   } else {
     look_at_gpus(**nvml, *gpus, findings);
+    for (const device::Gpu& gpu : *gpus) look_at_telemetry(**nvml, gpu, findings);
     works |= look_at_backend(worker, "cuda", findings);
     look_at_mps(findings);
     if (auto text = device::to_recording(**nvml, 5)) recording = std::move(*text);
@@ -241,6 +275,10 @@ Command add_doctor(CLI::App& root) {
   CLI::App* parser =
       root.add_subcommand("doctor", "What this machine offers, what is missing and how to get it");
   parser->add_flag("--json", options->json, "The same, with what the driver says of each GPU");
+  parser
+      ->add_option("--record", options->record,
+                   "Only write what the driver answers during five seconds, for tests to replay")
+      ->type_name("FILE");
   parser->add_option("--worker", options->worker, "kts-worker; default: the one beside kts")
       ->envname("KTS_WORKER");
   return {parser, [options] { return run(*options); }};

@@ -13,6 +13,7 @@
 #include "kts/device/cpu.hpp"
 #include "kts/runner/memory.hpp"
 #include "kts/scenario/built_in.hpp"
+#include "kts/telemetry/recorder.hpp"
 
 namespace kts::app {
 
@@ -27,6 +28,14 @@ void add_local_options(CLI::App& parser, LocalOptions& options) {
   parser.add_option("--out", options.out, "The run's folder; default runs/<UTC stamp>-<scenario>");
   parser.add_option("--worker", options.worker, "kts-worker; default: the one beside kts")
       ->envname("KTS_WORKER");
+  CLI::Option* dcgm = parser.add_option("--dcgm", options.dcgm,
+                                        "The page of this machine's DCGM exporter, read beside the "
+                                        "run: http://localhost:9400/metrics");
+  dcgm->type_name("URL");
+  parser
+      .add_flag("--no-telemetry", options.no_telemetry,
+                "Record nothing of what the card does meanwhile")
+      ->excludes(dcgm);
 }
 
 bool is_terminal(std::FILE* stream) {
@@ -71,6 +80,9 @@ Result<std::unique_ptr<LocalMachine>> LocalMachine::open(const std::string& work
 }
 
 Result<scenario::Scenario> LocalMachine::load(const LocalOptions& options) {
+  if (!options.dcgm.empty()) KTS_CHECK_OK(telemetry::check_exporter_url(options.dcgm));
+  dcgm_ = options.dcgm;
+  telemetry_ = !options.no_telemetry;
   const bool built_in = scenario::is_built_in(options.scenario);
   scenario::Scenario scenario;
   if (!built_in) {
@@ -114,6 +126,8 @@ runner::LocalRun LocalMachine::run(scenario::Scenario scenario, std::filesystem:
   run.worker = worker_;
   run.cpu = cpu_;
   run.gpus = nvml_.get();
+  run.dcgm_url = dcgm_;
+  run.telemetry = telemetry_;
   run.signals = &signals_;
   return run;
 }

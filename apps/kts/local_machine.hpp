@@ -23,6 +23,8 @@ struct LocalOptions {
   std::string sharing;
   std::string out;
   std::string worker;
+  std::string dcgm;
+  bool no_telemetry = false;
   bool quick = false;
 };
 void add_local_options(CLI::App& parser, LocalOptions& options);
@@ -33,7 +35,7 @@ class LocalMachine {
   [[nodiscard]] static Result<std::unique_ptr<LocalMachine>> open(const std::string& worker);
 
   // A file, else a built-in scenario, which comes sized for the device it will run on; what the
-  // options say goes over it. Traces are read.
+  // options say goes over it. Traces are read. What else the options say is for run().
   [[nodiscard]] Result<scenario::Scenario> load(const LocalOptions& options);
   // kBadInput or kEnvironment when the agents can't share the device as the scenario says, or don't
   // fit into its memory.
@@ -51,6 +53,8 @@ class LocalMachine {
   std::unique_ptr<runner::Progress> progress_;
   device::CpuInfo cpu_;
   std::filesystem::path worker_;
+  std::string dcgm_;
+  bool telemetry_ = true;
   std::unique_ptr<device::GpuSource> nvml_;
   Result<std::vector<device::Gpu>> gpus_;
 };

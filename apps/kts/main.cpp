@@ -25,6 +25,8 @@ constexpr const char* kFooter =
     "  kts matrix my.yaml --minutes 10   each agent beside each other: who pays what beside whom\n"
     "  kts report r                    the report again, from what was recorded\n"
     "  kts modes my.yaml               the same agents in every sharing mode, and which to take\n"
+    "  kts probe                       how this device shares itself: slice, switch, launch, "
+    "clocks\n"
     "  kts cluster status              how a Kubernetes cluster shares its GPUs\n"
     "  kts cluster share --replicas 4  ... by time-slicing; kts cluster unshare puts back what "
     "was\n"
@@ -84,11 +86,11 @@ int run(int argc, char** argv) {
       "kts"};
   root.set_version_flag("--version", fmt::format("kts {} ({})", version(), commit()));
   root.require_subcommand(1);
-  const std::vector<app::Command> commands{app::add_run(root),      app::add_report(root),
-                                           app::add_scenario(root), app::add_schema(root),
-                                           app::add_doctor(root),   app::add_cluster(root),
-                                           app::add_image(root),    app::add_workload(root),
-                                           app::add_modes(root),    app::add_matrix(root)};
+  const std::vector<app::Command> commands{
+      app::add_run(root),    app::add_report(root),   app::add_scenario(root),
+      app::add_schema(root), app::add_doctor(root),   app::add_cluster(root),
+      app::add_image(root),  app::add_workload(root), app::add_modes(root),
+      app::add_matrix(root), app::add_probe(root)};
   root.footer(kFooter);  // last: subcommands inherit what is there when they are made
   if (argc < 2) {
     fmt::print(stderr, "{}", root.help());

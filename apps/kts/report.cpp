@@ -4,24 +4,31 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
 
 #include "commands.hpp"
 #include "kts/analysis/fleet.hpp"
+#include "kts/analysis/iteration_covariates.hpp"
 #include "kts/analysis/matrix.hpp"
 #include "kts/analysis/modes.hpp"
 #include "kts/analysis/summarize.hpp"
+#include "kts/base/units.hpp"
 #include "kts/report/fleet.hpp"
 #include "kts/report/matrix.hpp"
 
 namespace kts::app {
 namespace {
 
+constexpr std::int64_t kLeastTrace = std::int64_t{1} << 20;
+
 struct ReportCommand {
   std::string run;
   ReportOptions report;
+  std::string trace_limit;
+  bool trace_all = false;
 };
 
 void explain(const analysis::Summary& summary, ErrorCode code) {
@@ -35,9 +42,18 @@ void explain(const analysis::Summary& summary, ErrorCode code) {
   }
 }
 
+// trace.json, unless it isn't wanted; what it had to leave out.
+Result<std::vector<std::string>> draw_trace(const std::filesystem::path& run,
+                                            const std::filesystem::path& folder,
+                                            const ReportOptions& options) {
+  if (options.no_trace) return std::vector<std::string>{};
+  return timeline::write_trace(run, folder, options.trace);
+}
+
 // What was measured on a node; nothing where nothing was.
 std::optional<analysis::Summary> report_on_node(const std::filesystem::path& run,
-                                                const std::filesystem::path& out) {
+                                                const std::filesystem::path& out,
+                                                const ReportOptions& options) {
   std::error_code ec;
   if (!std::filesystem::is_directory(run / "blocks", ec)) return std::nullopt;
   const auto say = [&](std::string_view what) {
@@ -50,6 +66,9 @@ std::optional<analysis::Summary> report_on_node(const std::filesystem::path& run
   }
   analysis::Summary summary = analysis::summarize(*data);
   if (const auto written = report::write_all(summary, out); !written) say(to_line(written.error()));
+  const auto traced = draw_trace(run, out, options);
+  if (!traced) say(to_line(traced.error()));
+  if (traced) std::ranges::for_each(*traced, say);
   for (const std::string& warning : summary.warnings) say(warning);
   return summary;
 }
@@ -64,7 +83,7 @@ Result<int> report_on_fleet(const std::filesystem::path& run, const ReportOption
   std::vector<std::optional<analysis::Summary>> summaries;
   for (const analysis::FleetNode& node : fleet.nodes) {
     summaries.push_back(report_on_node(analysis::node_folder(run, node.node),
-                                       analysis::node_folder(folder, node.node)));
+                                       analysis::node_folder(folder, node.node), options));
   }
   const analysis::FleetSummary summary =
       analysis::compare_nodes(std::move(fleet), std::move(summaries));
@@ -83,21 +102,34 @@ Result<int> report_on_fleet(const std::filesystem::path& run, const ReportOption
 // Writes a whole report and prints its table or its JSON.
 template <typename Report>
 Status publish(const Report& report, const std::string& table, const std::string& json,
-               const std::vector<std::string>& warnings, const std::filesystem::path& folder,
-               bool as_json) {
+               const std::vector<std::string>& warnings, const std::filesystem::path& run,
+               const std::filesystem::path& folder, const ReportOptions& options) {
   KTS_TRY(const std::vector<std::string> more, report::write_all(report, folder));
-  if (as_json) {
+  KTS_TRY(const std::vector<std::string> cut, draw_trace(run, folder, options));
+  if (options.json) {
     fmt::print("{}", json);
   } else {
     fmt::print("{}\n{}\n", table, folder.string());
   }
   KTS_CHECK_OK(flush_output());
   fmt::print(stderr, "report: {}\n", (folder / "report.html").string());
-  for (const auto* list : {&warnings, &more}) {
+  for (const auto* list : {&warnings, &more, &cut}) {
     for (const auto& warning : *list) {
       fmt::print(stderr, "warning: {}\n", report::printable(warning));
     }
   }
+  return {};
+}
+
+Status take_limit(ReportCommand& command) {
+  if (command.trace_all) command.report.trace.limit_bytes.reset();
+  if (command.trace_limit.empty()) return {};
+  const auto bytes = parse_bytes(command.trace_limit);
+  if (!bytes || *bytes < kLeastTrace) {
+    return bad_input(fmt::format("'{}' is no size of a trace", command.trace_limit),
+                     "give 1MiB or more", "--trace-limit");
+  }
+  command.report.trace.limit_bytes = static_cast<std::uint64_t>(*bytes);
   return {};
 }
 
@@ -111,12 +143,18 @@ Result<int> report_on(const std::filesystem::path& run, const ReportOptions& opt
   if (data.is_matrix) {
     const analysis::Matrix matrix = analysis::contention(data);
     KTS_CHECK_OK(publish(matrix, report::matrix_table(matrix, style), report::matrix_json(matrix),
-                         matrix.header.warnings, folder, options.json));
+                         matrix.header.warnings, run, folder, options));
     return analysis::exit_code(matrix);
   }
   const analysis::Summary summary = analysis::summarize(data);
   KTS_CHECK_OK(publish(summary, report::terminal_table(summary, style),
-                       report::summary_json(summary), summary.warnings, folder, options.json));
+                       report::summary_json(summary), summary.warnings, run, folder, options));
+  KTS_TRY(const analysis::IterationJoin join,
+          analysis::join_iterations(run, summary, folder / "iteration_covariates.csv"));
+  if (join.joined > 0) {
+    fmt::print(stderr, "telemetry: {} of {} iterations outlast a reading: {}\n", join.joined,
+               join.iterations, (folder / "iteration_covariates.csv").string());
+  }
   const int code = analysis::exit_code(summary);
   explain(summary, static_cast<ErrorCode>(code));
   return code;
@@ -146,7 +184,33 @@ Command add_report(CLI::App& root) {
       ->type_name("FILE=NAME")
       ->expected(1)
       ->take_all();
-  return {parser, [options] {
+  parser
+      ->add_option(
+          "--datasheet", options->report.load.datasheet,
+          "How the device takes turns, from kts probe; default: datasheet.json in RUN, else "
+          "estimated from the run")
+      ->type_name("FILE");
+  parser->add_flag("--no-trace", options->report.no_trace, "Leave trace.json as it is")
+      ->group("trace.json");
+  auto* all = parser
+                  ->add_flag("--trace-all", options->trace_all,
+                             "Draw every request, however large the file gets")
+                  ->group("trace.json");
+  parser
+      ->add_option("--trace-block", options->report.trace.blocks,
+                   "Draw this block alone, by its number; repeatable")
+      ->type_name("N")
+      ->expected(1)
+      ->take_all()
+      ->group("trace.json");
+  parser
+      ->add_option("--trace-limit", options->trace_limit,
+                   "Largest size; each block and agent gets an equal share; default 64MiB")
+      ->type_name("SIZE")
+      ->excludes(all)
+      ->group("trace.json");
+  return {parser, [options]() -> Result<int> {
+            KTS_CHECK_OK(take_limit(*options));
             return analysis::is_modes_folder(options->run)
                        ? report_on_modes(options->run, options->report)
                        : report_on(options->run, options->report);

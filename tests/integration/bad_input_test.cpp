@@ -87,6 +87,31 @@ TEST_F(BadInput, WholeRunIsReported) {
   EXPECT_EQ(last_line(outcome.out), folder_.file("run"));
 }
 
+TEST_F(BadInput, TraceIsDrawnUnlessItIsNotWanted) {
+  EXPECT_EQ(report().exit, 0);
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() / "run/trace.json"));
+  std::filesystem::remove(folder_.path() / "run/trace.json");
+  EXPECT_EQ(report({"--no-trace"}).exit, 0);
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "run/trace.json"));
+  expect_refusal(report({"--trace-block", "99"}), 2, "the run has no finished block 99; ");
+  expect_refusal(report({"--trace-limit", "5"}), 2, "'5' is no size of a trace; ");
+  EXPECT_EQ(report({"--trace-limit", "5MiB", "--trace-all"}).exit, 2);
+}
+
+TEST_F(BadInput, KernelTracesThatCannotBeTakenAreRefused) {
+  expect_refusal(Program::run({kKts, "run", "--trace-buffer", "5MiB"}), 2,
+                 "--trace-buffer: it is about a trace of kernels that isn't taken; ", "run");
+  expect_refusal(Program::run({kKts, "run", "--trace-kernels", "--trace-buffer", "5"}), 2,
+                 "'5' is no size of a buffer; give 1MiB to 1GiB", "run");
+  expect_refusal(Program::run({kKts, "run", "--trace-kernels", "--on", "kubernetes"}), 2,
+                 "kernels of pods can't be traced yet; ", "run");
+  const Outcome on_a_cpu = Program::run({kKts, "run", "study", "--device", "cpu", "--trace-kernels",
+                                         "--out", folder_.file("traced")});
+  EXPECT_EQ(on_a_cpu.exit, 4);
+  EXPECT_THAT(on_a_cpu.err, HasSubstr("this run is on a CPU; take --device cuda"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "traced"));
+}
+
 TEST_F(BadInput, LinesThatAreCutShortOrHoldNoNumberAreCountedAndNamed) {
   expect_warning(report_with([](Lines& lines) {
                    lines[10] = "KTS_APP,v2,router,9,17636\n";

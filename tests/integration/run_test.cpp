@@ -81,7 +81,7 @@ TEST_F(RunCli, MakesAWholeFolderAndEndsWithItsPath) {
   EXPECT_THAT(outcome.err, HasSubstr("report: " + path("run/report.html") + "\n"));
   EXPECT_THAT(outcome.err, HasSubstr("device: CPU"));
   for (const char* file : {"run/scenario.yaml", "run/environment.json", "run/summary.json",
-                           "run/summary.csv", "run/results.md", "run/report.html",
+                           "run/summary.csv", "run/results.md", "run/report.html", "run/trace.json",
                            "run/blocks/15-shared/light.log", "run/blocks/15-shared/heavy.log"}) {
     EXPECT_TRUE(exists(file)) << file;
   }
@@ -289,6 +289,19 @@ TEST_F(RunCli, DoctorNamesWhatIsThereAndAnswersInJsonToo) {
   ASSERT_TRUE(answer.is_object());
   EXPECT_EQ(answer["schema"], "kts.doctor/1");
   EXPECT_THAT(Program::run({kKts, "doctor"}).out, HasSubstr("cpu backend"));
+}
+
+TEST_F(RunCli, AnExporterThatIsNoneOfThisMachinesIsBadInput) {
+  const auto refused = [&](std::vector<std::string> arguments, const std::string& why) {
+    std::vector<std::string> command{kKts, "run", "study", "--out", path("run")};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    const Outcome outcome = Program::run(command);
+    EXPECT_EQ(outcome.exit, 2) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(why));
+    EXPECT_FALSE(exists("run"));
+  };
+  refused({"--dcgm", "localhost:9400"}, "'localhost:9400' is no URL of a DCGM exporter");
+  refused({"--on", "kubernetes", "--dcgm", "http://x/metrics"}, "is for runs on this machine");
 }
 
 TEST_F(RunCli, ScenarioShowsWhatCheckAccepts) {

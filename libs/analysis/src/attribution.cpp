@@ -1,90 +1,651 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attribution.hpp"
 
-#include <cmath>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <utility>
+
+#include "kts/stats/interval.hpp"
+#include "kts/stats/quantile.hpp"
 #include "lengths.hpp"
+#include "parallel.hpp"
+#include "ranked.hpp"
+#include "turn_check.hpp"
+#include "waits.hpp"
 
 namespace kts::analysis {
 namespace {
 
+constexpr auto kParts = record::kLatencyParts;
 constexpr std::uint64_t kMinIterations = 100;
+constexpr double kResidueOfMean = 0.10;
+constexpr double kResidueOfTail = 0.20;
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-struct PartSum {
-  double ns = 0;
-  std::uint64_t n = 0;
+// Columns after the parts: a cause each, then kPerNeighbour for each agent of the run.
+constexpr std::array kCauses{Cause::kEarlierWaits,    Cause::kEarlierWork, Cause::kTurns,
+                             Cause::kSwitches,        Cause::kLaunch,      Cause::kSwitchedOut,
+                             Cause::kSwitchesMidWork, Cause::kExecution,   Cause::kSharing};
+constexpr std::size_t kFirstCause = kParts.size();
+constexpr std::size_t kFirstNeighbour = kFirstCause + kCauses.size();
+enum class OnNeighbour { kAll, kBacklog, kWait, kOut, kAlone };
+constexpr std::size_t kPerNeighbour = 5;
+
+constexpr std::size_t column_of(Cause cause) {
+  std::size_t place = 0;
+  while (kCauses[place] != cause) ++place;
+  return kFirstCause + place;
+}
+constexpr std::size_t column_of(std::size_t neighbour, OnNeighbour what) {
+  return kFirstNeighbour + neighbour * kPerNeighbour + static_cast<std::size_t>(what);
+}
+
+constexpr Measure part_of(Cause cause) {
+  switch (cause) {
+    case Cause::kEarlierWaits:
+    case Cause::kEarlierWork:
+      return Measure::kBacklog;
+    case Cause::kTurns:
+    case Cause::kSwitches:
+    case Cause::kLaunch:
+      return Measure::kGpuWait;
+    case Cause::kSwitchedOut:
+    case Cause::kSwitchesMidWork:
+    case Cause::kExecution:
+    case Cause::kSharing:
+      break;
+  }
+  return Measure::kGpuTime;
+}
+
+// The agents' samples of one shared block.
+struct SharedBlock {
+  struct Member {
+    std::size_t subject;
+    std::size_t place;  // in the subject's group
+    const AgentBlock* block;
+  };
+  std::vector<Member> members;
 };
-struct WindowSum {
-  std::uint64_t n = 0;
-  std::array<PartSum, kParts.size()> parts;
+
+// What turns look like in this run.
+struct Turns {
+  bool taken = false;  // else agents run at once
+  TurnLengths lengths;
+  std::vector<WorkRule> rules;                // a subject each
+  std::vector<std::string> why_no_execution;  // a subject each; empty: it is told
+  std::optional<TurnFigures> figures;
 };
+
+std::vector<SharedBlock> shared_blocks(const std::vector<GrowthSubject>& subjects) {
+  std::map<std::pair<int, std::int64_t>, SharedBlock> found;
+  for (std::size_t s = 0; s < subjects.size(); ++s) {
+    if (!subjects[s].shared) continue;
+    const auto& blocks = subjects[s].shared->blocks;
+    for (std::size_t place = 0; place < blocks.size(); ++place) {
+      const AgentBlock& block = *blocks[place];
+      // Without due times there is no timeline to put it on.
+      if (block.due_gap.size() != block.latency.size() || block.latency.size() == 0) continue;
+      found[{block.block, block.window_start_ns}].members.push_back({s, place, &block});
+    }
+  }
+  std::vector<SharedBlock> blocks;
+  for (auto& [key, block] : found) {
+    if (block.members.size() > 1) blocks.push_back(std::move(block));
+  }
+  return blocks;
+}
+
+Timeline timeline_of(const SharedBlock& block, const std::vector<WorkRule>& rules) {
+  std::vector<const AgentBlock*> agents;
+  std::vector<WorkRule> theirs;
+  for (const auto& member : block.members) {
+    agents.push_back(member.block);
+    theirs.push_back(rules[member.subject]);
+  }
+  return {std::move(agents), std::move(theirs)};
+}
+
+std::optional<double> quantile_of(std::vector<double> values, double p) {
+  return stats::QuantileSelector<double>(values).quantile(p);
+}
+
+// --- what is known of turns ---
+
+// Some blocks say enough of how the agents take turns.
+constexpr std::size_t kBlocksToLearnFrom = 20;
+
+struct Seen {
+  std::vector<double> handovers;
+  std::vector<std::vector<double>> undisturbed;  // gpu_time, a subject each
+  std::vector<std::vector<double>> gpu_time, gpu_wait;
+  std::vector<double> busy_ns;  // waiting or at work
+  double window_ns = 0;
+  std::size_t agents = 0;  // of a block, at most
+};
+
+Seen look(const std::vector<SharedBlock>& blocks, const std::vector<WorkRule>& rules) {
+  Seen seen;
+  seen.undisturbed.resize(rules.size());
+  seen.gpu_time.resize(rules.size());
+  seen.gpu_wait.resize(rules.size());
+  seen.busy_ns.assign(rules.size(), 0);
+  for (std::size_t b = 0; b < std::min(blocks.size(), kBlocksToLearnFrom); ++b) {
+    const Timeline timeline = timeline_of(blocks[b], rules);
+    seen.handovers.insert(seen.handovers.end(), timeline.handovers().begin(),
+                          timeline.handovers().end());
+    seen.agents = std::max(seen.agents, timeline.agents());
+    const AgentBlock& first = *blocks[b].members.front().block;
+    seen.window_ns += 0.95 * static_cast<double>(first.window_stop_ns - first.window_start_ns);
+    for (std::size_t a = 0; a < timeline.agents(); ++a) {
+      const auto& member = blocks[b].members[a];
+      const std::vector<double> lengths = timeline.undisturbed(a);
+      auto& undisturbed = seen.undisturbed[member.subject];
+      undisturbed.insert(undisturbed.end(), lengths.begin(), lengths.end());
+      for (std::size_t i = 0; i < member.block->latency.size(); ++i) {
+        if (!timeline.knows(a, i)) continue;
+        const auto wait = static_cast<double>(member.block->gpu_wait[i]);
+        const auto time = static_cast<double>(member.block->gpu_time[i]);
+        seen.gpu_wait[member.subject].push_back(wait);
+        seen.gpu_time[member.subject].push_back(time);
+        seen.busy_ns[member.subject] += wait + time;
+      }
+    }
+  }
+  return seen;
+}
+
+// Beside agents that always want the device the longest wait is a turn of each and a switch before
+// every turn, one's own too: (k - 1) slice + k switch. What is idle between two agents' work while
+// the next one waits is a switch.
+TurnFigures learn_figures(const Seen& seen, const std::vector<GrowthSubject>& subjects) {
+  constexpr std::size_t kHandovers = 30;
+  constexpr std::size_t kWaits = 200;
+  constexpr double kBusy = 0.9;
+  constexpr double kEdge = 1.05;
+  TurnFigures figures;
+  figures.source = "estimated from this run";
+  if (seen.handovers.size() < kHandovers) {
+    figures.missing = fmt::format(
+        "the device changed from one agent's finished work to another's that waited {} times, and "
+        "a switch takes {} to be told; give a data sheet",
+        seen.handovers.size(), kHandovers);
+    return figures;
+  }
+  const double switch_over = *quantile_of(seen.handovers, 0.5);
+  std::optional<double> slice;
+  std::size_t most = 0;
+  for (std::size_t s = 0; s < subjects.size(); ++s) {
+    const auto& waits = seen.gpu_wait[s];
+    bool others_busy = !waits.empty();
+    for (std::size_t other = 0; other < subjects.size(); ++other) {
+      if (other == s || seen.gpu_wait[other].empty()) continue;
+      others_busy &= seen.busy_ns[other] >= kBusy * seen.window_ns;
+    }
+    if (!others_busy || waits.size() < kWaits || waits.size() <= most) continue;
+    const double edge = *quantile_of(waits, 0.99);
+    if (!(edge > 0) || *quantile_of(waits, 0.999) > kEdge * edge) continue;
+    const auto k = static_cast<double>(seen.agents);
+    const double turn = (edge - k * switch_over) / (k - 1);
+    if (!(turn > switch_over)) continue;
+    slice = turn;
+    most = waits.size();
+  }
+  if (!slice) {
+    figures.missing =
+        "no agent's waits beside others that always want the device end at one length, as they do "
+        "where turns have one; give a data sheet";
+    return figures;
+  }
+  figures.slice_ms = *slice / 1e6;
+  figures.switch_ms = switch_over / 1e6;
+  return figures;
+}
+
+std::optional<double> shortest_turn(std::size_t subject, const std::vector<GrowthSubject>& subjects,
+                                    const Seen& seen, const TurnLengths& lengths) {
+  std::optional<double> shortest;
+  for (std::size_t other = 0; other < subjects.size(); ++other) {
+    if (other == subject || seen.gpu_time[other].empty()) continue;
+    if (!subjects[other].solo_time_p50_ms) return std::nullopt;
+    double turn = *subjects[other].solo_time_p50_ms * 1e6;
+    if (lengths.slice) turn = std::min(turn, *lengths.slice);
+    shortest = std::min(shortest.value_or(turn), turn);
+  }
+  if (shortest && lengths.switch_over) *shortest += 2 * *lengths.switch_over;
+  return shortest;
+}
+
+Turns learn(const std::vector<SharedBlock>& blocks, const std::vector<GrowthSubject>& subjects,
+            const RunData& data) {
+  Turns turns;
+  const std::string& sharing = data.header.sharing;
+  turns.taken = sharing != "mps" && sharing != "streams" && sharing != "mig";
+  turns.why_no_execution.resize(subjects.size());
+  turns.rules.resize(subjects.size());
+  for (std::size_t s = 0; s < subjects.size(); ++s) {
+    if (subjects[s].solo_time_mean_ms)
+      turns.rules[s].service = *subjects[s].solo_time_mean_ms * 1e6;
+    turns.rules[s].launch = subjects[s].solo_wait_mean_ms.value_or(0) * 1e6;
+  }
+  if (!turns.taken || blocks.empty()) return turns;
+  const Seen seen = look(blocks, turns.rules);
+  turns.figures = data.turns ? *data.turns : learn_figures(seen, subjects);
+  if (turns.figures->slice_ms && turns.figures->switch_ms) {
+    turns.lengths = {*turns.figures->slice_ms * 1e6, *turns.figures->switch_ms * 1e6};
+  }
+  for (std::size_t s = 0; s < subjects.size(); ++s) {
+    const auto interruption = shortest_turn(s, subjects, seen, turns.lengths);
+    if (!interruption || !subjects[s].solo_time_p50_ms) {
+      turns.why_no_execution[s] = "how long the work takes alone isn't known of all agents";
+      continue;
+    }
+    const double alone = *subjects[s].solo_time_p50_ms * 1e6;
+    const auto enough = [&, n = seen.gpu_time[s].size()](const std::vector<double>& lengths) {
+      return lengths.size() >= std::max<std::size_t>(30, n / 200);
+    };
+    std::vector<double> whole = seen.undisturbed[s];
+    if (!enough(whole)) {
+      whole.clear();
+      std::ranges::copy_if(seen.gpu_time[s], std::back_inserter(whole),
+                           [&](double length) { return length - alone < *interruption / 2; });
+    }
+    turns.rules[s].interruption = *interruption;
+    turns.rules[s].uninterrupted = alone;
+    if (enough(whole)) {
+      turns.rules[s].uninterrupted = *quantile_of(whole, 0.5);
+    } else {
+      turns.why_no_execution[s] =
+          "nearly all of its work was interrupted, so that turns can't be told from slower work";
+    }
+  }
+  return turns;
+}
+
+// --- sums ---
+
+double length_or_none(std::int64_t ns) {
+  return ns == record::kUnavailable ? kNone : static_cast<double>(ns);
+}
+
+void fill_parts(std::vector<double>& row, const AgentBlock& block, std::size_t i) {
+  std::ranges::fill(row, kNone);
+  row[0] = length_or_none(block.backlog[i]);
+  row[1] = length_or_none(block.gpu_wait[i]);
+  row[2] = length_or_none(block.gpu_time[i]);
+  row[3] = length_or_none(notify_ns(block, i));
+}
+static_assert(kParts[0] == Measure::kBacklog && kParts[1] == Measure::kGpuWait &&
+              kParts[2] == Measure::kGpuTime && kParts[3] == Measure::kNotify);
+
+// Alone nobody is waited for.
+void fill_alone(std::vector<double>& row) {
+  const double backlog = row[0];
+  const double wait = row[1];
+  const double time = row[2];
+  if (std::isnan(backlog + wait + time)) return;
+  row[column_of(Cause::kEarlierWaits)] = 0;
+  row[column_of(Cause::kEarlierWork)] = backlog;
+  row[column_of(Cause::kTurns)] = 0;
+  row[column_of(Cause::kSwitches)] = 0;
+  row[column_of(Cause::kLaunch)] = wait;
+  row[column_of(Cause::kSwitchedOut)] = 0;
+  row[column_of(Cause::kSwitchesMidWork)] = 0;
+  row[column_of(Cause::kExecution)] = time;
+  row[column_of(Cause::kSharing)] = time;
+  for (std::size_t c = kFirstNeighbour; c < row.size(); ++c) row[c] = 0;
+}
+
+void fill_shared(std::vector<double>& row, const Held& held, const SharedBlock& block,
+                 std::size_t subject, const Turns& turns) {
+  double waited = 0;
+  double ahead = 0;
+  double out = 0;
+  for (std::size_t b = 0; b < held.on.size(); ++b) {
+    const Held::On& on = held.on[b];
+    waited += on.wait;
+    ahead += on.backlog;
+    out += on.out;
+    const std::size_t neighbour = block.members[b].subject;
+    row[column_of(neighbour, OnNeighbour::kAll)] = on.backlog + on.wait + on.out;
+    row[column_of(neighbour, OnNeighbour::kBacklog)] = on.backlog;
+    row[column_of(neighbour, OnNeighbour::kWait)] = on.wait;
+    row[column_of(neighbour, OnNeighbour::kOut)] = on.out;
+    row[column_of(neighbour, OnNeighbour::kAlone)] = on.alone;
+  }
+  const bool knows_switch = turns.lengths.switch_over.has_value();
+  row[column_of(Cause::kEarlierWaits)] = ahead;
+  row[column_of(Cause::kEarlierWork)] = row[0] - ahead;
+  row[column_of(Cause::kTurns)] = waited - held.switches;
+  row[column_of(Cause::kSwitches)] = knows_switch ? held.switches : kNone;
+  row[column_of(Cause::kLaunch)] = row[1] - waited;
+  if (!turns.taken) {
+    row[column_of(Cause::kSharing)] = row[2];
+    return;
+  }
+  if (!turns.rules[subject].uninterrupted) return;
+  row[column_of(Cause::kSwitchedOut)] = out - held.switches_mid_work;
+  if (knows_switch) row[column_of(Cause::kSwitchesMidWork)] = held.switches_mid_work;
+  if (turns.why_no_execution[subject].empty()) row[column_of(Cause::kExecution)] = row[2] - out;
+}
+
+struct SubjectSums {
+  std::optional<RankedSums> solo, shared;
+  std::vector<RankedWindow> of_solo, of_shared;
+};
+
+void add_plain(const Group& group, RankedSums& sums, bool alone, std::vector<double> row) {
+  for (std::size_t b = 0; b < group.blocks.size(); ++b) {
+    const AgentBlock& block = *group.blocks[b];
+    for (std::size_t i = 0; i < block.latency.size(); ++i) {
+      if (block.latency[i] == record::kUnavailable) continue;
+      fill_parts(row, block, i);
+      if (alone) fill_alone(row);
+      sums.add(b, static_cast<double>(block.latency[i]), row);
+    }
+  }
+}
+
+void add_timeline(const SharedBlock& block, const Turns& turns, std::vector<SubjectSums>& sums,
+                  std::vector<double> row) {
+  const Timeline timeline = timeline_of(block, turns.rules);
+  for (std::size_t a = 0; a < block.members.size(); ++a) {
+    const auto& member = block.members[a];
+    if (!sums[member.subject].shared) continue;
+    const std::vector<Held> held = timeline.held(a, turns.lengths);
+    for (std::size_t i = 0; i < member.block->latency.size(); ++i) {
+      if (member.block->latency[i] == record::kUnavailable) continue;
+      fill_parts(row, *member.block, i);
+      if (timeline.knows(a, i)) fill_shared(row, held[i], block, member.subject, turns);
+      sums[member.subject].shared->add(member.place, static_cast<double>(member.block->latency[i]),
+                                       row);
+    }
+  }
+}
+
+std::vector<SubjectSums> sum_up(const std::vector<GrowthSubject>& subjects,
+                                const std::vector<SharedBlock>& blocks, const Turns& turns) {
+  const std::size_t columns = kFirstNeighbour + subjects.size() * kPerNeighbour;
+  const std::vector<double> row(columns, kNone);
+  std::vector<SubjectSums> sums(subjects.size());
+  const auto is_told = [&](const GrowthSubject& subject) {
+    return subject.told && subject.solo && subject.shared && subject.solo_latency &&
+           subject.shared_latency;
+  };
+  for (std::size_t s = 0; s < subjects.size(); ++s) {
+    if (!is_told(subjects[s])) continue;
+    sums[s].solo.emplace(*subjects[s].solo, subjects[s].solo_latency->windows, columns);
+    sums[s].shared.emplace(*subjects[s].shared, subjects[s].shared_latency->windows, columns);
+  }
+  std::vector<bool> on_timeline(subjects.size(), false);
+  for (const SharedBlock& block : blocks) {
+    for (const auto& member : block.members) on_timeline[member.subject] = true;
+  }
+  for_each_index(blocks.size(), [&](std::size_t b) { add_timeline(blocks[b], turns, sums, row); });
+  for_each_index(subjects.size(), [&](std::size_t s) {
+    if (!sums[s].solo) return;
+    add_plain(*subjects[s].solo, *sums[s].solo, true, row);
+    if (!on_timeline[s]) add_plain(*subjects[s].shared, *sums[s].shared, false, row);
+    sums[s].of_solo = sums[s].solo->windows(kMinIterations);
+    sums[s].of_shared = sums[s].shared->windows(kMinIterations);
+  });
+  return sums;
+}
+
+// --- growth ---
 
 std::optional<double> difference(std::optional<double> a, std::optional<double> b) {
   if (!a || !b) return std::nullopt;
   return *a - *b;
 }
 
-}  // namespace
-
-std::vector<WindowMeans> window_means(const Group& group,
-                                      const std::vector<Distribution::Bounds>& windows) {
-  std::vector<WindowSum> sums(windows.size());
-  const auto add = [](WindowSum& sum, const AgentBlock& block, std::size_t i) {
-    ++sum.n;
-    for (std::size_t part = 0; part < kParts.size(); ++part) {
-      const std::int64_t ns =
-          kParts[part] == Measure::kNotify ? notify_ns(block, i) : column(block, kParts[part])[i];
-      if (ns == record::kUnavailable) continue;
-      sum.parts[part].ns += static_cast<double>(ns);
-      ++sum.parts[part].n;
-    }
-  };
-  for (const AgentBlock* block : group.blocks) {
-    for (std::size_t i = 0; i < block->latency.size(); ++i) {
-      const std::int64_t latency = block->latency[i];
-      if (latency == record::kUnavailable) continue;
-      const auto ns = static_cast<double>(latency);
-      for (std::size_t w = 0; w < windows.size(); ++w) {
-        if (ns >= windows[w].low_ns && ns <= windows[w].high_ns) add(sums[w], *block, i);
-      }
-    }
-  }
-  std::vector<WindowMeans> means(windows.size());
-  for (std::size_t w = 0; w < windows.size(); ++w) {
-    means[w].n = sums[w].n;
-    for (std::size_t part = 0; part < kParts.size(); ++part) {
-      const PartSum& sum = sums[w].parts[part];
-      if (sum.n >= kMinIterations) {
-        means[w].part_ms[part] = sum.ns / static_cast<double>(sum.n) / 1e6;
-      }
-    }
-  }
-  return means;
+// Instants are whole nanoseconds; digits below a picosecond come from summing.
+std::optional<double> rounded(std::optional<double> ms) {
+  if (!ms) return ms;
+  const double value = std::round(*ms * 1e9) / 1e9;
+  return value == 0 ? 0 : value;
 }
 
-Attribution attribute(std::string_view agent, std::string_view at, const WindowMeans& solo,
-                      const WindowMeans& shared, std::optional<double> solo_latency_ms,
-                      std::optional<double> shared_latency_ms) {
+int blocks_with_samples(const Group& group) {
+  return static_cast<int>(std::ranges::count_if(
+      group.blocks, [](const AgentBlock* block) { return block->latency.size() > 0; }));
+}
+
+// Variances of the two phases' means, and the blocks that each rests on (Welch 1947).
+struct TwoSpreads {
+  int solo_blocks, shared_blocks;
+  [[nodiscard]] stats::Interval around(std::optional<double> value, std::optional<double> solo,
+                                       std::optional<double> shared) const {
+    if (!value || !solo || !shared) return {};
+    const double both = *solo + *shared;
+    if (!(both > 0)) return {*value, *value};
+    const double degrees =
+        both * both / (*solo * *solo / (solo_blocks - 1) + *shared * *shared / (shared_blocks - 1));
+    const double reach =
+        stats::student_t_quantile(0.975, std::max(1, static_cast<int>(std::lround(degrees)))) *
+        std::sqrt(both);
+    return {rounded(*value - reach), rounded(*value + reach)};
+  }
+};
+
+// Of a difference from its terms' intervals: the distances in quadrature (MOVER).
+stats::Interval difference_interval(const Estimate& shared, const Estimate& solo) {
+  if (!shared.value || !solo.value) return {};
+  const double growth = *shared.value - *solo.value;
+  stats::Interval interval;
+  if (shared.ci_low && solo.ci_high) {
+    interval.low =
+        rounded(growth - std::hypot(*shared.value - *shared.ci_low, *solo.ci_high - *solo.value));
+  }
+  if (shared.ci_high && solo.ci_low) {
+    interval.high =
+        rounded(growth + std::hypot(*shared.ci_high - *shared.value, *solo.value - *solo.ci_low));
+  }
+  return interval;
+}
+
+std::string why_missing(Cause cause, std::size_t subject, const Turns& turns, bool on_timeline) {
+  if (!on_timeline) return "the records have no device instants";
+  switch (cause) {
+    case Cause::kSwitches:
+    case Cause::kSwitchesMidWork:
+      if (!turns.taken) return "agents take no turns in this sharing mode";
+      if (!turns.lengths.switch_over) return turns.figures ? turns.figures->missing : "";
+      break;
+    case Cause::kExecution:
+    case Cause::kSwitchedOut:
+      if (!turns.why_no_execution[subject].empty()) return turns.why_no_execution[subject];
+      break;
+    default:
+      break;
+  }
+  return "fewer than 100 iterations at that rank";
+}
+
+bool is_of_mode(Cause cause, bool takes_turns) {
+  switch (cause) {
+    case Cause::kSharing:
+      return !takes_turns;
+    case Cause::kSwitches:
+    case Cause::kSwitchedOut:
+    case Cause::kSwitchesMidWork:
+    case Cause::kExecution:
+      return takes_turns;
+    default:
+      return true;
+  }
+}
+
+// Where nothing but two agents' instants decide it is measured.
+bool is_estimated(Cause cause, const Turns& turns) {
+  switch (cause) {
+    case Cause::kSharing:
+      return false;
+    case Cause::kTurns:
+    case Cause::kLaunch:
+      return turns.lengths.switch_over.has_value();
+    default:
+      return true;
+  }
+}
+
+struct Place {
+  std::string_view at;
+  std::size_t window;  // of RankedSums
+  std::optional<double> quantile;
+};
+
+Attribution growth_at(const Place& place, std::size_t s, const GrowthSubject& subject,
+                      const SubjectSums& sums, const Turns& turns, bool on_timeline) {
+  const RankedWindow& solo = sums.of_solo[place.window];
+  const RankedWindow& shared = sums.of_shared[place.window];
+  const TwoSpreads spread{blocks_with_samples(*subject.solo), blocks_with_samples(*subject.shared)};
   Attribution result;
-  result.agent = agent;
-  result.at = at;
+  result.agent = subject.agent;
+  result.at = place.at;
   result.solo_n = solo.n;
   result.shared_n = shared.n;
-  result.latency_growth_ms = difference(shared_latency_ms, solo_latency_ms);
+  const auto column = [&](std::size_t c) {
+    Estimate growth;
+    growth.value = difference(shared.columns[c].ms, solo.columns[c].ms);
+    const auto interval =
+        spread.around(growth.value, solo.columns[c].variance, shared.columns[c].variance);
+    growth.ci_low = interval.low;
+    growth.ci_high = interval.high;
+    return growth;
+  };
+  if (place.quantile) {
+    const QuantilePoint* alone = subject.solo_latency->at(*place.quantile);
+    const QuantilePoint* together = subject.shared_latency->at(*place.quantile);
+    if (alone && together) {
+      result.latency_growth_ms = difference(together->ms.value, alone->ms.value);
+      result.latency_interval = difference_interval(together->ms, alone->ms);
+    }
+  } else {
+    result.latency_growth_ms =
+        difference(subject.shared_latency->mean_ms, subject.solo_latency->mean_ms);
+  }
   std::optional<double> rest = result.latency_growth_ms;
   bool any_part = false;
   for (std::size_t part = 0; part < kParts.size(); ++part) {
-    PartGrowth growth{kParts[part], solo.part_ms[part], shared.part_ms[part], {}};
-    growth.growth_ms = difference(growth.shared_ms, growth.solo_ms);
-    if (growth.growth_ms) {
-      any_part = true;
-      rest = difference(rest, growth.growth_ms);
-    }
-    result.parts.push_back(growth);
+    const Estimate growth = column(part);
+    result.parts.push_back({kParts[part],
+                            solo.columns[part].ms,
+                            shared.columns[part].ms,
+                            growth.value,
+                            {growth.ci_low, growth.ci_high}});
+    any_part |= growth.value.has_value();
+    if (growth.value) rest = difference(rest, growth.value);
   }
-  // Instants are whole nanoseconds; digits below a picosecond come from summing.
-  if (any_part && rest) result.residue_ms = std::round(*rest * 1e9) / 1e9;
+  if (any_part) {
+    result.residue_ms = rounded(rest);
+    result.residue_interval =
+        spread.around(result.residue_ms, solo.residue_variance, shared.residue_variance);
+  }
+  if (!place.quantile) {
+    result.latency_interval =
+        spread.around(result.latency_growth_ms, solo.latency_variance, shared.latency_variance);
+  }
+  if (!any_part || !sums.shared) return result;
+  for (const Cause cause : kCauses) {
+    if (!is_of_mode(cause, turns.taken)) continue;
+    Explanation explanation;
+    explanation.part = part_of(cause);
+    explanation.cause = cause;
+    explanation.ms = column(column_of(cause));
+    explanation.ms.value = rounded(explanation.ms.value);
+    explanation.estimated = is_estimated(cause, turns);
+    if (!explanation.ms.value) explanation.missing = why_missing(cause, s, turns, on_timeline);
+    result.explained.push_back(std::move(explanation));
+  }
   return result;
+}
+
+void add_waits(const Place& place, std::size_t s, const std::vector<GrowthSubject>& subjects,
+               const SubjectSums& sums, std::optional<double> growth_ms, Summary& summary) {
+  const RankedWindow& shared = sums.of_shared[place.window];
+  const int blocks = blocks_with_samples(*subjects[s].shared);
+  for (std::size_t other = 0; other < subjects.size(); ++other) {
+    if (other == s) continue;
+    const auto of = [&](OnNeighbour what) { return shared.columns[column_of(other, what)]; };
+    const RankedMean all = of(OnNeighbour::kAll);
+    if (!all.ms) continue;
+    Wait wait;
+    wait.agent = subjects[s].agent;
+    wait.on = subjects[other].agent;
+    wait.at = place.at;
+    wait.ms.value = rounded(all.ms);
+    if (all.variance) {
+      const double reach = stats::student_t_quantile(0.975, blocks - 1) * std::sqrt(*all.variance);
+      wait.ms.ci_low = rounded(std::max(0.0, *all.ms - reach));
+      wait.ms.ci_high = rounded(*all.ms + reach);
+    }
+    wait.backlog_ms = rounded(of(OnNeighbour::kBacklog).ms);
+    wait.gpu_wait_ms = rounded(of(OnNeighbour::kWait).ms);
+    wait.gpu_time_ms = rounded(of(OnNeighbour::kOut).ms);
+    wait.alone_ms = rounded(of(OnNeighbour::kAlone).ms);
+    if (growth_ms && *growth_ms > 0) wait.growth_ratio = *wait.ms.value / *growth_ms;
+    summary.waits.push_back(std::move(wait));
+  }
+}
+
+void warn_of_residue(const Attribution& a, Notes& warnings) {
+  if (!a.residue_ms || !a.latency_growth_ms || !(a.latency_interval.low.value_or(0) > 0)) return;
+  if (std::ranges::any_of(a.parts, [](const PartGrowth& part) { return !part.growth_ms; })) return;
+  const double limit = a.at == "mean" ? kResidueOfMean : kResidueOfTail;
+  const double share = std::abs(*a.residue_ms) / *a.latency_growth_ms;
+  if (a.at == "p50" || share <= limit) return;
+  warnings.add(fmt::format("residue {}", a.at),
+               fmt::format("{}: at {} {:.2g} of the {:.3g} ms that latency grew by are in no part; "
+                           "more than {:.0f} % of it is unexplained, take the parts with care",
+                           a.agent, a.at, *a.residue_ms, *a.latency_growth_ms, 100 * limit));
+}
+
+}  // namespace
+
+void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, Summary& summary,
+               Notes& warnings) {
+  const std::vector<SharedBlock> blocks = shared_blocks(subjects);
+  const Turns turns = learn(blocks, subjects, data);
+  const std::vector<SubjectSums> sums = sum_up(subjects, blocks, turns);
+  std::vector<bool> on_timeline(subjects.size(), false);
+  for (const SharedBlock& block : blocks) {
+    for (const auto& member : block.members) on_timeline[member.subject] = true;
+  }
+  std::vector<Place> places{{"mean", 0, {}}};
+  for (std::size_t w = 0; w < kRankWindows.size(); ++w) {
+    places.push_back({kRankWindows[w].name, w + 1, kRankWindows[w].quantile});
+  }
+  for (std::size_t s = 0; s < subjects.size(); ++s) {
+    if (!sums[s].solo) continue;
+    for (const Place& place : places) {
+      if (place.window >= sums[s].of_solo.size() || place.window >= sums[s].of_shared.size()) {
+        continue;
+      }
+      Attribution growth = growth_at(place, s, subjects[s], sums[s], turns, on_timeline[s]);
+      warn_of_residue(growth, warnings);
+      if (on_timeline[s] && place.at != "p50") {
+        add_waits(place, s, subjects, sums[s], growth.latency_growth_ms, summary);
+      }
+      summary.attribution.push_back(std::move(growth));
+    }
+  }
+  summary.turns = turns.figures;
+  if (!turns.figures) return;
+  std::vector<TurnBlock> to_check;
+  for (const SharedBlock& block : blocks) {
+    TurnBlock& copy = to_check.emplace_back();
+    for (const auto& member : block.members) {
+      copy.subjects.push_back(member.subject);
+      copy.blocks.push_back(member.block);
+    }
+  }
+  summary.turn_checks = check_turns(to_check, subjects, *turns.figures);
 }
 
 }  // namespace kts::analysis

@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "distribution.hpp"
+#include "kts/analysis/run_data.hpp"
+#include "notes.hpp"
 
 namespace kts::analysis {
 
-inline constexpr auto kParts = record::kLatencyParts;
-
-// Means of the parts, ms, over the iterations in a window of latency ranks; a part that too few of
-// them have is empty.
-struct WindowMeans {
-  std::uint64_t n = 0;
-  std::array<std::optional<double>, kParts.size()> part_ms;
+// One agent's phases, as far as there are any; pointers stay the caller's.
+struct GrowthSubject {
+  std::string agent;
+  const Group* solo = nullptr;  // its baseline's
+  const Group* shared = nullptr;
+  const Distribution* solo_latency = nullptr;
+  const Distribution* shared_latency = nullptr;
+  std::optional<double> solo_time_mean_ms, solo_time_p50_ms;  // gpu_time
+  std::optional<double> solo_wait_mean_ms;                    // gpu_wait
+  bool told = true;                                           // else it only stands in others' way
 };
 
-// One for each of kRankWindows.
-[[nodiscard]] std::vector<WindowMeans> window_means(
-    const Group& group, const std::vector<Distribution::Bounds>& windows);
-
-// One agent's phases: solo first, then shared. `at` is a RankWindow's name or "mean".
-[[nodiscard]] Attribution attribute(std::string_view agent, std::string_view at,
-                                    const WindowMeans& solo, const WindowMeans& shared,
-                                    std::optional<double> solo_latency_ms,
-                                    std::optional<double> shared_latency_ms);
+// Fills in attribution, waits, turns and turn_checks: where each agent's growth went, and whom it
+// waited for (docs/attribution.md).
+void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, Summary& summary,
+               Notes& warnings);
 
 }  // namespace kts::analysis

@@ -2,187 +2,186 @@
 #include "covariates.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
+#include <map>
 #include <optional>
 #include <utility>
 
-#include "kts/base/files.hpp"
-#include "kts/base/units.hpp"
 #include "kts/telemetry/dcgm.hpp"
 
 namespace kts::analysis {
 namespace {
 
-constexpr std::size_t kFields = telemetry::kDcgmFields.size();
+using telemetry::ColumnKind;
 
-struct Reading {
-  std::int64_t epoch_ns = 0;
-  telemetry::DcgmReading values;
+struct Sums {
+  std::uint64_t readings = 0;
+  double total = 0, min = 0, max = 0;
+
+  void add(double value) {
+    min = readings == 0 ? value : std::min(min, value);
+    max = readings == 0 ? value : std::max(max, value);
+    total += value;
+    ++readings;
+  }
+  void add(const Sums& other) {
+    min = readings == 0 ? other.min : std::min(min, other.min);
+    max = readings == 0 ? other.max : std::max(max, other.max);
+    total += other.total;
+    readings += other.readings;
+  }
 };
 
-struct Readings {
-  std::vector<Reading> of_card;
-  std::size_t malformed = 0, of_other_cards = 0;
+struct PhaseSums {
+  Phase phase = Phase::kSolo;
+  std::string agent;
+  // By process and column; the blocks in which there were any readings.
+  std::map<std::pair<std::string, std::size_t>, std::pair<Sums, int>> sums;
 };
 
-std::vector<std::string_view> split(std::string_view line) {
-  std::vector<std::string_view> cells;
-  for (;;) {
-    const auto comma = line.find(',');
-    cells.push_back(line.substr(0, comma));
-    if (comma == std::string_view::npos) return cells;
-    line.remove_prefix(comma + 1);
+double in_s(std::int64_t ns) { return static_cast<double>(ns) * 1e-9; }
+
+std::int64_t shortest_of(const std::vector<BlockWindow>& blocks) {
+  std::int64_t shortest = blocks.front().stop_ns - blocks.front().start_ns;
+  for (const BlockWindow& block : blocks) {
+    shortest = std::min(shortest, block.stop_ns - block.start_ns);
   }
+  return shortest;
 }
 
-std::optional<std::pair<std::string_view, Reading>> parse_row(std::string_view line) {
-  const auto cells = split(line);
-  if (cells.size() != kFields + 2) return std::nullopt;
-  const auto instant = parse_int64(cells[0]);
-  if (!instant) return std::nullopt;
-  Reading reading{*instant, {}};
-  for (std::size_t i = 0; i < kFields; ++i) {
-    if (cells[i + 2].empty()) continue;
-    const auto value = parse_double(cells[i + 2]);
-    if (!value) return std::nullopt;
-    reading.values.values[i] = *value;
-  }
-  return std::pair(cells[1], reading);
-}
-
-Result<Readings> read_csv(const std::filesystem::path& path, const std::string& card) {
-  KTS_TRY(const std::string text, read_file(path));
-  std::string_view rest = text;
-  Readings out;
-  bool first = true;
-  while (!rest.empty()) {
-    const auto newline = rest.find('\n');
-    const std::string_view line = rest.substr(0, newline);
-    rest.remove_prefix(newline == std::string_view::npos ? rest.size() : newline + 1);
-    if (std::exchange(first, false)) {
-      const std::string head = telemetry::dcgm_csv_header();
-      if (line == std::string_view(head).substr(0, head.size() - 1)) continue;
-      return bad_input("its columns are not those that kts run writes",
-                       "restore the file, or remove it", path.string());
-    }
-    auto row = parse_row(line);
-    if (!row) {
-      ++out.malformed;
-    } else if (!card.empty() && row->first != card) {
-      ++out.of_other_cards;
-    } else {
-      out.of_card.push_back(row->second);
-    }
-  }
-  return out;
-}
-
-std::optional<Nanoseconds> renewal_of(const std::vector<Reading>& readings) {
-  telemetry::RenewalRate rate;
-  for (const Reading& reading : readings) {
-    rate.see(MonotonicTime(Nanoseconds(reading.epoch_ns)), reading.values);
-  }
-  return rate.interval();
-}
-
-class PhaseMeans {
+// Joins one source.
+class Joiner {
  public:
-  PhaseMeans(Phase phase, std::string agent) : phase_(phase), agent_(std::move(agent)) {}
+  Joiner(const TelemetryTable& table, const std::vector<BlockWindow>& blocks, Summary& header)
+      : table_(table), blocks_(blocks), header_(header) {}
 
-  [[nodiscard]] bool is_of(const BlockWindow& block) const {
-    return block.phase == phase_ && block.agent == agent_;
-  }
-  void add(const std::vector<const Reading*>& of_block) {
-    for (std::size_t i = 0; i < kFields; ++i) {
-      Sums& sums = sums_[i];
-      bool any = false;
-      for (const Reading* reading : of_block) {
-        const auto& value = reading->values.values[i];
-        if (!value) continue;
-        sums.min = sums.readings == 0 ? *value : std::min(sums.min, *value);
-        sums.max = sums.readings == 0 ? *value : std::max(sums.max, *value);
-        sums.total += *value;
-        ++sums.readings;
-        any = true;
+  void join() {
+    if (table_.malformed > 0) {
+      header_.warnings.push_back(fmt::format("telemetry/{}.csv: {} malformed line{} left out",
+                                             table_.source->name, table_.malformed,
+                                             table_.malformed == 1 ? "" : "s"));
+    }
+    if (table_.rows.empty()) {
+      if (table_.of_other_cards > 0) {
+        lacks(fmt::format("the {} said nothing of the agents' card, only of others",
+                          table_.source->title));
       }
-      if (any) ++sums.blocks;
+      return;
     }
-  }
-  void append_to(std::vector<Covariate>& out) const {
-    for (std::size_t i = 0; i < kFields; ++i) {
-      const Sums& sums = sums_[i];
-      if (sums.readings == 0) continue;
-      out.push_back({"dcgm", std::string(telemetry::kDcgmFields[i].column), phase_, agent_,
-                     sums.readings, sums.blocks, sums.total / static_cast<double>(sums.readings),
-                     sums.min, sums.max});
+    if (table_.source->renewed_elsewhere) {
+      const auto renewal = table_.renewal_ns;
+      if (!renewal || *renewal > shortest_of(blocks_)) {
+        return lacks(fmt::format(
+            "the {} renewed its values {}, blocks are {:.1f} s long; its environment variable "
+            "DCGM_EXPORTER_INTERVAL (ms, 30000 by default) sets how often",
+            table_.source->title,
+            renewal ? fmt::format("every {:.1f} s", in_s(*renewal))
+                    : std::string("less than twice"),
+            in_s(shortest_of(blocks_))));
+      }
     }
+    for (const BlockWindow& block : blocks_) add(block);
+    for (const PhaseSums& phase : phases_) append(phase);
+    name_what_is_missing();
   }
 
  private:
-  struct Sums {
-    std::uint64_t readings = 0;
-    int blocks = 0;
-    double total = 0, min = 0, max = 0;
-  };
-  Phase phase_;
-  std::string agent_;
-  std::array<Sums, kFields> sums_;
+  void lacks(const std::string& why) {
+    if (!header_.covariates_missing.empty()) header_.covariates_missing += "; ";
+    header_.covariates_missing += why;
+  }
+  [[nodiscard]] bool is_gauge(std::size_t column) const {
+    return table_.source->columns[column].kind == ColumnKind::kGauge;
+  }
+  void add(const BlockWindow& block) {
+    auto phase = std::ranges::find_if(phases_, [&](const PhaseSums& one) {
+      return one.phase == block.phase && one.agent == block.agent;
+    });
+    if (phase == phases_.end()) {
+      phases_.push_back({block.phase, block.agent, {}});
+      phase = phases_.end() - 1;
+    }
+    std::map<std::pair<std::string, std::size_t>, Sums> sums;
+    const auto first =
+        std::ranges::lower_bound(table_.rows, block.start_ns, {}, &TelemetryRow::epoch_ns);
+    for (auto row = first; row != table_.rows.end() && row->epoch_ns <= block.stop_ns; ++row) {
+      // Whose use of the card it is must be known.
+      if (table_.source->scope == "process" && row->agent.empty()) continue;
+      for (std::size_t i = 0; i < row->values.size(); ++i) {
+        if (!is_gauge(i) || !row->values[i]) continue;
+        if (row->epoch_ns - table_.reach_ns(*row, i) < block.start_ns) continue;
+        sums[{row->agent, i}].add(*row->values[i]);
+      }
+    }
+    for (const auto& [key, one] : sums) {
+      auto& [total, with_readings] = phase->sums[key];
+      total.add(one);
+      ++with_readings;
+      header_.block_covariates.push_back({block.name, covariate(*phase, key, one, 1)});
+    }
+  }
+
+  [[nodiscard]] Covariate covariate(const PhaseSums& phase,
+                                    const std::pair<std::string, std::size_t>& key,
+                                    const Sums& sums, int with_readings) const {
+    Covariate out;
+    out.source = table_.source->name;
+    out.field = table_.source->columns[key.second].name;
+    out.process = key.first;
+    out.phase = phase.phase;
+    out.agent = phase.agent;
+    out.readings = sums.readings;
+    out.blocks = with_readings;
+    out.mean = sums.total / static_cast<double>(sums.readings);
+    out.min = sums.min;
+    out.max = sums.max;
+    return out;
+  }
+
+  void append(const PhaseSums& phase) {
+    for (const auto& [key, one] : phase.sums) {
+      header_.covariates.push_back(covariate(phase, key, one.first, one.second));
+    }
+  }
+
+  // Fields that were read, but never of a block alone.
+  void name_what_is_missing() {
+    std::vector<std::string_view> fields;
+    for (std::size_t i = 0; i < table_.source->columns.size(); ++i) {
+      const std::string_view field = table_.source->columns[i].name;
+      const bool joined = std::ranges::any_of(header_.covariates, [&](const Covariate& one) {
+        return one.source == table_.source->name && one.field == field;
+      });
+      const bool read = std::ranges::any_of(
+          table_.rows, [&](const TelemetryRow& row) { return row.values[i].has_value(); });
+      if (is_gauge(i) && read && !joined) fields.push_back(field);
+    }
+    if (fields.empty()) return;
+    lacks(fmt::format("{}: no reading of {} is of a block alone; blocks are {:.1f} s long",
+                      table_.source->title, fmt::join(fields, ", "), in_s(shortest_of(blocks_))));
+  }
+
+  const TelemetryTable& table_;
+  const std::vector<BlockWindow>& blocks_;
+  Summary& header_;
+  std::vector<PhaseSums> phases_;
 };
 
 }  // namespace
 
 Status read_covariates(const std::filesystem::path& run, const std::vector<BlockWindow>& blocks,
                        const std::string& card_uuid, Summary& header) {
-  const std::filesystem::path path = run / "telemetry" / "dcgm.csv";
-  std::error_code ec;
-  if (!std::filesystem::exists(path, ec) || blocks.empty()) return {};
-  KTS_TRY(const Readings readings, read_csv(path, card_uuid));
-  if (readings.malformed > 0) {
-    header.warnings.push_back(fmt::format("telemetry/dcgm.csv: {} malformed line{} left out",
-                                          readings.malformed, readings.malformed == 1 ? "" : "s"));
+  if (blocks.empty()) return {};
+  std::map<std::string_view, TelemetryTable> tables;
+  for (const telemetry::Source& source : telemetry::sources()) {
+    KTS_TRY(TelemetryTable table, read_telemetry(run, source, card_uuid));
+    Joiner(table, blocks, header).join();
+    tables.emplace(source.name, std::move(table));
   }
-  if (readings.of_card.empty()) {
-    header.covariates_missing = fmt::format("the DCGM exporter said nothing of the agents' card{}",
-                                            readings.of_other_cards > 0 ? ", only of others" : "");
-    return {};
-  }
-  std::int64_t shortest = blocks.front().stop_ns - blocks.front().start_ns;
-  for (const BlockWindow& block : blocks) {
-    shortest = std::min(shortest, block.stop_ns - block.start_ns);
-  }
-  const auto renewal = renewal_of(readings.of_card);
-  if (!renewal || renewal->count() > shortest) {
-    header.covariates_missing = fmt::format(
-        "the DCGM exporter renewed its values {}, blocks are {:.1f} s long; its environment "
-        "variable DCGM_EXPORTER_INTERVAL (ms, 30000 by default) sets how often",
-        renewal ? fmt::format("every {:.1f} s", static_cast<double>(renewal->count()) * 1e-9)
-                : std::string("less than twice"),
-        static_cast<double>(shortest) * 1e-9);
-    return {};
-  }
-  std::vector<PhaseMeans> phases;
-  for (const BlockWindow& block : blocks) {
-    std::vector<const Reading*> inside;
-    // What was read earlier may be of the time before the block.
-    for (const Reading& reading : readings.of_card) {
-      if (reading.epoch_ns >= block.start_ns + renewal->count() &&
-          reading.epoch_ns <= block.stop_ns) {
-        inside.push_back(&reading);
-      }
-    }
-    auto found = std::ranges::find_if(phases, [&](const auto& one) { return one.is_of(block); });
-    if (found == phases.end()) {
-      phases.emplace_back(block.phase, block.agent);
-      found = phases.end() - 1;
-    }
-    found->add(inside);
-  }
-  for (const PhaseMeans& phase : phases) phase.append_to(header.covariates);
-  if (header.covariates.empty()) {
-    header.covariates_missing = "no reading of the DCGM exporter fell into a block";
-  }
+  header.conditions =
+      card_conditions(tables["nvml"], tables["nvml_counters"], tables["xid"], blocks);
   return {};
 }
 

@@ -19,12 +19,18 @@ Result<RunData> load(const std::filesystem::path& run, const LoadOptions& option
   if (!std::filesystem::is_directory(run, ec)) {
     return bad_input("is not a folder", "name the folder that the logs are in", run.string());
   }
-  if (!std::filesystem::is_directory(run / "blocks", ec)) return load_study_logs(run, options);
+  if (!std::filesystem::is_directory(run / "blocks", ec)) {
+    if (!options.datasheet.empty()) {
+      return bad_input("v1 logs don't say when the device began, which a data sheet explains",
+                       "leave --datasheet to folders of kts run", run.string());
+    }
+    return load_study_logs(run, options);
+  }
   if (!options.phases.empty() || !options.agents.empty()) {
     return bad_input("a run's folder says phases and agents by itself",
                      "leave --phase and --agent to folders of v1 logs", run.string());
   }
-  return load_run_folder(run);
+  return load_run_folder(run, options);
 }
 
 std::string folder_name(const std::filesystem::path& folder) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -11,9 +12,12 @@
 
 #include "chains.hpp"
 #include "covariates.hpp"
+#include "kernels.hpp"
+#include "kts/analysis/datasheet.hpp"
 #include "kts/base/clock.hpp"
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
+#include "kts/kernel_trace/activity.hpp"
 #include "kts/record/codec.hpp"
 #include "kts/scenario/scenario.hpp"
 #include "load_samples.hpp"
@@ -608,6 +612,27 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
   notes.append_to(warnings);
 }
 
+// Those with a kernel trace whose samples are still there.
+std::vector<TracedLog> traced_logs(const std::vector<LogJob>& jobs, const RunData& data) {
+  std::vector<TracedLog> traced;
+  for (const LogJob& job : jobs) {
+    const BlockFolder& block = *job.block;
+    TracedLog log{job.agent,
+                  block.phase,
+                  job.path,
+                  block.path / fmt::format("{}{}", job.agent, kernel_trace::kFileSuffix),
+                  block.window_start_ns + (block.window_stop_ns - block.window_start_ns) / 20,
+                  block.window_stop_ns,
+                  job.end ? job.end->kernels_lost.value_or(0) : 0};
+    const bool counts = std::ranges::any_of(data.blocks, [&](const AgentBlock& samples) {
+      return samples.block == block.number && samples.agent == job.agent;
+    });
+    std::error_code ec;
+    if (counts && fs::exists(log.kernels, ec)) traced.push_back(std::move(log));
+  }
+  return traced;
+}
+
 std::string workload_of(const record::BlockMeta& meta) {
   std::vector<workload::GivenParameter> given;
   for (const auto& [name, value] : meta.parameters) {
@@ -677,6 +702,38 @@ Status read_environment(const fs::path& run, Summary& header) {
   return {};
 }
 
+// The lengths of turns from a data sheet. One that was asked for must have them; of one that lies
+// in the folder what is missing is warned of.
+Status read_turns(const fs::path& run, const LoadOptions& options, RunData& data) {
+  const bool asked = !options.datasheet.empty();
+  const fs::path path = asked ? options.datasheet : run / kDataSheetFile;
+  std::error_code ec;
+  if (!asked && !fs::exists(path, ec)) return {};
+  KTS_TRY(const std::string text, read_file(path));
+  KTS_TRY(const DataSheet sheet, parse_datasheet(text, path.string()));
+  TurnFigures turns;
+  turns.source = fmt::format("data sheet {}", path.filename().string());
+  for (auto [key, to] : {std::pair("time_slice_ms", &turns.slice_ms),
+                         std::pair("context_switch_ms", &turns.switch_ms)}) {
+    const Figure* figure = find_figure(sheet, key);
+    if (figure && figure->value.value && *figure->value.value > 0) *to = figure->value.value;
+    if (*to) continue;
+    const std::string what = fmt::format("has no {}", key);
+    if (asked) return bad_input(what, "measure it again with kts probe", path.string());
+    data.header.warnings.push_back(
+        fmt::format("{} {}: turns are estimated from the run itself", kDataSheetFile, what));
+    return {};
+  }
+  const DeviceInfo& device = data.header.device;
+  if (!sheet.device.name.empty() && !device.name.empty() && sheet.device.name != device.name) {
+    data.header.warnings.push_back(
+        fmt::format("{} is of {}, the run of {}: its lengths of turns may not hold here",
+                    path.filename().string(), sheet.device.name, device.name));
+  }
+  data.turns = std::move(turns);
+  return {};
+}
+
 // What META knows better than environment.json, which was written before the workers were there.
 void take_device(const std::vector<LogJob>& jobs, Summary& header) {
   const auto fill = [](std::string& to, const std::string& from) {
@@ -740,19 +797,32 @@ Status load_chains(const scenario::Scenario& scenario, const std::vector<LogJob>
 }
 
 std::vector<BlockWindow> windows_of(const std::vector<BlockFolder>& blocks) {
+  std::set<std::vector<std::string>> sets;
+  for (const BlockFolder& block : blocks) {
+    if (block.phase == Phase::kShared) sets.insert(block.active);
+  }
   std::vector<BlockWindow> windows;
   for (const BlockFolder& block : blocks) {
     if (!block.has_window()) continue;
     const bool solo = block.phase == Phase::kSolo && block.active.size() == 1;
-    windows.push_back({block.phase, solo ? block.active.front() : std::string(),
-                       block.window_start_ns, block.window_stop_ns});
+    BlockWindow window{block.phase,
+                       solo ? block.active.front() : std::string(),
+                       block.window_start_ns,
+                       block.window_stop_ns,
+                       block.path.filename().string(),
+                       {}};
+    window.label = name(block.phase);
+    if (solo || sets.size() > 1) {
+      window.label += fmt::format(" {}", fmt::join(block.active, " + "));
+    }
+    windows.push_back(std::move(window));
   }
   return windows;
 }
 
 }  // namespace
 
-Result<RunData> load_run_folder(const fs::path& run) {
+Result<RunData> load_run_folder(const fs::path& run, const LoadOptions& options) {
   RunData data;
   Summary& header = data.header;
   header.run_id = folder_name(run);
@@ -794,6 +864,7 @@ Result<RunData> load_run_folder(const fs::path& run) {
   warn_of_logs(jobs, header.warnings);
   take_device(jobs, header);
   check_one_device_an_agent(jobs, header);
+  KTS_CHECK_OK(read_turns(run, options, data));
 
   for (const BlockFolder& block : blocks) {
     if (block.phase != Phase::kShared) continue;
@@ -807,6 +878,7 @@ Result<RunData> load_run_folder(const fs::path& run) {
     leave_out_shared_block(data, block.number);
   }
 
+  KTS_CHECK_OK(read_kernels(traced_logs(jobs, data), header));
   KTS_CHECK_OK(read_covariates(run, windows_of(blocks), card_of(jobs, header), header));
 
   if (scenario) {

@@ -14,6 +14,7 @@ SampleCollector::SampleCollector(const AgentBlock& prototype, const SampleWindow
     : window_(window),
       length_ns_(window.stop_ns - window.start_ns),
       third_ns_(length_ns_ / 3),
+      keeps_due_(prototype.phase == Phase::kShared && !prototype.active.empty()),
       blocks_(static_cast<std::size_t>(segments), prototype) {
   const std::int64_t sampled_ns = window.stop_ns - window.sample_from_ns;
   std::int64_t from = window.start_ns;
@@ -30,6 +31,7 @@ SampleCollector::SampleCollector(const AgentBlock& prototype, const SampleWindow
          {&block.latency, &block.backlog, &block.gpu_wait, &block.gpu_time}) {
       column->reserve(room);
     }
+    if (keeps_due_) block.due_gap.reserve(room);
   }
   segment_until_ =
       segments == 1 ? std::numeric_limits<std::int64_t>::max() : blocks_.front().window_stop_ns;

@@ -43,6 +43,11 @@ class SampleCollector {
       ++block.trimmed;
       return;
     }
+    if (keeps_due_) {
+      block.due_gap.append(i.due_ns -
+                           (block.due_gap.size() == 0 ? block.window_start_ns : due_ns_));
+      due_ns_ = i.due_ns;
+    }
     block.latency.append(i.done_ns - i.due_ns);
     block.backlog.append(i.submit_ns - i.due_ns);
     block.gpu_wait.append(length_ns(i, Measure::kGpuWait));
@@ -64,6 +69,8 @@ class SampleCollector {
   SampleWindow window_;
   std::int64_t length_ns_;
   std::int64_t third_ns_;
+  bool keeps_due_;
+  std::int64_t due_ns_ = 0;  // of the last sample
   std::vector<AgentBlock> blocks_;
   std::size_t segment_ = 0;
   std::int64_t segment_until_;

@@ -13,7 +13,8 @@
 namespace kts::analysis {
 
 // The two layouts that load() tells apart.
-[[nodiscard]] Result<RunData> load_run_folder(const std::filesystem::path& run);
+[[nodiscard]] Result<RunData> load_run_folder(const std::filesystem::path& run,
+                                              const LoadOptions& options);
 [[nodiscard]] Result<RunData> load_study_logs(const std::filesystem::path& folder,
                                               const LoadOptions& options);
 

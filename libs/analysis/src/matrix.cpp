@@ -44,7 +44,7 @@ Estimate rate_of(const std::vector<const AgentBlock*>& blocks, int copies) {
   return estimate;
 }
 
-Estimate ratio_of(const Estimate& numerator, const Estimate& denominator) {
+Estimate kept_ratio(const Estimate& numerator, const Estimate& denominator) {
   if (!numerator.value || !denominator.value || !(*denominator.value > 0)) return {};
   const stats::Interval interval =
       stats::ratio_interval(*numerator.value, {numerator.ci_low, numerator.ci_high},
@@ -93,7 +93,9 @@ class Contention {
     }
     for (const auto& [set, blocks] : sets) matrix.sets.push_back(measure(set, blocks));
     std::ranges::stable_sort(matrix.sets, {}, [](const SetResult& s) { return s.agents.size(); });
-    for (const std::string& warning : warnings_) matrix.header.warnings.push_back(warning);
+    for (const auto* list : {&matrix.header.conditions, &warnings_}) {
+      for (const std::string& warning : *list) matrix.header.warnings.push_back(warning);
+    }
     return matrix;
   }
 
@@ -191,8 +193,8 @@ class Contention {
     for (const AgentInfo& agent : agents) {
       MatrixCell cell = cell_of(summary, agent.name);
       cell.copies = copies[agent.name];
-      cell.kept = ratio_of(rate_of(shared_of[agent.name], cell.copies),
-                           rate_of(solo_blocks(agent.name), 1));
+      cell.kept = kept_ratio(rate_of(shared_of[agent.name], cell.copies),
+                             rate_of(solo_blocks(agent.name), 1));
       all_kept &= cell.kept.value.has_value();
       kept_sum += cell.copies * cell.kept.value.value_or(0);
       result.cells.push_back(std::move(cell));

@@ -203,8 +203,10 @@ Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
         if (info.name == plan.agent) out.agent = info;
       }
     }
-    for (const std::string& warning : summary.warnings) {
-      out.warnings.push_back(fmt::format("{} alone: {}", baseline.agent, warning));
+    for (const auto* list : {&summary.warnings, &summary.conditions}) {
+      for (const std::string& warning : *list) {
+        out.warnings.push_back(fmt::format("{} alone: {}", baseline.agent, warning));
+      }
     }
   }
 
@@ -223,9 +225,11 @@ Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
       } else {
         result = result_of(entry, *run, out.baseline, rates);
         result.memory_in_use_bytes = memory_in_use(folder / entry.folder);
-        for (const std::string& warning : run->warnings) {
-          out.warnings.push_back(
-              fmt::format("{}, beside {}: {}", entry.way, entry.company, warning));
+        for (const auto* list : {&run->warnings, &run->conditions}) {
+          for (const std::string& warning : *list) {
+            out.warnings.push_back(
+                fmt::format("{}, beside {}: {}", entry.way, entry.company, warning));
+          }
         }
       }
     }

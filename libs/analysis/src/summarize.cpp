@@ -41,7 +41,6 @@ constexpr std::size_t index(Measure measure) { return static_cast<std::size_t>(m
 struct GroupStats {
   Group group;
   std::array<Distribution, record::kMeasures.size()> of;
-  std::vector<WindowMeans> windows;
 
   [[nodiscard]] const Distribution& operator[](Measure measure) const { return of[index(measure)]; }
   [[nodiscard]] Estimate estimate(Measure measure, double p) const {
@@ -183,14 +182,12 @@ void measure_everything(std::vector<AgentStats>& agents) {
     Measure measure;
   };
   std::vector<Task> tasks;
-  std::vector<GroupStats*> all_groups;
   for (AgentStats& agent : agents) {
     for (auto* groups : {&agent.solo, &agent.shared}) {
       if (groups->empty()) continue;
       for (const Measure measure : record::kMeasures) {
         tasks.push_back({&agent.info, groups, measure});
       }
-      for (GroupStats& group : *groups) all_groups.push_back(&group);
     }
   }
   for_each_index(tasks.size(), [&](std::size_t i) {
@@ -200,10 +197,6 @@ void measure_everything(std::vector<AgentStats>& agents) {
       measure_group(group, task.measure, *task.info, lender);
       lender = &task.groups->front();
     }
-  });
-  for_each_index(all_groups.size(), [&](std::size_t i) {
-    GroupStats& group = *all_groups[i];
-    group.windows = window_means(group.group, group[Measure::kLatency].windows);
   });
 }
 
@@ -311,25 +304,22 @@ void add_degradation(const AgentStats& agent, const GroupStats& solo, const Grou
   }
 }
 
-void add_attribution(const AgentStats& agent, const GroupStats& solo, const GroupStats& shared,
-                     Summary& summary) {
-  const auto means = [](const GroupStats& stats) {
-    WindowMeans all{stats[Measure::kLatency].n, {}};
-    for (std::size_t part = 0; part < kParts.size(); ++part) {
-      all.part_ms[part] = stats[kParts[part]].mean_ms;
-    }
-    return all;
-  };
-  summary.attribution.push_back(attribute(agent.info.name, "mean", means(solo), means(shared),
-                                          solo[Measure::kLatency].mean_ms,
-                                          shared[Measure::kLatency].mean_ms));
-  for (std::size_t w = 0; w < kRankWindows.size(); ++w) {
-    if (w >= solo.windows.size() || w >= shared.windows.size()) continue;
-    const double p = kRankWindows[w].quantile;
-    summary.attribution.push_back(attribute(
-        agent.info.name, kRankWindows[w].name, solo.windows[w], shared.windows[w],
-        solo.estimate(Measure::kLatency, p).value, shared.estimate(Measure::kLatency, p).value));
+GrowthSubject subject_of(const AgentStats& agent, const GroupStats* solo, bool told) {
+  GrowthSubject subject;
+  subject.agent = agent.info.name;
+  subject.told = told;
+  if (solo) {
+    subject.solo = &solo->group;
+    subject.solo_latency = &(*solo)[Measure::kLatency];
+    subject.solo_time_mean_ms = (*solo)[Measure::kGpuTime].mean_ms;
+    subject.solo_wait_mean_ms = (*solo)[Measure::kGpuWait].mean_ms;
+    subject.solo_time_p50_ms = solo->estimate(Measure::kGpuTime, 0.5).value;
   }
+  if (!agent.shared.empty()) {
+    subject.shared = &agent.shared.front().group;
+    subject.shared_latency = &agent.shared.front()[Measure::kLatency];
+  }
+  return subject;
 }
 
 void add_finding(const AgentStats& agent, const MeasureResult& solo_latency,
@@ -515,6 +505,7 @@ Summary summarize(const RunData& data) {
 
   const bool any_slo = std::ranges::any_of(
       agents, [](const AgentStats& agent) { return agent.info.slo_quantile.has_value(); });
+  std::vector<GrowthSubject> subjects;
   for (std::size_t i = 0; i < agents.size(); ++i) {
     AgentStats& agent = agents[i];
     const auto baseline = std::ranges::find_if(
@@ -524,11 +515,11 @@ Summary summarize(const RunData& data) {
     if (baseline != agents.end() && !agent.solo_load) agent.solo_load = baseline->solo_load;
     const bool overloaded = (agent.solo_load && agent.solo_load->overloaded) ||
                             (agent.shared_load && agent.shared_load->overloaded);
+    subjects.push_back(subject_of(agent, solo, !overloaded));
     // A queue that grows has no quantiles to compare.
     if (solo && !agent.shared.empty() && !overloaded) {
       const GroupStats& shared = agent.shared.front();
       add_degradation(agent, *solo, shared, summary);
-      add_attribution(agent, *solo, shared, summary);
       add_finding(agent, *find_result(summary, agent.info.name, Phase::kSolo, Measure::kLatency),
                   *find_result(summary, agent.info.name, Phase::kShared, Measure::kLatency),
                   summary);
@@ -540,6 +531,7 @@ Summary summarize(const RunData& data) {
       tell_overload(agent, warnings);
     }
   }
+  attribute(subjects, data, summary, warnings);
   summary.chains = divide_chains(data);
   warnings.append_to(summary.warnings);
   inconclusive.append_to(summary.inconclusive);

@@ -12,6 +12,54 @@ std::string_view name(Neighbours neighbours) {
   return neighbours == Neighbours::kParked ? "parked" : "absent";
 }
 
+std::string_view name(Cause cause) {
+  switch (cause) {
+    case Cause::kEarlierWaits:
+      return "earlier_waits";
+    case Cause::kEarlierWork:
+      return "earlier_work";
+    case Cause::kTurns:
+      return "turns";
+    case Cause::kSwitches:
+      return "switches";
+    case Cause::kLaunch:
+      return "launch";
+    case Cause::kSwitchedOut:
+      return "switched_out";
+    case Cause::kSwitchesMidWork:
+      return "switches_mid_work";
+    case Cause::kExecution:
+      return "execution";
+    case Cause::kSharing:
+      return "sharing";
+  }
+  return "";
+}
+
+std::string_view words(Cause cause) {
+  switch (cause) {
+    case Cause::kEarlierWaits:
+      return "requests ahead of it that waited for others";
+    case Cause::kEarlierWork:
+      return "requests ahead of it at work";
+    case Cause::kTurns:
+      return "turns of others before its work";
+    case Cause::kSwitches:
+      return "switches before its work";
+    case Cause::kLaunch:
+      return "launch, and its own work ahead of it";
+    case Cause::kSwitchedOut:
+      return "turns of others in the middle of its work";
+    case Cause::kSwitchesMidWork:
+      return "switches in the middle of its work";
+    case Cause::kExecution:
+      return "its own work taking longer";
+    case Cause::kSharing:
+      return "sharing SMs, caches and bandwidth";
+  }
+  return "";
+}
+
 const MeasureResult* find_result(const Summary& summary, std::string_view agent, Phase phase,
                                  Measure measure) {
   const auto find = [&](std::string_view who) -> const MeasureResult* {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// telemetry/dcgm.csv joined to a run's blocks.
+// What stands in telemetry/ joined to a run's blocks.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -126,6 +126,92 @@ TEST_F(Covariates, OtherColumnsAreBadInput) {
   ASSERT_FALSE(data);
   EXPECT_EQ(data.error().code, ErrorCode::kBadInput);
   EXPECT_THAT(to_line(data.error()), HasSubstr("dcgm.csv"));
+}
+
+TEST_F(Covariates, OfNvmlCountWhatSpeaksOfTheBlockAlone) {
+  std::string rows;
+  for (int ms = 0; ms < 3000; ms += 100) {
+    const bool shared = ms >= 2000;
+    rows += std::to_string(kEpoch + ms * kMillisecond) + ",0," + (shared ? "1755" : "1980") +
+            ",,300,50,0x0,90,\n";
+  }
+  folder_.write("telemetry/nvml.csv",
+                "epoch_ns,gpu,sm_clock_mhz,memory_clock_mhz,power_watts,temperature_celsius,"
+                "clock_event_reasons,utilisation_percent,memory_used_bytes\n" +
+                    rows);
+  const auto data = load(folder_.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  const Summary& summary = data->header;
+  const auto of = [&](const std::string& field, Phase phase) {
+    return std::ranges::find_if(summary.covariates, [&](const Covariate& one) {
+      return one.source == "nvml" && one.field == field && one.phase == phase;
+    });
+  };
+  ASSERT_NE(of("sm_clock_mhz", Phase::kSolo), summary.covariates.end());
+  EXPECT_EQ(of("sm_clock_mhz", Phase::kSolo)->mean, 1980);
+  EXPECT_EQ(of("sm_clock_mhz", Phase::kSolo)->readings, 11U);
+  EXPECT_EQ(of("sm_clock_mhz", Phase::kShared)->mean, 1755);
+  // Power is a mean over the second before: of a block of one second, one reading is its own.
+  EXPECT_EQ(of("power_watts", Phase::kSolo)->readings, 1U);
+  EXPECT_EQ(of("power_watts", Phase::kShared), summary.covariates.end());
+  EXPECT_EQ(of("memory_clock_mhz", Phase::kSolo), summary.covariates.end());
+  EXPECT_THAT(summary.covariates_missing, IsEmpty());
+  EXPECT_EQ(summary.block_covariates.front().block, "00-solo-router");
+}
+
+TEST_F(Covariates, FieldsThatReachBeyondEveryBlockAreNamed) {
+  folder_.write("telemetry/nvml.csv", "epoch_ns,gpu,sm_clock_mhz,power_watts\n" +
+                                          std::to_string(kEpoch + 500 * kMillisecond) +
+                                          ",0,1980,300\n");
+  const auto data = load(folder_.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_THAT(data->header.covariates_missing,
+              HasSubstr("no reading of power_watts is of a block alone; blocks are 1.0 s long"));
+}
+
+TEST_F(Covariates, AGpmReadingIsOfTheTimeSinceTheOneBefore) {
+  const auto row = [](int ms, int interval_ms, double sm) {
+    return std::to_string(kEpoch + ms * kMillisecond) + ",0," +
+           std::to_string(interval_ms * kMillisecond) + ",," + std::to_string(sm) + ",,,\n";
+  };
+  folder_.write("telemetry/gpm.csv",
+                "epoch_ns,gpu,interval_ns,graphics_percent,sm_percent,occupancy_percent,"
+                "tensor_percent,dram_percent\n" +
+                    row(100, 200, 1) + row(300, 200, 80) + row(500, 200, 90) + row(1100, 200, 2));
+  const auto data = load(folder_.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  ASSERT_EQ(data->header.covariates.size(), 1U);
+  EXPECT_EQ(data->header.covariates[0].mean, 85);
+}
+
+TEST_F(Covariates, AProcessCountsForTheAgentThatItIs) {
+  const auto row = [](int ms, const std::string& cells) {
+    return std::to_string(kEpoch + ms * kMillisecond) + ",0," + cells + ",\n";
+  };
+  folder_.write(
+      "telemetry/processes.csv",
+      "epoch_ns,gpu,pid,agent,name,memory_bytes,sm_percent,memory_percent,use_epoch_ns\n" +
+          row(500, "7,router,kts-worker,1000,,") + row(600, "8,,trainer,5000,,") +
+          row(700, "7,router,kts-worker,3000,,") + row(2500, "9,thinker,x,4000,,"));
+  const auto data = load(folder_.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  const auto& all = data->header.covariates;
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].process, "router");
+  EXPECT_EQ(all[0].mean, 2000);
+  EXPECT_EQ(all[1].process, "thinker");
+  EXPECT_EQ(all[1].phase, Phase::kShared);
+}
+
+TEST_F(Covariates, PartsOfARunAreReadTogether) {
+  for (const auto& [file, ms] : {std::pair("nvml.csv", 500), std::pair("nvml-2.csv", 2500)}) {
+    folder_.write(
+        std::string("telemetry/") + file,
+        "epoch_ns,gpu,sm_clock_mhz\n" + std::to_string(kEpoch + ms * kMillisecond) + ",0,1980\n");
+  }
+  const auto data = load(folder_.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(data->header.covariates.size(), 2U);
 }
 
 TEST_F(Covariates, WithoutTelemetryThereIsNothingToSay) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 
+#include "kts/analysis/datasheet.hpp"
 #include "load_fixtures.hpp"
 
 namespace kts::analysis {
@@ -775,6 +776,57 @@ TEST(Load, SameFolderGivesTheSameWarningsAgain) {
     ASSERT_TRUE(again);
     EXPECT_EQ(first->header.warnings, again->header.warnings);
   }
+}
+
+DataSheet sheet_of(const std::string& device) {
+  DataSheet sheet;
+  sheet.device.name = device;
+  sheet.figures = {{"time_slice_ms", "ms", {2.091, {}, {}}, 240, "gaps", ""},
+                   {"context_switch_ms", "ms", {0.152, {}, {}}, 240, "gaps", ""}};
+  return sheet;
+}
+
+TEST(LoadDataSheet, OfTheFolderIsUsed) {
+  const Folder folder;
+  write_run(folder);
+  EXPECT_FALSE(load(folder.path())->turns);
+  folder.write("datasheet.json", to_json(sheet_of("NVIDIA H200")));
+  const auto run = load(folder.path());
+  ASSERT_TRUE(run) << to_line(run.error());
+  ASSERT_TRUE(run->turns);
+  EXPECT_EQ(run->turns->slice_ms, 2.091);
+  EXPECT_EQ(run->turns->switch_ms, 0.152);
+  EXPECT_EQ(run->turns->source, "data sheet datasheet.json");
+}
+
+TEST(LoadDataSheet, ThatWasAskedForMustSayHowLongTurnsAre) {
+  const Folder folder;
+  write_run(folder);
+  DataSheet sheet = sheet_of("NVIDIA H200");
+  sheet.figures.pop_back();
+  folder.write("other.json", to_json(sheet));
+  expect_error(
+      load(folder.path(), {.phases = {}, .agents = {}, .datasheet = folder.file("other.json")}),
+      folder.file("other.json"), "has no context_switch_ms");
+  expect_error(
+      load(folder.path(), {.phases = {}, .agents = {}, .datasheet = folder.file("none.json")}),
+      folder.file("none.json"), "No such file");
+  // One that only lies there is warned of.
+  folder.write("datasheet.json", to_json(sheet));
+  const auto run = load(folder.path());
+  ASSERT_TRUE(run);
+  EXPECT_FALSE(run->turns);
+  EXPECT_TRUE(mentions(run->header.warnings, "has no context_switch_ms"));
+}
+
+TEST(LoadDataSheet, OfAnotherDeviceIsWarnedOf) {
+  const Folder folder;
+  write_run(folder);
+  folder.write("datasheet.json", to_json(sheet_of("NVIDIA GeForce GTX 1080")));
+  const auto run = load(folder.path());
+  ASSERT_TRUE(run);
+  EXPECT_TRUE(run->turns);
+  EXPECT_TRUE(mentions(run->header.warnings, "may not hold here"));
 }
 
 }  // namespace

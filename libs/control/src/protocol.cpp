@@ -162,6 +162,7 @@ std::string to_line(const Command& command) {
                                  {"neighbours", c.neighbours}};
             if (c.epoch_offset_ns) prepare["epoch_offset_ns"] = *c.epoch_offset_ns;
             if (c.cycle) prepare["cycle"] = *c.cycle;
+            if (!c.kernels.empty()) prepare["kernels"] = c.kernels;
             return prepare;
           },
           [](const Start& c) -> ordered_json {
@@ -223,6 +224,7 @@ Result<Command> parse_command(std::string_view line) {
                      .text("neighbours", c.neighbours)
                      .maybe_integer("epoch_offset_ns", c.epoch_offset_ns)
                      .maybe_integer("cycle", c.cycle)
+                     .maybe_text("kernels", c.kernels)
                      .status());
     if (c.epoch_offset_ns && (*c.epoch_offset_ns < 0 || *c.epoch_offset_ns > kLastInstant)) {
       return bad_input("PREPARE has an epoch_offset_ns out of range");

@@ -41,6 +41,7 @@ TEST(Protocol, CommandsAreReadBack) {
   EXPECT_EQ(round_trip(Prepare{7, "solo", "absent", 12}).epoch_offset_ns, 12);
   EXPECT_EQ(prepare.cycle, std::nullopt);
   EXPECT_EQ(round_trip(Prepare{7, "solo", "absent", 12, 3}).cycle, 3);
+  EXPECT_EQ(round_trip(Prepare{7, "solo", "absent", 12, 3, "/a b/c.csv"}).kernels, "/a b/c.csv");
   const auto start = round_trip(Start{0, 4'000'000'000'000'000'000});
   EXPECT_EQ(start.start_ns, 0);
   EXPECT_EQ(start.stop_ns, 4'000'000'000'000'000'000);

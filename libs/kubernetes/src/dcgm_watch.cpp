@@ -11,13 +11,9 @@
 namespace kts::kubernetes {
 namespace {
 
-using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
-constexpr Nanoseconds kSlowest = 1s;
-constexpr Nanoseconds kFastest = 100ms;
 constexpr Nanoseconds kTimeout = 5s;
-constexpr int kRenewalsToHurry = 5;
 
 }  // namespace
 
@@ -72,13 +68,7 @@ void DcgmWatch::take_page() {
       return;
     }
   }
-  renewed_in_a_row_ = renewed ? renewed_in_a_row_ + 1 : 0;
-  if (renewed_in_a_row_ >= kRenewalsToHurry) {
-    period_ = std::max(kFastest, period_ / 2);
-    renewed_in_a_row_ = 0;
-  } else if (!renewed) {
-    period_ = std::min(kSlowest, period_ * 2);
-  }
+  period_ = pace_.next(renewed);
 }
 
 void DcgmWatch::failed(const std::string& why) {

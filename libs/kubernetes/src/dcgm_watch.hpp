@@ -50,9 +50,9 @@ class DcgmWatch final : private kube::StreamListener {
   std::optional<kube::StreamId> stream_;
   telemetry::DcgmPage page_;
   telemetry::RenewalRate renewal_;
-  Nanoseconds period_ = std::chrono::seconds(1);
+  Nanoseconds period_ = telemetry::ScrapePace::kSlowest;
   MonotonicTime next_{}, first_{}, last_{};
-  int renewed_in_a_row_ = 0;
+  telemetry::ScrapePace pace_;
   std::uint64_t readings_ = 0;
   bool failure_told_ = false;
 };

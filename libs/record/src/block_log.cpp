@@ -25,6 +25,7 @@ void visit_meta(Meta& meta, Visit&& visit) {
   visit("workload", meta.workload, Need::kOptional);
   visit("size", meta.size, Need::kOptional);
   visit("parameters", meta.parameters, Need::kOptional);
+  visit("algorithms", meta.algorithms, Need::kOptional);
   visit("arrival", meta.arrival, Need::kOptional);
   visit("rate_per_s", meta.rate_per_s, Need::kOptional);
   visit("think_ns", meta.think_ns, Need::kOptional);
@@ -57,6 +58,7 @@ void visit_meta(Meta& meta, Visit&& visit) {
   visit("checksum_reference", meta.checksum_reference, Need::kOptional);
   visit("checksum_tolerance", meta.checksum_tolerance, Need::kOptional);
   visit("clock_bound_ns", meta.clock_bound_ns, Need::kOptional);
+  visit("kernel_tracer", meta.kernel_tracer, Need::kOptional);
   visit("kts_version", meta.kts_version, Need::kOptional);
   visit("kts_commit", meta.kts_commit, Need::kOptional);
 }
@@ -88,6 +90,9 @@ void visit_end(End& end, Visit&& visit) {
   visit("out_of_bracket", end.out_of_bracket, Need::kOptional);
   visit("held_bytes", end.held_bytes, Need::kOptional);
   visit("refused_bytes", end.refused_bytes, Need::kOptional);
+  visit("kernels", end.kernels, Need::kOptional);
+  visit("kernels_lost", end.kernels_lost, Need::kOptional);
+  visit("kernels_outside", end.kernels_outside, Need::kOptional);
   visit("finite", end.finite, Need::kOptional);
   visit("interrupted", end.interrupted, Need::kOptional);
 }

@@ -25,6 +25,7 @@ BlockMeta full_meta() {
   meta.workload = "fft";
   meta.size = 4096;
   meta.parameters = {{"model", "tiny"}, {"batch", 3}};
+  meta.algorithms = "64x64 rows 3: algorithm 21";
   meta.arrival = "poisson";
   meta.rate_per_s = 200.5;
   meta.think_ns = 2'000'000;
@@ -73,6 +74,7 @@ TEST(Meta, RoundTrips) {
   EXPECT_EQ(back->rate_per_s, 200.5);
   EXPECT_EQ(back->size, 4096);
   EXPECT_EQ(back->parameters, full_meta().parameters);
+  EXPECT_EQ(back->algorithms, full_meta().algorithms);
   EXPECT_EQ(back->cycle, 2);
   EXPECT_EQ(back->trace_wrap, false);
   EXPECT_EQ(back->trace_clamped, 7U);
@@ -154,6 +156,8 @@ TEST(End, RoundTrips) {
   end.clock_error_ns = -300;
   end.clock_drift_ppm = -0.25;
   end.out_of_bracket = 2;
+  end.kernels = 4000;
+  end.kernels_lost = 3;
   end.finite = false;
   end.interrupted = true;
   const std::string line = to_line(end);
@@ -163,6 +167,8 @@ TEST(End, RoundTrips) {
   EXPECT_EQ(back->clock_error_ns, -300);
   EXPECT_EQ(back->pacing_late_p99_ns, std::nullopt);
   EXPECT_EQ(back->abandoned, 12U);
+  EXPECT_EQ(back->kernels, 4000U);
+  EXPECT_EQ(back->kernels_outside, std::nullopt);
   EXPECT_FALSE(back->finite);
   EXPECT_TRUE(back->interrupted);
 }

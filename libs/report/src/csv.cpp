@@ -22,7 +22,7 @@ struct CsvRow {
 
 void append(std::string& out, const CsvRow& row, const Estimate& e) {
   out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", escape_csv(row.agent),
-                     row.phase, row.neighbours, row.measure, row.statistic, row.unit,
+                     row.phase, row.neighbours, row.measure, escape_csv(row.statistic), row.unit,
                      exact(e.value), exact(e.ci_low), exact(e.ci_high), row.n, row.blocks,
                      row.trimmed, row.lost, row.verdict);
 }
@@ -76,13 +76,28 @@ void append_attribution(std::string& out, const analysis::Attribution& a) {
   row.statistic = "growth_" + a.at;
   row.unit = "ms";
   row.measure = "latency";
-  append(out, row, {a.latency_growth_ms, {}, {}});
+  append(out, row, {a.latency_growth_ms, a.latency_interval.low, a.latency_interval.high});
   for (const auto& part : a.parts) {
     row.measure = record::info(part.part).name;
-    append(out, row, {part.growth_ms, {}, {}});
+    append(out, row, {part.growth_ms, part.interval.low, part.interval.high});
   }
   row.measure = "residue";
-  append(out, row, {a.residue_ms, {}, {}});
+  append(out, row, {a.residue_ms, a.residue_interval.low, a.residue_interval.high});
+  for (const auto& e : a.explained) {
+    row.measure = record::info(e.part).name;
+    row.statistic = fmt::format("growth_{}_{}", a.at, name(e.cause));
+    append(out, row, e.ms);
+  }
+}
+
+void append_wait(std::string& out, const analysis::Wait& w) {
+  CsvRow row;
+  row.agent = w.agent;
+  row.phase = "shared";
+  row.measure = "latency";
+  row.statistic = fmt::format("wait_{}_for_{}", w.at, w.on);
+  row.unit = "ms";
+  append(out, row, w.ms);
 }
 
 // "step3_mean" of latency, wait and work.
@@ -115,7 +130,18 @@ std::string summary_csv(const Summary& summary) {
   for (const auto& r : summary.results) append_result(out, r);
   for (const auto& d : summary.degradation) append_degradation(out, d);
   for (const auto& a : summary.attribution) append_attribution(out, a);
+  for (const auto& w : summary.waits) append_wait(out, w);
   for (const auto& c : summary.chains) append_chain(out, c);
+  return out;
+}
+
+std::string covariates_csv(const Summary& summary) {
+  std::string out = "block,phase,agent,source,process,field,readings,mean,min,max\n";
+  for (const auto& [block, c] : summary.block_covariates) {
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", escape_csv(block), name(c.phase),
+                       escape_csv(c.agent), c.source, escape_csv(c.process), c.field, c.readings,
+                       exact(c.mean), exact(c.min), exact(c.max));
+  }
   return out;
 }
 

@@ -137,6 +137,61 @@ std::string growth(const Summary& summary) {
                  body.empty() ? body : "<div class=\"growth\">\n" + body + "</div>\n");
 }
 
+// The first `words` columns are words, the rest numbers.
+std::string plain_table(std::string_view caption, const std::vector<std::vector<std::string>>& rows,
+                        std::size_t words) {
+  if (rows.empty()) return {};
+  const std::vector<std::string>& head = rows.front();
+  std::vector<std::string> escaped;
+  for (const std::string& cell : head) escaped.push_back(escape_html(cell));
+  std::string body;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    body += "<tr>" + row_head(escape_html(rows[i].front()));
+    for (std::size_t c = 1; c < rows[i].size(); ++c) {
+      const std::string text = escape_html(rows[i][c]);
+      body += c < words ? word(text) : cell(text);
+    }
+    body += "</tr>\n";
+  }
+  const auto split = escaped.begin() + static_cast<std::ptrdiff_t>(words);
+  return table(caption, head_cells({escaped.begin(), split}, {split, escaped.end()}) + "<tbody>\n" +
+                            body + "</tbody>\n");
+}
+
+std::string waits(const Summary& summary) {
+  std::string body;
+  for (const std::string_view at : {"mean", "p95", "p99"}) {
+    body += plain_table(
+        fmt::format(
+            "{}: ms with its 95 % interval, and the share of what the row's latency grew by.",
+            at == "mean" ? "On average" : fmt::format("Around {}", at)),
+        wait_table(summary, at), 1);
+  }
+  if (body.empty()) return {};
+  std::vector<std::string> said;
+  for (const auto& agent : summary.agents) {
+    std::string sentence = wait_sentence(summary, agent.name);
+    if (!sentence.empty()) said.push_back(std::move(sentence));
+  }
+  return section("Who waits for whom", body + list(said));
+}
+
+std::string made_of(const Summary& summary) {
+  const auto rows = cause_table(summary);
+  if (rows.empty()) return {};
+  // Basis, which is words, last among words.
+  std::vector<std::vector<std::string>> ordered = rows;
+  for (auto& cells : ordered) std::rotate(cells.begin() + 4, cells.begin() + 6, cells.end());
+  std::string body =
+      plain_table("Shared minus solo. What is estimated rests on how turns are taken.", ordered, 5);
+  const std::string turns = turn_sentence(summary);
+  if (!turns.empty()) body += "<p>" + escape_html(turns) + "</p>\n";
+  body += plain_table(
+      "What round robin by these lengths makes of gpu_wait, shared, ms: measured / model.",
+      turn_table(summary), 1);
+  return section("What the growth is made of", body);
+}
+
 std::string objectives(const Summary& summary) {
   return section("Objectives", list(objective_sentences(summary)));
 }
@@ -176,23 +231,27 @@ std::string chains(const Summary& summary) {
 }
 
 std::string card_meanwhile(const Summary& summary) {
-  constexpr std::string_view kTitle = "What the card did meanwhile";
-  if (!summary.covariates_missing.empty()) {
-    return section(kTitle, "<p>Not known: " + escape_html(summary.covariates_missing) + ".</p>\n");
-  }
   const auto all = covariate_table(summary);
-  if (all.empty()) return {};
-  std::string rows;
-  for (std::size_t i = 1; i < all.size(); ++i) {
-    rows += "<tr>" + row_head(escape_html(all[i].front()));
-    for (std::size_t k = 1; k < all[i].size(); ++k) rows += cell(all[i][k]);
-    rows += "</tr>\n";
+  std::string body;
+  if (!all.empty()) {
+    std::string rows;
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      rows += "<tr>" + row_head(escape_html(all[i][1])) + word(escape_html(all[i][0]));
+      for (std::size_t k = 2; k < all[i].size(); ++k) rows += cell(all[i][k]);
+      rows += "</tr>\n";
+    }
+    std::vector<std::string> escaped;
+    for (std::size_t k = 2; k < all.front().size(); ++k) {
+      escaped.push_back(escape_html(all.front()[k]));
+    }
+    const std::vector<std::string_view> phases(escaped.begin(), escaped.end());
+    body += table(covariate_sentence(),
+                  head_cells({"reading", "source"}, phases) + "<tbody>\n" + rows + "</tbody>\n");
   }
-  const std::vector<std::string_view> numbers(all.front().begin() + 1, all.front().end());
-  return section(kTitle,
-                 table("Mean (least–most) of what DCGM's exporter said of the whole card within "
-                       "the blocks.",
-                       head_cells({"phase"}, numbers) + "<tbody>\n" + rows + "</tbody>\n"));
+  if (!summary.covariates_missing.empty()) {
+    body += "<p>Not known: " + escape_html(summary.covariates_missing) + ".</p>\n";
+  }
+  return section("What the card did meanwhile", body);
 }
 
 std::string samples(const Summary& summary) {
@@ -247,11 +306,15 @@ std::string report_html(const Summary& summary, const Drawing& drawing) {
     alert = "<section class=\"alert\">\n<h2>Why this run can't conclude</h2>\n" +
             list(summary.inconclusive) + "</section>\n";
   }
+  if (!summary.conditions.empty()) {
+    alert += "<section class=\"alert\">\n<h2>The card wasn't the same throughout</h2>\n" +
+             list(summary.conditions) + "</section>\n";
+  }
   return page(summary.scenario.empty() ? summary.run_id : summary.scenario,
               header(summary) + alert + agent_cards(all) + figures(drawing) +
                   results_table(summary, all) + objectives(summary) + growth(summary) +
-                  chains(summary) + card_meanwhile(summary) + loads(summary) +
-                  section("Warnings", list(summary.warnings)) + samples(summary) +
+                  waits(summary) + made_of(summary) + chains(summary) + card_meanwhile(summary) +
+                  loads(summary) + section("Warnings", list(summary.warnings)) + samples(summary) +
                   vocabulary(summary));
 }
 

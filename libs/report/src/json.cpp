@@ -51,21 +51,67 @@ Json change(const analysis::Finding& f) {
           {"event_time_misses_it", f.event_time_misses_it}};
 }
 
+Json explanation(const analysis::Explanation& e) {
+  return {{"part", record::info(e.part).name}, {"cause", name(e.cause)},
+          {"ms", optional(e.ms.value)},        {"ci_low", optional(e.ms.ci_low)},
+          {"ci_high", optional(e.ms.ci_high)}, {"basis", e.estimated ? "estimated" : "measured"},
+          {"missing", text(e.missing)}};
+}
+
 Json attribution(const analysis::Attribution& a) {
   Json parts = Json::array();
   for (const auto& part : a.parts) {
     parts.push_back({{"part", record::info(part.part).name},
                      {"solo_ms", optional(part.solo_ms)},
                      {"shared_ms", optional(part.shared_ms)},
-                     {"growth_ms", optional(part.growth_ms)}});
+                     {"growth_ms", optional(part.growth_ms)},
+                     {"growth_ci_low", optional(part.interval.low)},
+                     {"growth_ci_high", optional(part.interval.high)}});
   }
   return {{"agent", a.agent},
           {"at", a.at},
           {"solo_n", a.solo_n},
           {"shared_n", a.shared_n},
           {"latency_growth_ms", optional(a.latency_growth_ms)},
+          {"latency_growth_ci_low", optional(a.latency_interval.low)},
+          {"latency_growth_ci_high", optional(a.latency_interval.high)},
           {"parts", std::move(parts)},
-          {"residue_ms", optional(a.residue_ms)}};
+          {"residue_ms", optional(a.residue_ms)},
+          {"residue_ci_low", optional(a.residue_interval.low)},
+          {"residue_ci_high", optional(a.residue_interval.high)},
+          {"explained", array(a.explained, explanation)}};
+}
+
+Json wait(const analysis::Wait& w) {
+  return {{"agent", w.agent},
+          {"on", w.on},
+          {"at", w.at},
+          {"ms", estimate_json(w.ms)},
+          {"backlog_ms", optional(w.backlog_ms)},
+          {"gpu_wait_ms", optional(w.gpu_wait_ms)},
+          {"gpu_time_ms", optional(w.gpu_time_ms)},
+          {"alone_ms", optional(w.alone_ms)},
+          {"growth_ratio", optional(w.growth_ratio)}};
+}
+
+Json turn_check(const analysis::TurnCheck& c) {
+  const auto pair = [](const analysis::TurnCheck::Pair& p) {
+    return Json{{"measured_ms", optional(p.measured_ms)}, {"model_ms", optional(p.model_ms)}};
+  };
+  return {{"agent", c.agent},
+          {"n", c.n},
+          {"p50", pair(c.p50)},
+          {"p95", pair(c.p95)},
+          {"p99", pair(c.p99)}};
+}
+
+Json turns(const Summary& s) {
+  if (!s.turns) return nullptr;
+  return {{"source", s.turns->source},
+          {"slice_ms", optional(s.turns->slice_ms)},
+          {"switch_ms", optional(s.turns->switch_ms)},
+          {"missing", text(s.turns->missing)},
+          {"gpu_wait", array(s.turn_checks, turn_check)}};
 }
 
 Json load(const analysis::Load& l) {
@@ -104,9 +150,35 @@ Json chain(const analysis::ChainPhase& c) {
 }
 
 Json covariate(const analysis::Covariate& c) {
-  return {{"source", c.source},     {"field", c.field},   {"phase", name(c.phase)},
-          {"agent", text(c.agent)}, {"blocks", c.blocks}, {"readings", c.readings},
-          {"mean", c.mean},         {"min", c.min},       {"max", c.max}};
+  return {{"source", c.source},
+          {"field", c.field},
+          {"process", text(c.process)},
+          {"phase", name(c.phase)},
+          {"agent", text(c.agent)},
+          {"blocks", c.blocks},
+          {"readings", c.readings},
+          {"mean", c.mean},
+          {"min", c.min},
+          {"max", c.max}};
+}
+
+Json kernel_use(const analysis::KernelUse& k) {
+  Json top = Json::array();
+  for (const auto& kernel : k.top) {
+    top.push_back({{"name", kernel.name}, {"n", kernel.n}, {"total_ms", kernel.total_ms}});
+  }
+  return {{"agent", k.agent},
+          {"phase", name(k.phase)},
+          {"blocks", k.blocks},
+          {"iterations", k.iterations},
+          {"n", k.n},
+          {"unjoined", k.unjoined},
+          {"lost", k.lost},
+          {"gpu_time_ms", k.gpu_time_ms},
+          {"busy_ms", k.busy_ms},
+          {"gap_ms", k.gap_ms},
+          {"overhang_ms", k.overhang_ms},
+          {"top", std::move(top)}};
 }
 
 }  // namespace
@@ -119,10 +191,13 @@ std::string summary_json(const Summary& summary) {
                 {"degradation", array(summary.degradation, degradation)},
                 {"findings", array(summary.findings, change)},
                 {"attribution", array(summary.attribution, attribution)},
+                {"waits", array(summary.waits, wait)},
+                {"turns", turns(summary)},
                 {"loads", array(summary.loads, load)},
                 {"slos", array(summary.slos, slo)},
                 {"covariates", array(summary.covariates, covariate)},
                 {"covariates_missing", text(summary.covariates_missing)},
+                {"conditions", summary.conditions},
                 {"lines",
                  {{"malformed", summary.malformed_lines},
                   {"duplicate", summary.duplicate_records},
@@ -130,6 +205,7 @@ std::string summary_json(const Summary& summary) {
                 {"headline", finding(summary)},
                 {"warnings", summary.warnings},
                 {"inconclusive", summary.inconclusive}};
+  if (!summary.kernels.empty()) document["kernels"] = array(summary.kernels, kernel_use);
   if (!summary.chains.empty()) document["chains"] = array(summary.chains, chain);
   // Log text may hold broken UTF-8, which the strict handler would throw on.
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

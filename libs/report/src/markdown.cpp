@@ -64,6 +64,63 @@ std::string hidden_by_averages(const std::vector<AgentView>& all) {
   return out.empty() ? out : "## What the averages hide\n\n" + out + "\n";
 }
 
+std::string with_bounds(const std::optional<double>& value, const stats::Interval& bounds) {
+  const std::string said = interval({value, bounds.low, bounds.high});
+  return number(value) + (said.empty() || !value ? "" : " (" + said + ")");
+}
+
+// Head and rows of plain text.
+std::string plain_table(const std::vector<std::vector<std::string>>& rows, std::string_view align) {
+  if (rows.empty()) return {};
+  std::vector<std::string> head = rows.front();
+  for (std::string& cell : head) cell = escape_markdown(cell);
+  std::string out = table_head(head, align);
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    std::vector<std::string> cells = rows[i];
+    for (std::string& cell : cells) cell = escape_markdown(cell);
+    out += row(cells);
+  }
+  return out + "\n";
+}
+
+std::string waits_for_whom(const Summary& summary) {
+  std::string out;
+  const std::string align = "l" + std::string(summary.agents.size(), 'r');
+  for (const std::string_view at : {"mean", "p95", "p99"}) {
+    const auto rows = wait_table(summary, at);
+    if (rows.empty()) continue;
+    out += at == "mean" ? "On average:\n\n" : fmt::format("Around {}:\n\n", at);
+    out += plain_table(rows, align);
+  }
+  if (out.empty()) return {};
+  std::string said;
+  for (const auto& agent : summary.agents) {
+    const std::string sentence = wait_sentence(summary, agent.name);
+    if (!sentence.empty()) said += bullet(escape_markdown(sentence));
+  }
+  return "## Who waits for whom\n\nThe row waits for the column: ms with its 95 % interval, and "
+         "the "
+         "share of what the row's latency grew by; in its own queue, before its work and switched "
+         "out in the middle of it. Estimated where several had the device at once.\n\n" +
+         out + said + (said.empty() ? "" : "\n");
+}
+
+std::string made_of(const Summary& summary) {
+  std::string out = plain_table(cause_table(summary), "llllrrl");
+  if (out.empty()) return {};
+  const std::string turns = turn_sentence(summary);
+  if (!turns.empty()) out += escape_markdown(turns) + "\n\n";
+  const std::string check = plain_table(turn_table(summary), "lrrr");
+  if (!check.empty()) {
+    out +=
+        "What round robin by these lengths makes of gpu_wait, shared, ms: measured / model.\n\n" +
+        check;
+  }
+  return "## What the growth is made of\n\nShared minus solo. What is estimated rests on how turns "
+         "are taken, the rest on the records alone.\n\n" +
+         out;
+}
+
 std::string growth_table(const Summary& summary) {
   if (std::none_of(summary.attribution.begin(), summary.attribution.end(),
                    [](const analysis::Attribution& a) { return has_values(a); })) {
@@ -82,12 +139,12 @@ std::string growth_table(const Summary& summary) {
     for (const Measure measure : record::kLatencyParts) {
       std::string cell(kAbsent);
       for (const auto& part : a.parts) {
-        if (part.part == measure) cell = number(part.growth_ms);
+        if (part.part == measure) cell = with_bounds(part.growth_ms, part.interval);
       }
       cells.push_back(std::move(cell));
     }
-    cells.push_back(number(a.residue_ms));
-    cells.push_back(number(a.latency_growth_ms));
+    cells.push_back(with_bounds(a.residue_ms, a.residue_interval));
+    cells.push_back(with_bounds(a.latency_growth_ms, a.latency_interval));
     cells.push_back(count(a.solo_n) + ", " + count(a.shared_n));
     out += row(cells);
   }
@@ -132,23 +189,48 @@ std::string sample_table(const Summary& summary) {
                    count(summary.duplicate_records), count(summary.foreign_lines));
 }
 
-std::string covariates(const Summary& summary) {
-  constexpr std::string_view kTitle = "## What the card did meanwhile\n\n";
-  if (!summary.covariates_missing.empty()) {
-    return fmt::format("{}Not known: {}.\n\n", kTitle, escape_markdown(summary.covariates_missing));
-  }
-  const auto rows = covariate_table(summary);
-  if (rows.empty()) return {};
-  std::string out = fmt::format(
-      "{}Mean (least–most) of what DCGM's exporter said of the whole card within the blocks.\n\n",
-      kTitle);
-  out += table_head(rows.front(), "l" + std::string(rows.front().size() - 1, 'r'));
-  for (std::size_t i = 1; i < rows.size(); ++i) {
-    std::vector<std::string> cells = rows[i];
-    cells.front() = escape_markdown(cells.front());
-    out += row(cells);
+std::string kernel_table(const Summary& summary) {
+  if (summary.kernels.empty()) return {};
+  std::string out =
+      "## What the GPU did\n\n"
+      "By CUPTI's records, means over iterations: gpu_time, the part of it in which a kernel, copy "
+      "or "
+      "set of the agent stood on the GPU (busy), and the rest (gaps). A kernel's time contains "
+      "being "
+      "switched out while it runs.\n\n";
+  out += table_head({"agent", "phase", "iterations", "kernels each", "gpu_time ms", "busy ms",
+                     "gaps ms", "most time in"},
+                    "llrrrrrl");
+  for (const auto& use : summary.kernels) {
+    const bool any = use.iterations > 0;
+    const auto each = [&](double value) { return any ? number(value) : std::string(kAbsent); };
+    out += row({escape_markdown(use.agent), std::string(name(use.phase)), count(use.iterations),
+                each(any ? static_cast<double>(use.n) / static_cast<double>(use.iterations) : 0),
+                each(use.gpu_time_ms), each(use.busy_ms), each(use.gap_ms),
+                use.top.empty() ? std::string(kAbsent)
+                                : escape_markdown(shorten(use.top.front().name, 60))});
   }
   return out + "\n";
+}
+
+std::string covariates(const Summary& summary) {
+  const auto rows = covariate_table(summary);
+  if (rows.empty() && summary.covariates_missing.empty()) return {};
+  std::string out = "## What the card did meanwhile\n\n";
+  if (!rows.empty()) {
+    out += std::string(covariate_sentence()) + "\n\n";
+    out += table_head(rows.front(), "ll" + std::string(rows.front().size() - 2, 'r'));
+    for (std::size_t i = 1; i < rows.size(); ++i) {
+      std::vector<std::string> cells = rows[i];
+      cells[1] = escape_markdown(cells[1]);
+      out += row(cells);
+    }
+    out += "\n";
+  }
+  if (!summary.covariates_missing.empty()) {
+    out += fmt::format("Not known: {}.\n\n", escape_markdown(summary.covariates_missing));
+  }
+  return out;
 }
 
 }  // namespace
@@ -180,6 +262,9 @@ std::string results_markdown(const Summary& summary) {
       fmt::format("# {}\n\n**{}**\n\n",
                   escape_markdown(summary.scenario.empty() ? summary.run_id : summary.scenario),
                   escape_markdown(finding(summary)));
+  for (const std::string& condition : summary.conditions) {
+    out += escape_markdown(condition) + ".\n\n";
+  }
   for (const auto& [label, value] : run_facts(summary)) {
     out += bullet(label + ": " + escape_markdown(value));
   }
@@ -204,6 +289,9 @@ std::string results_markdown(const Summary& summary) {
   out += list("Objectives and open questions", open);
   out += hidden_by_averages(all);
   out += growth_table(summary);
+  out += waits_for_whom(summary);
+  out += made_of(summary);
+  out += kernel_table(summary);
   out += chains_markdown(summary);
   out += covariates(summary);
   out += load_table(summary);

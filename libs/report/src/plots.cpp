@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 
@@ -43,18 +44,20 @@ Grid grid_for(std::size_t panels, int columns, int panel_width, int panel_height
   return {columns, (count + columns - 1) / columns, panel_width, panel_height};
 }
 
-std::string legend_entry(const Grid& grid, double left, Phase phase) {
+std::string legend_entry(const Grid& grid, double left, std::string_view color,
+                         std::string_view label) {
   return fmt::format(
       "set object rectangle from screen {:.5f},{:.5f} to screen {:.5f},{:.5f} fc rgb \"{}\" "
       "fs solid noborder\n"
       "set label {} at screen {:.5f},{:.5f} tc rgb \"{}\"\n",
-      grid.x(left), grid.y(30), grid.x(left + 14), grid.y(18), color_of(phase),
-      gnuplot_string(name(phase)), grid.x(left + 21), grid.y(24), kInk.hex);
+      grid.x(left), grid.y(30), grid.x(left + 14), grid.y(18), color, gnuplot_string(label),
+      grid.x(left + 21), grid.y(24), kInk.hex);
 }
 
-// Terminal, style and legend. The legend is a plot of its own: labels set for good would be drawn
-// again in each panel.
-std::string prologue(const Grid& grid, std::string_view note) {
+// Terminal, style and legend with a note after it. The legend is a plot of its own: labels set for
+// good would be drawn again in each panel.
+std::string prologue(const Grid& grid, const std::string& legend, double note_left,
+                     std::string_view note) {
   return fmt::format(
              "set encoding utf8\n"
              "set terminal svg noenhanced size {},{} font \"sans-serif,{}\" background \"{}\"\n"
@@ -64,7 +67,7 @@ std::string prologue(const Grid& grid, std::string_view note) {
              "set margins screen 0, screen 1, screen 0, screen 1\n"
              "set xrange [0:1]\nset yrange [0:1]\n",
              grid.width(), grid.height(), kFontPixels, kPaper.hex) +
-         legend_entry(grid, 16, Phase::kSolo) + legend_entry(grid, 84, Phase::kShared) +
+         legend +
          fmt::format(
              "set label {} at screen {:.5f},{:.5f} tc rgb \"{}\"\n"
              "plot 2\n"
@@ -72,8 +75,15 @@ std::string prologue(const Grid& grid, std::string_view note) {
              "set border 3 lc rgb \"{}\"\n"
              "set tics out scale 0.5 textcolor rgb \"{}\"\n"
              "set grid lt 1 lw 1 lc rgb \"{}\"\n",
-             gnuplot_string(note), grid.x(172), grid.y(24), kMuted.hex, kMuted.hex, kMuted.hex,
-             kGrid.hex);
+             gnuplot_string(note), grid.x(note_left), grid.y(24), kMuted.hex, kMuted.hex,
+             kMuted.hex, kGrid.hex);
+}
+
+std::string prologue(const Grid& grid, std::string_view note) {
+  return prologue(grid,
+                  legend_entry(grid, 16, kSolo.hex, name(Phase::kSolo)) +
+                      legend_entry(grid, 84, kShared.hex, name(Phase::kShared)),
+                  172, note);
 }
 
 std::string place(const Grid& grid, int index, std::string_view title, double bottom_pixels) {
@@ -323,6 +333,129 @@ std::optional<Plot> token_ccdf(const Summary& summary) {
   return plot;
 }
 
+// --- attribution ---
+
+// Where a request's latency goes, from the bottom up. Colours of Okabe and Ito's palette, which
+// stay as they are on dark paper.
+struct Layer {
+  std::string_view name;
+  std::string_view color;
+};
+constexpr std::array kLayers{
+    Layer{"own work", kSolo.hex},          Layer{"launch and notify", kMuted.hex},
+    Layer{"queue: work", "#56b4e9"},       Layer{"queue: waiting", "#e69f00"},
+    Layer{"turns of others", kShared.hex}, Layer{"switches", "#cc79a7"}};
+using Heights = std::array<double, kLayers.size()>;
+
+// Empty without parts. Growth that isn't explained further stays with its part.
+std::optional<Heights> layers(const analysis::Attribution& a, bool shared) {
+  const auto part = [&](Measure measure) -> double {
+    for (const auto& p : a.parts) {
+      if (p.part == measure) return (shared ? p.shared_ms : p.solo_ms).value_or(0);
+    }
+    return 0;
+  };
+  if (!has_values(a)) return std::nullopt;
+  const auto cause = [&](analysis::Cause wanted) -> double {
+    for (const auto& e : a.explained) {
+      if (e.cause == wanted && shared) return std::max(0.0, e.ms.value.value_or(0));
+    }
+    return 0;
+  };
+  using analysis::Cause;
+  const double out = cause(Cause::kSwitchedOut);
+  const double mid_work = cause(Cause::kSwitchesMidWork);
+  const double turns = cause(Cause::kTurns);
+  const double switches = cause(Cause::kSwitches);
+  const double waiting = cause(Cause::kEarlierWaits);
+  Heights heights{part(Measure::kGpuTime) - out - mid_work,
+                  part(Measure::kGpuWait) - turns - switches + part(Measure::kNotify),
+                  part(Measure::kBacklog) - waiting,
+                  waiting,
+                  turns + out,
+                  switches + mid_work};
+  for (double& height : heights) height = std::max(0.0, height);
+  return heights;
+}
+
+std::string layer_panel(const std::vector<const analysis::Attribution*>& places) {
+  double top = 0;
+  std::string tics;
+  std::string out;
+  std::array<std::string, kLayers.size()> data;
+  for (std::size_t place = 0; place < places.size(); ++place) {
+    for (const bool shared : {false, true}) {
+      const auto heights = layers(*places[place], shared);
+      if (!heights) continue;
+      const double x = static_cast<double>(place) + (shared ? 0.21 : -0.21);
+      double sum = 0;
+      for (std::size_t layer = 0; layer < kLayers.size(); ++layer) {
+        sum += (*heights)[layer];
+        data[layer] += fmt::format("{} {}\n", x, sum);
+      }
+      top = std::max(top, sum);
+      out += fmt::format("set label {} at {},{} center offset 0,0.7 textcolor rgb \"{}\"\n",
+                         gnuplot_string(bar_label(sum, 3)), x, sum, kInk.hex);
+      tics += fmt::format("{}'{}' {}", tics.empty() ? "" : ", ",
+                          shared ? "shared" : places[place]->at + " solo", x);
+    }
+  }
+  // The tallest first, so that each one covers the lower part of the one before.
+  std::string plot;
+  std::string blocks;
+  for (std::size_t layer = kLayers.size(); layer-- > 0;) {
+    plot += fmt::format("{}'-' using 1:2 with boxes lc rgb \"{}\"", plot.empty() ? "plot " : ", ",
+                        kLayers[layer].color);
+    blocks += data[layer] + "e\n";
+  }
+  return fmt::format(
+             "set xrange [-0.55:{}]\nset yrange [0:{}]\nset xtics nomirror ({}) offset 0,0.4\n"
+             "set ytics nomirror\nset boxwidth 0.36\n",
+             static_cast<double>(places.size()) - 0.45, top > 0 ? top * 1.18 : 1, tics) +
+         out + plot + "\n" + blocks;
+}
+
+std::optional<Plot> attribution(const Summary& summary) {
+  struct Panel {
+    std::string_view agent;
+    std::vector<const analysis::Attribution*> places;
+  };
+  std::vector<Panel> panels;
+  for (const auto& agent : summary.agents) {
+    Panel panel{agent.name, {}};
+    for (const std::string_view at : {"mean", "p95", "p99"}) {
+      for (const auto& a : summary.attribution) {
+        if (a.agent == agent.name && a.at == at && has_values(a)) panel.places.push_back(&a);
+      }
+    }
+    if (!panel.places.empty()) panels.push_back(std::move(panel));
+  }
+  if (panels.empty()) return std::nullopt;
+  const Grid grid = grid_for(panels.size(), 2, 480, 280);
+  Plot plot;
+  plot.name = kPlotNames[3];
+  plot.title = "Where a request's time goes, alone and shared";
+  plot.description =
+      "Stacked bars of latency in ms, solo beside shared, on average and around p95 and p99: its "
+      "own work, launch and notify, its queue while that was at work and while it waited for "
+      "others, "
+      "turns of others, switches. The numbers are those of the tables.";
+  // Two rows would not fit above the panels, so the labels stand close.
+  constexpr std::array<double, kLayers.size()> kLeft{16, 119, 297, 425, 578, 740};
+  std::string legend;
+  for (std::size_t layer = 0; layer < kLayers.size(); ++layer) {
+    legend += legend_entry(grid, kLeft[layer], kLayers[layer].color, kLayers[layer].name);
+  }
+  plot.script = prologue(grid, legend, 850, "mean, ms");
+  int index = 0;
+  for (const Panel& panel : panels) {
+    plot.script += place(grid, index++, shorten(printable(panel.agent), 36) + ": latency, ms", 40);
+    plot.script += layer_panel(panel.places);
+  }
+  plot.script += "unset multiplot\n";
+  return plot;
+}
+
 }  // namespace
 
 std::vector<double> log_ticks(double low, double high) {
@@ -363,6 +496,7 @@ std::vector<Plot> plan_plots(const Summary& summary) {
   if (!summary.agents.empty() && !summary.results.empty()) plots.push_back(panels(summary));
   if (!summary.agents.empty() && !summary.ccdfs.empty()) plots.push_back(ccdf(summary));
   if (auto tokens = token_ccdf(summary)) plots.push_back(*std::move(tokens));
+  if (auto parts = attribution(summary)) plots.push_back(*std::move(parts));
   return plots;
 }
 

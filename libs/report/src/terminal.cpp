@@ -110,6 +110,9 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
 
   const std::string said = finding(summary);
   out += "\n" + paint(Ink::kBold, wrapped(said, ""));
+  for (const std::string& condition : summary.conditions) {
+    out += wrapped("- " + printable(condition), "  ");
+  }
   for (std::size_t i = 1; i < summary.inconclusive.size(); ++i) {
     out += wrapped("- " + printable(summary.inconclusive[i]), "  ");
   }
@@ -118,6 +121,10 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
   }
   for (const auto& sentence : objective_sentences(summary)) {
     out += wrapped("- " + printable(sentence), "  ");
+  }
+  for (const auto& view : all) {
+    const std::string waits = printable(wait_sentence(summary, view.info->name));
+    if (!waits.empty()) out += wrapped("- " + waits, "  ");
   }
   for (const auto& view : all) {
     const std::string tokens = printable(token_rate_sentence(view));

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "format.hpp"
@@ -292,6 +293,111 @@ std::string growth_sentence(const Attribution& attribution) {
                      number(*attribution.latency_growth_ms), record::info(largest->part).name);
 }
 
+std::string wait_sentence(const Summary& summary, std::string_view agent) {
+  const auto of_agent = [&](std::string_view at) {
+    std::vector<const analysis::Wait*> waits;
+    for (const auto& wait : summary.waits) {
+      if (wait.agent == agent && wait.at == at && wait.ms.value) waits.push_back(&wait);
+    }
+    return waits;
+  };
+  for (const std::string_view at : {"p99", "p95", "mean"}) {
+    std::vector<const analysis::Wait*> waits = of_agent(at);
+    if (waits.empty()) continue;
+    const auto growth = std::ranges::find_if(summary.attribution, [&](const Attribution& a) {
+      return a.agent == agent && a.at == at && a.latency_growth_ms;
+    });
+    if (growth == summary.attribution.end() || !(*growth->latency_growth_ms > 0)) return {};
+    std::ranges::stable_sort(
+        waits, [](const auto* a, const auto* b) { return *a->ms.value > *b->ms.value; });
+    std::string whom;
+    for (const auto* wait : waits) {
+      if (number(wait->ms.value) == "0") continue;
+      whom +=
+          fmt::format("{}{} ms for {}", whom.empty() ? "" : ", ", number(wait->ms.value), wait->on);
+    }
+    if (whom.empty()) return {};
+    const analysis::Wait& most = *waits.front();
+    return fmt::format(
+        "{} waits: {} {}, where its latency grew by {} ms (estimated; of the time for {}, {} ms in "
+        "its own queue, {} ms before its work and {} ms in the middle of it).",
+        agent, at == "mean" ? "on average" : fmt::format("at {}", at), whom,
+        number(growth->latency_growth_ms), most.on, number(most.backlog_ms),
+        number(most.gpu_wait_ms), number(most.gpu_time_ms));
+  }
+  return {};
+}
+
+std::string turn_sentence(const Summary& summary) {
+  if (!summary.turns) return {};
+  const analysis::TurnFigures& turns = *summary.turns;
+  if (!turns.slice_ms || !turns.switch_ms) {
+    return turns.missing.empty()
+               ? ""
+               : fmt::format("How long turns are isn't known: {}.", turns.missing);
+  }
+  return fmt::format("A turn is {} ms and a switch {} ms ({}).", number(turns.slice_ms),
+                     number(turns.switch_ms), turns.source);
+}
+
+std::vector<std::vector<std::string>> cause_table(const Summary& summary) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& a : summary.attribution) {
+    for (const auto& e : a.explained) {
+      if (!e.ms.value && (a.at != "mean" || e.missing.empty())) continue;
+      rows.push_back({a.agent, a.at, std::string(record::info(e.part).name),
+                      std::string(words(e.cause)), number(e.ms.value), interval(e.ms),
+                      e.ms.value ? (e.estimated ? "estimated" : "measured") : e.missing});
+    }
+  }
+  if (!rows.empty()) {
+    rows.insert(rows.begin(), {"agent", "at", "part", "made of", "ms", "95 % interval", "basis"});
+  }
+  return rows;
+}
+
+std::vector<std::vector<std::string>> wait_table(const Summary& summary, std::string_view at) {
+  if (std::ranges::none_of(summary.waits,
+                           [&](const analysis::Wait& wait) { return wait.at == at; })) {
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows(1, {"waits"});
+  for (const auto& on : summary.agents) rows.front().push_back("for " + on.name);
+  for (const auto& agent : summary.agents) {
+    std::vector<std::string> cells{agent.name};
+    for (const auto& on : summary.agents) {
+      const auto wait = std::ranges::find_if(summary.waits, [&](const analysis::Wait& w) {
+        return w.at == at && w.agent == agent.name && w.on == on.name;
+      });
+      if (wait == summary.waits.end()) {
+        cells.emplace_back(agent.name == on.name ? "" : kAbsent);
+        continue;
+      }
+      std::string cell = number(wait->ms.value);
+      if (const std::string bounds = interval(wait->ms); !bounds.empty()) {
+        cell += " (" + bounds + ")";
+      }
+      if (wait->growth_ratio) cell += fmt::format(", {:.0f} %", 100 * *wait->growth_ratio);
+      cells.push_back(std::move(cell));
+    }
+    rows.push_back(std::move(cells));
+  }
+  return rows;
+}
+
+std::vector<std::vector<std::string>> turn_table(const Summary& summary) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& check : summary.turn_checks) {
+    std::vector<std::string> cells{check.agent};
+    for (const auto& pair : {check.p50, check.p95, check.p99}) {
+      cells.push_back(number(pair.measured_ms) + " / " + number(pair.model_ms));
+    }
+    rows.push_back(std::move(cells));
+  }
+  if (!rows.empty()) rows.insert(rows.begin(), {"agent", "p50", "p95", "p99"});
+  return rows;
+}
+
 std::string cannot_conclude_sentence(const AgentView& view) {
   if (view.shared == nullptr || view.overload != nullptr) return {};
   if (view.df != nullptr && view.df->verdict != Verdict::kCannotConclude) return {};
@@ -395,36 +501,42 @@ std::vector<std::pair<std::string, std::string>> run_facts(const Summary& summar
   return facts;
 }
 
+std::string_view covariate_sentence() {
+  return "Mean (least–most) of the readings that are of the blocks of a phase alone. They are the "
+         "whole card's, whoever uses it, unless they name an agent.";
+}
+
 std::vector<std::vector<std::string>> covariate_table(const analysis::Summary& summary) {
   if (summary.covariates.empty()) return {};
-  std::vector<std::string> fields;
+  std::vector<std::array<std::string, 3>> readings;  // source, process, field
   std::vector<std::pair<analysis::Phase, std::string>> phases;
   for (const auto& one : summary.covariates) {
-    if (std::ranges::find(fields, one.field) == fields.end()) fields.push_back(one.field);
+    const std::array reading{one.source, one.process, one.field};
+    if (std::ranges::find(readings, reading) == readings.end()) readings.push_back(reading);
     const std::pair phase(one.phase, one.agent);
     if (std::ranges::find(phases, phase) == phases.end()) phases.push_back(phase);
   }
-  std::vector<std::vector<std::string>> rows{{"phase"}};
-  rows.front().insert(rows.front().end(), fields.begin(), fields.end());
-  rows.front().emplace_back("readings");
-  for (const auto& at : phases) {
+  std::vector<std::vector<std::string>> rows{{"source", "reading"}};
+  for (const auto& [phase, agent] : phases) {
+    rows.front().push_back(agent.empty() ? std::string(name(phase))
+                                         : fmt::format("{} {}", name(phase), agent));
+  }
+  for (const auto& [source, process, field] : readings) {
     auto& cells = rows.emplace_back();
-    cells.push_back(at.second.empty() ? std::string(name(at.first))
-                                      : fmt::format("{} {}", name(at.first), at.second));
-    std::uint64_t readings = 0;
-    for (const std::string& field : fields) {
-      const auto found = std::ranges::find_if(summary.covariates, [&](const auto& one) {
-        return one.phase == at.first && one.agent == at.second && one.field == field;
-      });
-      if (found == summary.covariates.end()) {
-        cells.emplace_back(kAbsent);
-        continue;
-      }
-      cells.push_back(
-          fmt::format("{} ({}–{})", number(found->mean), number(found->min), number(found->max)));
-      readings = std::max(readings, found->readings);
+    cells.push_back(source);
+    cells.push_back(process.empty() ? field : fmt::format("{} of {}", field, process));
+    for (const auto& [phase, agent] : phases) {
+      const auto found = std::ranges::find_if(
+          summary.covariates,
+          [&, s = source, p = process, f = field, at = phase, who = agent](const auto& one) {
+            return one.source == s && one.process == p && one.field == f && one.phase == at &&
+                   one.agent == who;
+          });
+      cells.push_back(found == summary.covariates.end()
+                          ? std::string(kAbsent)
+                          : fmt::format("{} ({}–{})", number(found->mean), number(found->min),
+                                        number(found->max)));
     }
-    cells.push_back(count(readings));
   }
   return rows;
 }

@@ -46,6 +46,16 @@ std::string averages_sentence(const AgentView& view);
 std::string event_time_sentence(const AgentView& view);  // empty where there is nothing to say
 std::string token_rate_sentence(const AgentView& view);  // empty without LLM requests
 std::string growth_sentence(const analysis::Attribution& attribution);
+// Whom an agent waited for, at the highest place that the samples tell of; empty where nobody.
+std::string wait_sentence(const analysis::Summary& summary, std::string_view agent);
+// How long turns are and how well that tells the waits; empty where agents take none.
+std::string turn_sentence(const analysis::Summary& summary);
+// Rows of cells, the head first; nothing where nothing is known. What a part's growth is made of;
+// who waits for whom (the row waits) at one place; what the model of turns says of gpu_wait.
+std::vector<std::vector<std::string>> cause_table(const analysis::Summary& summary);
+std::vector<std::vector<std::string>> wait_table(const analysis::Summary& summary,
+                                                 std::string_view at);
+std::vector<std::vector<std::string>> turn_table(const analysis::Summary& summary);
 std::string cannot_conclude_sentence(const AgentView& view);  // empty unless it can't
 std::string slo_sentence(const analysis::SloOutcome& slo);
 // Lists for a reader of many agents: of those that can't be concluded the first three, of
@@ -56,6 +66,7 @@ std::string method_sentence(const analysis::Summary& summary);
 
 // What the card did meanwhile: a row of cells a phase, the head first; nothing where nothing is
 // known.
+std::string_view covariate_sentence();
 std::vector<std::vector<std::string>> covariate_table(const analysis::Summary& summary);
 
 // Label and value of what is known of the run.

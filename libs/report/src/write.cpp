@@ -61,11 +61,14 @@ Result<std::vector<std::string>> write_all(const Summary& summary,
                                            const std::filesystem::path& folder,
                                            const WriteOptions& options) {
   const Drawing drawing = draw_all(plan_plots(summary), options.gnuplot);
-  return write({{"summary.json", summary_json(summary)},
-                {"summary.csv", summary_csv(summary)},
-                {"results.md", results_markdown(summary)},
-                {"report.html", report_html(summary, drawing)}},
-               drawing, kPlotNames, folder);
+  std::vector<File> files{{"summary.json", summary_json(summary)},
+                          {"summary.csv", summary_csv(summary)},
+                          {"results.md", results_markdown(summary)},
+                          {"report.html", report_html(summary, drawing)}};
+  if (!summary.block_covariates.empty()) {
+    files.push_back({"covariates.csv", covariates_csv(summary)});
+  }
+  return write(files, drawing, kPlotNames, folder);
 }
 
 Result<std::vector<std::string>> write_all(const Matrix& matrix,

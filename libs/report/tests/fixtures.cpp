@@ -114,9 +114,16 @@ Summary one_agent() {
 
 Summary two_agents() {
   Summary s = base("study");
-  s.covariates = {{"dcgm", "gpu_util_percent", Phase::kSolo, "router", 10, 10, 4.6, 4, 6},
-                  {"dcgm", "power_watts", Phase::kSolo, "router", 10, 10, 148.25, 140.5, 160},
-                  {"dcgm", "gpu_util_percent", Phase::kShared, "", 9, 9, 100, 100, 100}};
+  s.covariates = {{"nvml", "sm_clock_mhz", "", Phase::kSolo, "router", 200, 10, 1980, 1980, 1980},
+                  {"nvml", "sm_clock_mhz", "", Phase::kShared, "", 180, 9, 1755, 1410, 1980},
+                  {"processes", "sm_percent", "router", Phase::kShared, "", 9, 9, 12.5, 9, 15},
+                  {"dcgm", "gpu_util_percent", "", Phase::kSolo, "router", 10, 10, 4.6, 4, 6},
+                  {"dcgm", "power_watts", "", Phase::kSolo, "router", 10, 10, 148.25, 140.5, 160},
+                  {"dcgm", "gpu_util_percent", "", Phase::kShared, "", 9, 9, 100, 100, 100}};
+  s.block_covariates = {{"01-solo-router", s.covariates[0]}, {"03-shared", s.covariates[2]}};
+  s.conditions = {
+      "GPU 0 throttled: its clocks were held down in 0 of 200 readings in solo and 41 of "
+      "180 in shared blocks (power cap)"};
   s.agents = {agent("router", "fft 4096", "poisson 200/s"),
               agent("thinker", "gemm 4096", "saturate")};
   s.agents[0].slo_quantile = 0.99;
@@ -164,6 +171,22 @@ Summary two_agents() {
                      {Measure::kGpuTime, 20.9, 29.5, 8.6},
                      {Measure::kNotify, 0.012, 0.014, 0.002}},
                     0.003}};
+  s.attribution[0].latency_interval = {1.35, 1.49};
+  s.attribution[0].parts[1].interval = {1.17, 1.23};
+  s.attribution[0].residue_interval = {-0.002, 0.014};
+  using analysis::Cause;
+  s.attribution[1].explained = {
+      {Measure::kBacklog, Cause::kEarlierWaits, {3.9, 3.4, 4.4}},
+      {Measure::kBacklog, Cause::kEarlierWork, {0.305, {}, {}}},
+      {Measure::kGpuWait, Cause::kTurns, {2.83, 2.6, 3.06}},
+      {Measure::kGpuWait, Cause::kSwitches, {0.152, 0.15, 0.154}},
+      {Measure::kGpuWait, Cause::kLaunch, {-0.001, {}, {}}, false},
+      {Measure::kGpuTime, Cause::kExecution, {}, true, "nearly all of its work was interrupted"}};
+  s.waits = {{"router", "thinker", "mean", {1.3, 1.21, 1.39}, 0.2, 1.1, 0.0, 1.1, 0.915},
+             {"router", "thinker", "p99", {6.9, {}, {}}, 3.9, 3.0, 0.0, 3.0, 0.963},
+             {"thinker", "router", "mean", {0.41, 0.39, 0.43}, 0.0, 0.01, 0.4, 0.01, {}}};
+  s.turns = analysis::TurnFigures{2.091, 0.152, "data sheet datasheet.json", ""};
+  s.turn_checks = {{"router", 3802, {1.31, 1.28}, {2.4, 2.39}, {3.02, 2.41}}};
   s.loads = {{"router", Phase::kSolo, 199.9, 199.8, 0, false, ""},
              {"router", Phase::kShared, 199.7, 199.4, 0, false, ""}};
   s.slos = {{"router", 0.99, 5, {7.61, 7.08, 8.14}, true, false}};
@@ -318,6 +341,7 @@ Summary special_characters() {
   rename(s.degradation);
   rename(s.findings);
   rename(s.attribution);
+  rename(s.waits);
   rename(s.loads);
   rename(s.slos);
   rename(s.ccdfs);
@@ -362,6 +386,25 @@ Summary llm_requests() {
   return s;
 }
 
+Summary traced() {
+  Summary s = one_agent();
+  const std::string agent = s.agents.front().name;
+  s.kernels = {{agent,
+                Phase::kSolo,
+                3,
+                570,
+                2280,
+                12,
+                0,
+                0.25,
+                0.21,
+                0.04,
+                0.0015,
+                {{"void_kernel<float, 4096>", 1140, 70.5}, {"transpose|pad", 1140, 49.2}}},
+               {agent, Phase::kShared, 3, 0, 0, 40, 7, 0, 0, 0, 0, {}}};
+  return s;
+}
+
 const std::vector<Fixture>& all() {
   static const std::vector<Fixture> kAll{{"one_agent", one_agent},
                                          {"two_agents", two_agents},
@@ -371,7 +414,8 @@ const std::vector<Fixture>& all() {
                                          {"within_run_only", within_run_only},
                                          {"overloaded", overloaded},
                                          {"special_characters", special_characters},
-                                         {"llm_requests", llm_requests}};
+                                         {"llm_requests", llm_requests},
+                                         {"traced", traced}};
   return kAll;
 }
 

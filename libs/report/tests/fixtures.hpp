@@ -21,6 +21,7 @@ analysis::Summary cannot_conclude();     // too few blocks for intervals
 analysis::Summary within_run_only();     // the study's v1 logs
 analysis::Summary overloaded();          // arrivals above capacity
 analysis::Summary special_characters();  // names and warnings that every format must escape
+analysis::Summary traced();              // kernels joined to iterations
 analysis::Summary llm_requests();        // time to first token, gaps between tokens
 
 const std::vector<Fixture>& all();

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""validate_schemas.py REPOSITORY: the golden summaries, clusters and fleets and the built-in scenarios
-against schemas/.
+"""validate_schemas.py REPOSITORY KTS: the golden summaries, clusters and fleets, the built-in scenarios
+and what `kts workload` prints against schemas/.
 
 Exits with 77 (skipped) where python3-jsonschema or python3-yaml is missing.
 """
 import copy
 import json
 import pathlib
+import subprocess
 import sys
 
 try:
@@ -58,8 +59,28 @@ fleet_summaries = sorted((root / "tests/golden/fleet").glob("*/summary.json"))
 for path in fleet_summaries:
     check(validator("fleet_summary"), path, json.loads(path.read_text(encoding="utf-8")))
 
+for path in sorted((root / "tests/golden/probe").glob("*.json")):
+    check(validator("datasheet"), path, json.loads(path.read_text(encoding="utf-8")))
+
 check(validator("matrix"), "golden matrix",
       json.loads((root / "tests/golden/matrix/matrix.json").read_text(encoding="utf-8")))
+
+def said_by_kts(*words):
+    return json.loads(subprocess.run([sys.argv[2], "workload", *words, "--json"], check=True,
+                                     capture_output=True, text=True).stdout)
+
+
+workload = validator("workload")
+listed = said_by_kts("list")
+check(workload, "kts workload list", listed)
+kinds = [entry["kind"] for entry in listed["workloads"]]
+for kind in kinds:
+    shown = said_by_kts("show", kind)
+    check(workload, f"kts workload show {kind}", shown)
+    check(workload, f"{kind} without memory",
+          {key: value for key, value in shown.items() if key != "memory_bytes"}, valid=False)
+check(workload, "a floor",
+      said_by_kts("show", "decode", "--peak-tflops", "989", "--peak-gbs", "4800"))
 
 scenario = validator("scenario")
 scenarios = sorted((root / "scenarios").glob("*.yaml"))
@@ -151,7 +172,7 @@ check(scenario, "demands and variants", changed(good, lambda s: (
     s.update(variants=[{"name": "v", "sharing": "streams", "agents": [
         {"name": "router", "stream": {"priority": "high"}}]}]))))
 
-if not all((summaries, scenarios, clusters, fleets, fleet_summaries, comparisons)):
+if not all((kinds, summaries, scenarios, clusters, fleets, fleet_summaries, comparisons)):
     failures += 1
     print("FAILED: nothing to validate")
 print(f"{len(summaries)} summaries, {len(scenarios)} scenarios, {len(clusters)} clusters, "

@@ -71,15 +71,17 @@ TEST_F(Write, WithoutGnuplotEverythingElseIsThere) {
   ASSERT_THAT(*warnings, SizeIs(1));
   EXPECT_THAT(warnings->front(), HasSubstr("apt install gnuplot-nox"));
   const auto files = contents(folder_.path());
-  EXPECT_THAT(files, SizeIs(4));
+  EXPECT_THAT(files, SizeIs(5));
   EXPECT_THAT(files.at("report.html"), HasSubstr("gnuplot-that-is-not-there"));
+  EXPECT_THAT(files.at("covariates.csv"),
+              HasSubstr("\n01-solo-router,solo,router,nvml,,sm_clock_mhz,200,1980,1980,1980\n"));
 }
 
 TEST_F(Write, PlotsOfAnEarlierReportDoNotOutliveIt) {
   const auto program = script(folder_.path() / "gnuplot", "cat >/dev/null\necho '<svg></svg>'\n");
   const auto run = folder_.path() / "run";
   ASSERT_TRUE(write_all(fixtures::two_agents(), run, {.gnuplot = program}));
-  ASSERT_THAT(contents(run), SizeIs(6));
+  ASSERT_THAT(contents(run), SizeIs(7));
   ASSERT_TRUE(write_file(run / "plots" / "mine.svg", "x"));
   const auto warnings = write_all(fixtures::two_agents(), run, {.gnuplot = "not-there"});
   ASSERT_TRUE(warnings);
@@ -152,6 +154,9 @@ TEST(PlanPlots, HostileNamesStayInsideTheirStrings) {
   s.agents[0].name = hostile;
   for (auto& r : s.results) {
     if (r.agent == "router") r.agent = hostile;
+  }
+  for (auto& a : s.attribution) {
+    if (a.agent == "router") a.agent = hostile;
   }
   for (const auto& plot : plan_plots(s)) {
     EXPECT_THAT(plot.script, Not(HasSubstr("\nsystem")));

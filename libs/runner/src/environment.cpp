@@ -4,11 +4,30 @@
 #include <nlohmann/json.hpp>
 
 #include "kts/base/version.hpp"
+#include "kts/telemetry/sources.hpp"
 
 namespace kts::runner {
 namespace {
 using Json = nlohmann::ordered_json;
+
+double in_seconds(Nanoseconds value) { return std::chrono::duration<double>(value).count(); }
+
+Json to_json(const telemetry::SourceFacts& source) {
+  Json out{{"source", source.name}};
+  if (const auto* const info = telemetry::find_source(source.name)) out["scope"] = info->scope;
+  if (!source.missing.empty()) out["missing"] = source.missing;
+  if (source.file.empty()) return out;
+  out["file"] = "telemetry/" + source.file;
+  out["clock"] = "epoch_ns: CLOCK_MONOTONIC when the answer was there, with the run's own offset";
+  out["asked_every_s"] = in_seconds(source.asked_every);
+  if (source.renewed_every) out["renewed_every_s"] = in_seconds(*source.renewed_every);
+  out["readings"] = source.readings;
+  out["gaps"] = source.gaps;
+  if (!source.refused.empty()) out["refused"] = source.refused;
+  return out;
 }
+
+}  // namespace
 
 std::string to_json(const Environment& e) {
   Json device{{"kind", e.device_kind}, {"name", e.device_name}, {"uuid", e.device_uuid}};
@@ -40,6 +59,9 @@ std::string to_json(const Environment& e) {
   }
   out["memory"] = std::move(memory);
   if (e.memory_in_use_bytes) out["memory_in_use_bytes"] = *e.memory_in_use_bytes;
+  out["telemetry"] = Json::array();
+  for (const telemetry::SourceFacts& source : e.telemetry)
+    out["telemetry"].push_back(to_json(source));
   out["versions"] = {{"kts", version()}};
   out["commit"] = commit();
   out["warnings"] = e.warnings;

@@ -9,6 +9,7 @@
 #include "kts/device/cpu.hpp"
 #include "kts/device/gpu.hpp"
 #include "kts/runner/memory.hpp"
+#include "kts/telemetry/recorder.hpp"
 
 namespace kts::runner {
 
@@ -24,6 +25,7 @@ struct Environment {
   std::optional<int> shared_core;
   std::vector<AgentMemory> memory;                   // in the scenario's order
   std::optional<std::uint64_t> memory_in_use_bytes;  // by all agents, in shared blocks
+  std::vector<telemetry::SourceFacts> telemetry;     // once for each part of the run
   std::vector<std::string> warnings;
   std::vector<std::string> inconclusive;  // why the run can't support its conclusion
 };

@@ -20,8 +20,7 @@
 #include "kts/runner/foreign.hpp"
 #include "kts/runner/memory.hpp"
 #include "kts/runner/plan.hpp"
-#include "kts/telemetry/clock_warnings.hpp"
-#include "kts/telemetry/sampler.hpp"
+#include "kts/telemetry/recorder.hpp"
 #include "sharing_host.hpp"
 #include "traces.hpp"
 #include "worker_command.hpp"
@@ -83,6 +82,7 @@ class RunInParts::Execution {
     if (scenario_.plan.order == scenario::Order::kMatrix && run_.blocks == nullptr) {
       return bad_input("the scenario is a matrix", "kts matrix runs it", scenario_.name);
     }
+    if (run_.trace_buffer_bytes) KTS_CHECK_OK(check_tracing(scenario_));
     if (run_.first_block > 1) take_over();
     KTS_CHECK_OK(make_directories(run_.folder / "blocks"));
     KTS_CHECK_OK(make_directories(run_.folder / "workers"));
@@ -111,22 +111,17 @@ class RunInParts::Execution {
     ++part_;
     Status measured = measure_part(blocks);
     if (!measured && sharing_) measured = tl::unexpected(sharing_->explain(measured.error()));
-    const Status sampled = stop_sampler();
+    const Status recorded = stop_recorder();
     const Status stopped = sharing_ ? sharing_->stop() : Status{};
     sharing_.reset();
     Status written = write_environment();
     KTS_CHECK_OK(measured);
-    KTS_CHECK_OK(sampled);
+    KTS_CHECK_OK(recorded);
     KTS_CHECK_OK(stopped);
     return written;
   }
 
-  Status end() {
-    for (std::string& warning : telemetry::clock_warnings(readings_, windows_)) {
-      warn(std::move(warning));
-    }
-    return write_environment();
-  }
+  Status end() { return write_environment(); }
 
  private:
   // What a run that is continued said of itself stays.
@@ -218,6 +213,8 @@ class RunInParts::Execution {
       KTS_CHECK_OK(run_block(session, *block));
       KTS_TRY(block, blocks_->next());
     }
+    // A PID that is free again may become somebody else's.
+    if (recorder_) recorder_->know({});
     return session.finish();
   }
 
@@ -240,18 +237,37 @@ class RunInParts::Execution {
     if (!strangers.empty()) note_lengthened(strangers);
     KTS_CHECK_OK(sharing_->verify(members));
     if (!on_gpu_) measure_resident();
-    if (!on_gpu_ || run_.gpus == nullptr) return write_environment();
-    if (!environment_.gpu) KTS_CHECK_OK(find_gpu());
-    if (environment_.gpu) {
-      measure_on_card();
-      KTS_CHECK_OK(write_environment());
+    if (on_gpu_ && run_.gpus != nullptr) {
+      if (!environment_.gpu) KTS_CHECK_OK(find_gpu());
+      if (environment_.gpu) measure_on_card();
     }
-    if (!environment_.gpu || sampler_) return {};
-    KTS_CHECK_OK(make_directories(run_.folder / "telemetry"));
-    const std::string name =
-        part_ == 1 ? fmt::format("nvml{}.csv", continued()) : fmt::format("nvml-{}.csv", part_);
-    KTS_TRY(sampler_, telemetry::Sampler::start(*run_.gpus, {environment_.gpu->index}, offset_,
-                                                run_.folder / "telemetry" / name));
+    KTS_CHECK_OK(write_environment());
+    return record_telemetry();
+  }
+
+  // Of the card, once it is known, and of a DCGM exporter if one is named.
+  Status record_telemetry() {
+    if (!run_.telemetry || (!environment_.gpu && run_.dcgm_url.empty())) return {};
+    if (!recorder_) {
+      telemetry::RecorderOptions options;
+      if (environment_.gpu) {
+        options.gpus = run_.gpus;
+        options.gpu = environment_.gpu->index;
+        options.card = environment_.gpu->uuid;
+      }
+      options.dcgm_url = run_.dcgm_url;
+      options.offset = offset_;
+      options.folder = run_.folder / "telemetry";
+      options.suffix = part_ == 1 ? continued() : fmt::format("-{}", part_);
+      KTS_CHECK_OK(make_directories(options.folder));
+      KTS_TRY(recorder_, telemetry::Recorder::start(std::move(options)));
+    }
+    std::map<std::int64_t, std::string> agents;
+    for (std::size_t i = 0; i < alive_.size(); ++i) {
+      std::string& name = agents[pids_[i]];
+      name += (name.empty() ? "" : "+") + scenario_.agents[alive_[i]].name;
+    }
+    recorder_->know(std::move(agents));
     return {};
   }
 
@@ -379,6 +395,7 @@ class RunInParts::Execution {
           static_cast<std::size_t>(std::ranges::find(alive_, place) - alive_.begin()));
     }
     task.folder = run_.folder / "blocks" / folder_name(block, scenario_, blocks_->most());
+    task.trace_kernels = run_.trace_buffer_bytes.has_value();
     task.length = length_of(block);
     task.drain = drain_limit(block, task.length);
     KTS_CHECK_OK(make_directories(task.folder));
@@ -401,7 +418,6 @@ class RunInParts::Execution {
 
     note_given_up(block, task, ends);
     if (!foreign.empty()) note_foreign(block, task.title, foreign);
-    windows_.push_back({block.phase == Phase::kShared, window.start_ns, window.stop_ns});
     KTS_CHECK_OK(write_block(block, task.folder, window, foreign));
     progress_.block_done(state);
     return {};
@@ -492,12 +508,22 @@ class RunInParts::Execution {
                       out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   }
 
-  Status stop_sampler() {
-    if (!sampler_) return {};
-    KTS_TRY(const std::vector<telemetry::Reading> readings, sampler_->stop());
-    sampler_.reset();
-    readings_.insert(readings_.end(), readings.begin(), readings.end());
+  Status stop_recorder() {
+    if (!recorder_) return {};
+    const auto facts = recorder_->stop();
+    recorder_.reset();
+    if (!facts) return tl::unexpected(facts.error());
+    for (const telemetry::SourceFacts& source : *facts) {
+      if (!source.missing.empty()) {
+        note_once(fmt::format("no telemetry from {}: {}", source.name, source.missing));
+      }
+      environment_.telemetry.push_back(source);
+    }
     return {};
+  }
+
+  void note_once(std::string text) {
+    if (noted_.insert(text).second) progress_.note(text);
   }
 
   LocalRun run_;
@@ -511,10 +537,9 @@ class RunInParts::Execution {
   std::vector<OutputFile> worker_logs_;
   int part_ = 0;
   std::unique_ptr<SharingHost> sharing_;  // of the part in progress
-  std::unique_ptr<telemetry::Sampler> sampler_;
-  std::vector<telemetry::Reading> readings_;
+  std::unique_ptr<telemetry::Recorder> recorder_;
+  std::set<std::string> noted_;
   bool gpu_unknown_ = false;
-  std::vector<telemetry::Window> windows_;
   std::map<std::size_t, Nanoseconds> medians_;  // by place in the scenario, once known
   // By who was active, once a queue was given up: whether one was in the last such block.
   std::map<std::vector<std::size_t>, bool> gave_up_;
@@ -526,6 +551,19 @@ class RunInParts::Execution {
   std::vector<std::size_t> alive_;
   std::vector<std::int64_t> pids_;
 };
+
+Status check_tracing(const scenario::Scenario& scenario) {
+  if (device_kind(scenario.device) != "cuda") {
+    return environment_lacks("kernels are traced on a CUDA device, and this run is on a CPU",
+                             "take --device cuda, or leave --trace-kernels out", "--trace-kernels");
+  }
+  if (scenario.sharing == "streams") {
+    return bad_input(
+        "in mode streams the agents are one process, whose kernels can't be told apart",
+        "take another sharing mode, or leave --trace-kernels out", "--trace-kernels");
+  }
+  return {};
+}
 
 Status prepare_folder(const std::filesystem::path& folder) {
   KTS_CHECK_OK(make_directories(folder));

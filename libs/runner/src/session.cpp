@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "kts/base/units.hpp"
+#include "kts/kernel_trace/activity.hpp"
 #include "kts/record/codec.hpp"
 
 namespace kts::runner {
@@ -205,8 +206,13 @@ Result<std::vector<record::BlockEnd>> Session::run(const BlockTask& task) {
   }
   // One after the other: a clock is calibrated while all others are quiet.
   for (const std::size_t i : task.active) {
-    KTS_CHECK_OK(send(i, control::Prepare{task.index, task.phase, task.neighbours, {}, task.cycle},
-                      Awaited::kPrepared));
+    control::Prepare prepare{task.index, task.phase, task.neighbours, {}, task.cycle, {}};
+    if (task.trace_kernels) {
+      // The worker may have been started elsewhere.
+      prepare.kernels = std::filesystem::absolute(
+          task.folder / fmt::format("{}{}", agents_[i]->launch.name, kernel_trace::kFileSuffix));
+    }
+    KTS_CHECK_OK(send(i, prepare, Awaited::kPrepared));
     KTS_CHECK_OK(await_all(timeouts_.answer));
   }
   task.before_start();

@@ -42,6 +42,10 @@ process::Command worker_command(const LocalRun& run, std::size_t place, const Co
   flag("--sharing", scenario.sharing);
   if (agent.stream && agent.stream->high_priority) flag("--stream-priority", "high");
   flag("--record", "v2");
+  if (run.trace_buffer_bytes) {
+    argv.emplace_back("--trace-kernels");
+    flag("--trace-buffer", *run.trace_buffer_bytes);
+  }
   return command;
 }
 

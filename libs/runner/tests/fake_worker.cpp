@@ -9,6 +9,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <string>
@@ -135,6 +136,7 @@ class FakeWorker {
 
   void prepare(const control::Prepare& prepare) {
     prepare_ = prepare;
+    if (!prepare.kernels.empty()) std::ofstream(prepare.kernels) << "kernels\n";
     record::BlockMeta meta;
     meta.agent = agent_;
     meta.block = prepare.block;
@@ -250,7 +252,8 @@ int main(int argc, char** argv) {
   }
   for (int i = 1; i + 1 < argc; ++i) {
     const std::string name = argv[i];
-    if (name.starts_with("--") && name != "--controlled" && name != "--own-core") {
+    if (name.starts_with("--") && name != "--controlled" && name != "--own-core" &&
+        name != "--trace-kernels") {
       flags[name] = argv[++i];
     }
   }

@@ -37,6 +37,26 @@ std::vector<std::string> names_in(const std::filesystem::path& folder) {
 
 bool no_child_left() { return waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD; }
 
+TEST_F(FakeRun, KernelTracesStandBesideTheLogs) {
+  run_.scenario.device = "cuda";
+  run_.trace_buffer_bytes = 2 << 20;
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_THAT(names_in(run_.folder / "blocks/03-shared"),
+              ElementsAre("block.json", "heavy.kernels.csv", "heavy.log", "light.kernels.csv",
+                          "light.log"));
+}
+
+TEST_F(FakeRun, KernelsOfACpuOrOfOneProcessAreRefusedBeforeAnythingStarts) {
+  run_.trace_buffer_bytes = 2 << 20;
+  EXPECT_THAT(failure(), HasSubstr("this run is on a CPU"));
+  EXPECT_FALSE(exists("blocks"));
+  run_.scenario.device = "cuda";
+  run_.scenario.sharing = "streams";
+  EXPECT_THAT(failure(), HasSubstr("the agents are one process"));
+  EXPECT_FALSE(exists("blocks"));
+}
+
 TEST_F(FakeRun, FolderHoldsEveryBlockWithItsLogsAndWindow) {
   const Status status = execute();
   ASSERT_TRUE(status) << to_line(status.error());
@@ -97,6 +117,17 @@ TEST_F(FakeRun, ScenarioAndEnvironmentSayHowTheRunWasMade) {
   EXPECT_EQ(environment["kernel"], "Linux test");
   EXPECT_THAT(environment["warnings"], IsEmpty());
   EXPECT_THAT(environment["inconclusive"], IsEmpty());
+}
+
+TEST_F(FakeRun, AnExporterThatCantBeReadIsSaidAndTheRunGoesOn) {
+  run_.dcgm_url = "http://127.0.0.1:1/metrics";
+  ASSERT_TRUE(execute());
+  const Json environment = Json::parse(text("environment.json"));
+  ASSERT_EQ(environment["telemetry"].size(), 1U);
+  EXPECT_EQ(environment["telemetry"][0]["source"], "dcgm");
+  EXPECT_THAT(environment["telemetry"][0]["missing"].get<std::string>(), HasSubstr(run_.dcgm_url));
+  EXPECT_FALSE(environment["telemetry"][0].contains("file"));
+  EXPECT_THAT(progress_.notes, Contains(HasSubstr("no telemetry from dcgm: " + run_.dcgm_url)));
 }
 
 TEST_F(FakeRun, ProgressEndsWithEveryBlockDoneAndNothingLeft) {

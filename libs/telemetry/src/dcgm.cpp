@@ -8,6 +8,11 @@
 #include "kts/telemetry/prometheus.hpp"
 
 namespace kts::telemetry {
+namespace {
+
+constexpr int kRenewalsToHurry = 5;
+
+}  // namespace
 
 std::string dcgm_csv_header() {
   std::string line = "epoch_ns,uuid";
@@ -16,12 +21,27 @@ std::string dcgm_csv_header() {
 }
 
 std::string csv_row(std::int64_t epoch_ns, std::string_view uuid, const DcgmReading& reading) {
-  std::string line = fmt::format("{},{}", epoch_ns, uuid);
+  return fmt::format("{},{}{}\n", epoch_ns, uuid, csv_cells(reading));
+}
+
+std::string csv_cells(const DcgmReading& reading) {
+  std::string cells;
   for (const auto& value : reading.values) {
-    line += ',';
-    if (value) line += fmt::format("{}", *value);
+    cells += ',';
+    if (value) cells += fmt::format("{}", *value);
   }
-  return line + "\n";
+  return cells;
+}
+
+Nanoseconds ScrapePace::next(bool renewed) {
+  renewed_in_a_row_ = renewed ? renewed_in_a_row_ + 1 : 0;
+  if (renewed_in_a_row_ >= kRenewalsToHurry) {
+    period_ = std::max(std::min(kFastest, slowest_), period_ / 2);
+    renewed_in_a_row_ = 0;
+  } else if (!renewed) {
+    period_ = std::min(slowest_, period_ * 2);
+  }
+  return period_;
 }
 
 void DcgmPage::take(std::string_view line) {

@@ -23,11 +23,12 @@ workload::RequestShape shape_of(const workload::WorkloadSpec& work) {
 }  // namespace
 
 Agent::Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWriter& writer,
-             ChainPort* port)
+             kernel_trace::Tracer* tracer, ChainPort* port)
     : spec_(std::move(spec)),
       engine_(engine),
       writer_(writer),
       pacing_(pacing),
+      tracer_(tracer),
       loop_(engine, pacing, writer,
             {spec_.arrival, spec_.engine.in_flight, spec_.engine.seed, spec_.trace,
              shape_of(spec_.engine.workload), spec_.roles, port}),
@@ -77,6 +78,10 @@ void Agent::set_epoch(const EpochOffset& epoch) {
 Result<std::int64_t> Agent::prepare(const BlockName& name) {
   name_ = name;
   outcome_ = {};
+  if (!name.kernels.empty() && tracer_ == nullptr) {
+    return bad_input("PREPARE asks for kernels, which this worker doesn't trace",
+                     "start it with --trace-kernels", "stdin");
+  }
   KTS_TRY(const workload::ClockCalibration calibration, engine_.calibrate());
   clock_bound_ns_ = calibration.bound_ns;
 
@@ -92,6 +97,7 @@ Result<std::int64_t> Agent::prepare(const BlockName& name) {
   for (const auto& parameter : work.parameters()) {
     meta.parameters.emplace_back(parameter.name, parameter.value);
   }
+  meta.algorithms = engine_.algorithms();
   describe_arrivals(meta);
   meta.in_flight = spec_.engine.in_flight;
   meta.sync = spec_.engine.sync == workload::SyncMode::kSpin ? "spin" : "block";
@@ -110,9 +116,11 @@ Result<std::int64_t> Agent::prepare(const BlockName& name) {
   meta.checksum_reference = verification_.reference;
   meta.checksum_tolerance = verification_.tolerance;
   meta.clock_bound_ns = clock_bound_ns_;
+  if (tracer_ != nullptr) meta.kernel_tracer = tracer_->name();
   meta.kts_version = version();
   meta.kts_commit = commit();
   KTS_CHECK_OK(print(to_line(meta)));
+  if (traces()) KTS_CHECK_OK(tracer_->begin_block());
   return clock_bound_ns_;
 }
 
@@ -170,6 +178,17 @@ Result<std::int64_t> Agent::finish() {
   }
 
   Status trouble = std::move(outcome_.device);
+  // Before the calibration, whose work is not the block's.
+  if (trouble && traces()) {
+    const auto traced = tracer_->end_block(name_.kernels, spec_.epoch);
+    if (traced) {
+      end.kernels = traced->rows;
+      end.kernels_lost = traced->lost;
+      end.kernels_outside = traced->outside;
+    } else {
+      trouble = tl::unexpected(traced.error());
+    }
+  }
   if (trouble) {
     const auto calibration = engine_.calibrate();
     if (calibration) {

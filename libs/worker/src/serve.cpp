@@ -39,7 +39,8 @@ class Service {
       agent_.set_epoch(epoch_);
     }
     KTS_TRY(const std::int64_t bound,
-            agent_.prepare({command.block, command.phase, command.neighbours, command.cycle}));
+            agent_.prepare({command.block, command.phase, command.neighbours, command.cycle,
+                            command.kernels}));
     stage_ = Stage::kPrepared;
     return answer(control::Step::kPrepared, bound);
   }

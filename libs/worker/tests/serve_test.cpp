@@ -18,6 +18,28 @@ namespace {
 using control::Command;
 using control::Step;
 
+// Remembers what it was told.
+class FakeTracer final : public kernel_trace::Tracer {
+ public:
+  std::string name() const override { return "fake tracer"; }
+  std::string limits() const override { return {}; }
+  Status begin_block() override {
+    ++begun;
+    return {};
+  }
+  Result<kernel_trace::TraceCounts> end_block(const std::filesystem::path& csv,
+                                              const EpochOffset& epoch) override {
+    file = csv;
+    offset = epoch.value;
+    if (full) return environment_lacks("no room", {}, csv.string());
+    return kernel_trace::TraceCounts{40, 2, 1};
+  }
+  int begun = 0;
+  std::filesystem::path file;
+  Nanoseconds offset{0};
+  bool full = false;
+};
+
 // A worker on a fake device and a fake clock, driven as the runner drives a real one.
 class ServeTest : public testing::Test {
  protected:
@@ -40,7 +62,7 @@ class ServeTest : public testing::Test {
     attention_ = std::move(*attention);
     writer_.emplace(output_.writer(),
                     RecordFormat{RecordVersion::kV2, spec_.name, "FFT", "", spec_.epoch}, stop_);
-    agent_.emplace(spec_, engine_, pacing_, *writer_);
+    agent_.emplace(spec_, engine_, pacing_, *writer_, tracer_);
     ASSERT_TRUE(agent_->warm_up(5));
     worker_ = std::thread([this] {
       status_ = serve(*agent_, spec_.epoch, *attention_, stop_, *writer_);
@@ -101,6 +123,7 @@ class ServeTest : public testing::Test {
   std::unique_ptr<Attention> attention_;
   std::optional<RecordWriter> writer_;
   std::optional<Agent> agent_;
+  kernel_trace::Tracer* tracer_ = nullptr;
   std::thread worker_;
   Status status_;
   std::uint64_t records_ = 0;
@@ -211,6 +234,52 @@ TEST_F(ServeTest, BlockIsPreparedRunDrainedAndFinished) {
 
   send(control::Exit{});
   EXPECT_TRUE(join());
+}
+
+TEST_F(ServeTest, KernelsGoWherePrepareSaysAndEndCountsThem) {
+  FakeTracer tracer;
+  tracer_ = &tracer;
+  start();
+  answer<control::Ready>();
+  control::Prepare prepare{1, "solo", "parked"};
+  prepare.kernels = "/run/a.kernels.csv";
+  send(prepare);
+  EXPECT_EQ(meta().kernel_tracer, "fake tracer");
+  EXPECT_EQ(answer<control::Ack>().step, Step::kPrepared);
+  EXPECT_EQ(tracer.begun, 1);
+  records_ = 0;
+  send(control::Start{kEpoch.count() + 1'000'000, kEpoch.count() + 3'000'000});
+  records();
+  EXPECT_EQ(tracer.file, "") << "nothing is written while neighbours may run";
+  send(control::Finish{});
+  const auto tail = end(output_.line());
+  EXPECT_EQ(tail.kernels, 40U);
+  EXPECT_EQ(tail.kernels_lost, 2U);
+  EXPECT_EQ(tail.kernels_outside, 1U);
+  EXPECT_EQ(tracer.file, "/run/a.kernels.csv");
+  EXPECT_EQ(tracer.offset, kEpoch);
+  EXPECT_EQ(answer<control::Ack>().step, Step::kFinished);
+
+  tracer.full = true;
+  prepare.block = 2;
+  send(prepare);
+  meta();
+  answer<control::Ack>();
+  records_ = 0;
+  send(control::Start{kEpoch.count() + 4'000'000'000, kEpoch.count() + 4'003'000'000});
+  records();
+  send(control::Finish{});
+  EXPECT_EQ(end(output_.line()).kernels, std::nullopt);
+  EXPECT_EQ(join().error().code, ErrorCode::kEnvironment);
+}
+
+TEST_F(ServeTest, KernelsThatNobodyTracesAreRefused) {
+  start();
+  answer<control::Ready>();
+  control::Prepare prepare{1, "solo", "parked"};
+  prepare.kernels = "/run/a.kernels.csv";
+  send(prepare);
+  EXPECT_EQ(join().error().code, ErrorCode::kBadInput);
 }
 
 TEST_F(ServeTest, ArrivalsStandInMetaWithAllTheirParameters) {

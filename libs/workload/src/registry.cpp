@@ -9,8 +9,10 @@
 #include <utility>
 
 #include "cpu_engine.hpp"
+#include "cpu_prober.hpp"
 #include "kts/base/units.hpp"
 #include "kts/workload/cuda_module.hpp"
+#include "kts/workload/probe.hpp"
 
 namespace kts::workload {
 namespace {
@@ -18,6 +20,8 @@ namespace {
 struct CudaModule {
   decltype(&kts_workload_cuda_device_count_v2) device_count = nullptr;
   decltype(&kts_workload_cuda_create_v2) create = nullptr;
+  decltype(&kts_workload_cuda_prober_v2) prober = nullptr;
+  decltype(&kts_workload_cuda_open_tracer_v2) open_tracer = nullptr;
 };
 
 constexpr const char* kTakeCpu = "or take --device cpu";
@@ -47,7 +51,10 @@ Result<CudaModule> load_cuda_module() {
   module.device_count =
       reinterpret_cast<decltype(module.device_count)>(dlsym(handle, kCudaDeviceCountName));
   module.create = reinterpret_cast<decltype(module.create)>(dlsym(handle, kCudaCreateName));
-  if (!module.device_count || !module.create) {
+  module.prober = reinterpret_cast<decltype(module.prober)>(dlsym(handle, kCudaProberName));
+  module.open_tracer =
+      reinterpret_cast<decltype(module.open_tracer)>(dlsym(handle, kCudaOpenTracerName));
+  if (!module.device_count || !module.create || !module.prober || !module.open_tracer) {
     return environment_lacks(fmt::format("{} belongs to another version of kts", path.string()),
                              "build both from one commit", "--device");
   }
@@ -61,6 +68,14 @@ Result<std::unique_ptr<Engine>> make_cuda_engine(EngineSpec spec, int ordinal) {
   std::unique_ptr<Engine> engine(module.create(&spec, &error));
   if (!engine) return tl::unexpected(std::move(error));
   return engine;
+}
+
+Result<std::unique_ptr<Prober>> make_cuda_prober(int ordinal) {
+  KTS_TRY(const CudaModule module, load_cuda_module());
+  Error error;
+  std::unique_ptr<Prober> prober(module.prober(ordinal, &error));
+  if (!prober) return tl::unexpected(std::move(error));
+  return prober;
 }
 
 Status check_range(std::string_view what, std::int64_t value, std::int64_t most) {
@@ -94,11 +109,28 @@ Result<DeviceChoice> choose_device(std::string_view device) {
                    "--device");
 }
 
+Result<std::unique_ptr<kernel_trace::Tracer>> make_tracer(const kernel_trace::TracerSpec& spec,
+                                                          const DeviceChoice& device) {
+  if (device.kind != "cuda") {
+    return environment_lacks("kernels are traced on a CUDA device, and this agent runs on a CPU",
+                             "take --device cuda, or leave --trace-kernels out", "--trace-kernels");
+  }
+  KTS_TRY(const CudaModule module, load_cuda_module());
+  Error error;
+  std::unique_ptr<kernel_trace::Tracer> tracer(module.open_tracer(&spec, &error));
+  if (!tracer) return tl::unexpected(std::move(error));
+  return tracer;
+}
+
 Result<std::unique_ptr<Engine>> make_engine(const EngineSpec& spec, const DeviceChoice& device) {
   if (spec.workload.kind().empty()) return bad_input("there is no workload", "choose one");
   KTS_CHECK_OK(check_range("in-flight", spec.in_flight, kMaxInFlight));
   KTS_CHECK_OK(check_range("threads", spec.threads, kMaxThreads));
   return device.kind == "cuda" ? make_cuda_engine(spec, device.ordinal) : make_cpu_engine(spec);
+}
+
+Result<std::unique_ptr<Prober>> make_prober(const DeviceChoice& device, int core) {
+  return device.kind == "cuda" ? make_cuda_prober(device.ordinal) : make_cpu_prober(core);
 }
 
 Result<std::unique_ptr<Engine>> make_engine(const EngineSpec& spec, std::string_view device) {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cuda.h>
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,6 +13,7 @@
 
 #include "cuda_clock.hpp"
 #include "cuda_error.hpp"
+#include "device_identity.hpp"
 #include "kts/base/clock.hpp"
 #include "kts/record/iteration.hpp"
 #include "kts/workload/cuda_module.hpp"
@@ -49,34 +48,6 @@ std::unique_ptr<Work> make_work(std::string_view kind) {
 
 std::int64_t now_ns() { return MonotonicTimeline::now().time_since_epoch().count(); }
 
-std::string format_uuid(const char* prefix, const CUuuid& uuid) {
-  std::string text = prefix;
-  for (int i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += fmt::format("{:02x}", static_cast<unsigned char>(uuid.bytes[i]));
-  }
-  return text;
-}
-
-// The UUID of what this process really runs on: a MIG instance's own where there is one.
-std::string device_uuid(int ordinal, const cudaDeviceProp& properties) {
-  CUuuid physical{};
-  std::memcpy(&physical, &properties.uuid, sizeof physical);
-  CUresult (*get)(CUuuid*, CUdevice) = nullptr;
-  void* function = nullptr;
-  cudaDriverEntryPointQueryResult found{};
-  if (cudaGetDriverEntryPointByVersion("cuDeviceGetUuid", &function, 12000, cudaEnableDefault,
-                                       &found) == cudaSuccess &&
-      found == cudaDriverEntryPointSuccess) {
-    get = reinterpret_cast<decltype(get)>(function);
-  }
-  CUuuid own{};
-  if (get && get(&own, ordinal) == CUDA_SUCCESS && std::memcmp(&own, &physical, sizeof own) != 0) {
-    return format_uuid("MIG-", own);
-  }
-  return format_uuid("GPU-", physical);
-}
-
 class CudaEngine final : public workload::Engine {
  public:
   ~CudaEngine() override {
@@ -109,9 +80,7 @@ class CudaEngine final : public workload::Engine {
         cudaSetDeviceFlags(spec.sync == workload::SyncMode::kSpin ? cudaDeviceScheduleSpin
                                                                   : cudaDeviceScheduleBlockingSync),
         "cannot choose how to synchronise");
-    cudaDeviceProp properties{};
-    KTS_CUDA(cudaGetDeviceProperties(&properties, spec.cuda_device), "cannot describe the device");
-    identity_ = {"cuda", properties.name, device_uuid(spec.cuda_device, properties)};
+    KTS_TRY(identity_, identify(spec.cuda_device));
     int least = 0;
     int greatest = 0;
     KTS_CUDA(cudaDeviceGetStreamPriorityRange(&least, &greatest),
@@ -219,6 +188,7 @@ class CudaEngine final : public workload::Engine {
 
   Result<bool> results_finite() override { return work_->results_finite(); }
   std::optional<workload::Growth> growth() const override { return work_->growth(); }
+  std::string algorithms() const override { return work_->algorithms(); }
 
   std::int64_t device_cpu_ns() const override { return record::kUnavailable; }
 
@@ -279,6 +249,18 @@ kts::workload::Engine* kts_workload_cuda_create_v2(const kts::workload::EngineSp
     *error = std::move(created).error();
   } catch (const std::exception& exception) {
     *error = {kts::ErrorCode::kEnvironment, exception.what(), {}, "CUDA"};
+  }
+  return nullptr;
+}
+
+kts::kernel_trace::Tracer* kts_workload_cuda_open_tracer_v2(
+    const kts::kernel_trace::TracerSpec* spec, kts::Error* error) noexcept {
+  try {
+    auto tracer = kts::kernel_trace::open_cupti(*spec);
+    if (tracer) return tracer->release();
+    *error = std::move(tracer).error();
+  } catch (const std::exception& exception) {
+    *error = {kts::ErrorCode::kEnvironment, exception.what(), {}, "CUPTI"};
   }
   return nullptr;
 }

@@ -71,6 +71,7 @@ CheckedTokens last_of(const std::vector<Chunk>& chunks) {
 class LlmWork : public Work {
  public:
   std::uint64_t bytes() const override { return transformer_.bytes(); }
+  std::string algorithms() const override { return transformer_.describe(); }
   Result<bool> results_finite() override {
     return all_finite(transformer_.logits(),
                       static_cast<std::size_t>(plan_.sequences * plan_.head_rows));

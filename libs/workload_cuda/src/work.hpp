@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "kts/base/error.hpp"
 #include "kts/workload/engine.hpp"
@@ -34,6 +35,7 @@ class Work {
   // Whether an iteration gives the device anything to do.
   [[nodiscard]] virtual bool uses_device() const { return true; }
   [[nodiscard]] virtual std::optional<workload::Growth> growth() const { return std::nullopt; }
+  [[nodiscard]] virtual std::string algorithms() const { return {}; }
   // Tokens that the host gets one by one, at most; 0 for what isn't a request.
   [[nodiscard]] virtual std::int64_t most_tokens() const { return 0; }
   // Of the iteration that was launched last: how many the host still has to ask for, each when the

@@ -11,10 +11,14 @@
 namespace kts::analysis {
 
 // What a folder of v1 logs can't say by itself; each entry is "FILE=VALUE", FILE a file's name.
+// `datasheet` is a kts.datasheet/1 of the device; empty: datasheet.json in the run's folder, if
+// any.
 struct LoadOptions {
   std::vector<std::string> phases;  // "x.log=solo", "y.log=shared"
   std::vector<std::string> agents;  // "x.log=router"
+  std::filesystem::path datasheet = {};
 };
+inline constexpr const char* kDataSheetFile = "datasheet.json";
 
 // Segments that stand in for blocks where a phase has only one.
 inline constexpr int kSegments = 20;

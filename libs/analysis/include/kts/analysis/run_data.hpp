@@ -65,6 +65,9 @@ struct AgentBlock {
   std::int64_t window_stop_ns = 0;
 
   SampleColumn latency, backlog, gpu_wait, gpu_time;
+  // In shared blocks of v2 records: from the previous sample's due time to this one's, of the first
+  // from window_start_ns. With it each sample's five instants are known again.
+  SampleColumn due_gap = {};
   SampleColumn ttft;  // of LLM requests; else empty
   SampleColumn itl;   // their gaps between tokens, request by request
 
@@ -106,6 +109,7 @@ struct RunData {
   bool is_matrix = false;  // shared blocks are of several sets: contention() tells of them
   // Which agent's solo blocks are an agent's baseline; itself, unless an equal agent was measured.
   std::map<std::string, std::string> baseline;
+  std::optional<TurnFigures> turns;  // of a data sheet; empty: the run itself is asked
 };
 
 }  // namespace kts::analysis

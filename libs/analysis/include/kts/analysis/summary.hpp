@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kts/record/iteration.hpp"
+#include "kts/stats/interval.hpp"
 #include "kts/stats/verdict.hpp"
 
 namespace kts::analysis {
@@ -71,6 +72,26 @@ struct Degradation {
 struct PartGrowth {
   Measure part = Measure::kBacklog;
   std::optional<double> solo_ms, shared_ms, growth_ms;
+  stats::Interval interval = {};  // of the growth
+};
+// What a part's growth is made of; docs/attribution.md says how each is told.
+enum class Cause {
+  kEarlierWaits,     // backlog: own requests before it waited for others
+  kEarlierWork,      // backlog: own requests before it were at work
+  kTurns,            // gpu_wait: another agent had the device
+  kSwitches,         // gpu_wait: the device changed from one agent to another
+  kLaunch,           // gpu_wait: launch cost, and own work ahead of it in flight
+  kSwitchedOut,      // gpu_time: another agent's turn in the middle of the work
+  kSwitchesMidWork,  // gpu_time: the changes to it and back
+  kExecution,        // gpu_time: work that was not interrupted took longer, or (below 0) less
+  kSharing,          // gpu_time where agents run at once: SMs, caches and bandwidth shared
+};
+struct Explanation {
+  Measure part = Measure::kBacklog;
+  Cause cause = Cause::kTurns;
+  Estimate ms;
+  bool estimated = true;     // by the model of turns; else measured
+  std::string missing = {};  // why it is empty
 };
 struct Attribution {
   std::string agent;
@@ -79,6 +100,33 @@ struct Attribution {
   std::optional<double> latency_growth_ms;
   std::vector<PartGrowth> parts;
   std::optional<double> residue_ms;
+  stats::Interval latency_interval = {}, residue_interval = {};
+  std::vector<Explanation> explained = {};
+};
+
+// How long `agent` waited for `on`: in its own queue, for its turn, and switched out in mid-work,
+// switches included; averaged like the attribution at the same place.
+struct Wait {
+  std::string agent, on, at;
+  Estimate ms;
+  std::optional<double> backlog_ms, gpu_wait_ms, gpu_time_ms;
+  std::optional<double> alone_ms;      // of gpu_wait_ms: nobody else had the device: measured
+  std::optional<double> growth_ratio;  // of the latency's growth
+};
+
+// How agents take turns on the device, and how well that tells the waits which were measured.
+struct TurnFigures {
+  std::optional<double> slice_ms, switch_ms;
+  std::string source;   // "data sheet FILE" | "estimated from this run"
+  std::string missing;  // why there are none
+};
+struct TurnCheck {
+  std::string agent;
+  std::uint64_t n = 0;  // iterations that the model was asked for
+  struct Pair {
+    std::optional<double> measured_ms, model_ms;
+  };
+  Pair p50, p95, p99;  // of gpu_wait, shared
 };
 
 // Load of an open agent in one phase.
@@ -130,16 +178,45 @@ struct SloOutcome {
   bool met = false;     // the whole interval lies at or below it; neither: not settled
 };
 
-// What a telemetry source said of the card in the blocks of one phase: the whole card's, whoever
-// uses it. Only readings that are of the block alone count.
+// What a telemetry source said in the blocks of one phase: of the whole card, whoever uses it, or
+// of one agent's process. Only readings that are of the block alone count.
 struct Covariate {
-  std::string source;  // "dcgm"
-  std::string field;   // "gpu_util_percent"
+  std::string source;   // "nvml", "gpm", "dcgm"
+  std::string field;    // "sm_clock_mhz"
+  std::string process;  // the agent's whose process it is of; empty: the whole card's
   Phase phase = Phase::kSolo;
   std::string agent;  // the one that was active; empty: all, shared
   std::uint64_t readings = 0;
   int blocks = 0;  // in which there were any
   double mean = 0, min = 0, max = 0;
+};
+// The same in one block.
+struct BlockCovariate {
+  std::string block;  // its folder's name
+  Covariate covariate;
+};
+
+// What the GPU did for one agent in one phase, by CUPTI's records of the iterations of its samples.
+// A kernel belongs to the iteration between whose gpu_start and gpu_end its middle lies. Lengths
+// contain being switched out. Means, without intervals.
+struct KernelUse {
+  struct Top {
+    std::string name;  // readable
+    std::uint64_t n = 0;
+    double total_ms = 0;
+  };
+  std::string agent;
+  Phase phase = Phase::kSolo;
+  int blocks = 0;
+  std::uint64_t iterations = 0;  // samples with device instants
+  std::uint64_t n = 0;           // kernels, copies and sets joined to them
+  std::uint64_t unjoined = 0;    // between iterations, or of those left out
+  std::uint64_t lost = 0;        // CUPTI's or the buffers' losses in these blocks
+  double gpu_time_ms = 0;        // mean of the iterations
+  double busy_ms = 0;            // mean of the union of an iteration's kernels, copies and sets
+  double gap_ms = 0;             // gpu_time - busy: launch gaps, and being switched out between
+  double overhang_ms = 0;        // the most by which one jutted out of its iteration: clock error
+  std::vector<Top> top;          // kernels by total time, at most ten
 };
 
 // A step's mean share of a chain's latency: waiting (its backlog, the device, the caller's notice)
@@ -178,13 +255,21 @@ struct Summary {
   std::vector<Degradation> degradation;
   std::vector<Finding> findings;
   std::vector<Attribution> attribution;
+  std::vector<Wait> waits;
+  std::optional<TurnFigures> turns;  // empty where agents take no turns, or nothing is known
+  std::vector<TurnCheck> turn_checks;
   std::vector<Load> loads;
   std::vector<SloOutcome> slos;
   std::vector<Ccdf> ccdfs;
   std::vector<ChainPhase> chains;
   std::vector<Covariate> covariates;
-  // Why there are none though there is telemetry, and what to do about it.
+  std::vector<KernelUse> kernels;  // of runs that were traced
+  std::vector<BlockCovariate> block_covariates;
+  // What of the telemetry says nothing of single blocks, why, and what to do about it.
   std::string covariates_missing;
+  // What the card did that speaks against comparing solo with shared blocks: throttling, drift,
+  // errors. One sentence each.
+  std::vector<std::string> conditions;
 
   std::uint64_t malformed_lines = 0;
   std::uint64_t duplicate_records = 0;
@@ -196,6 +281,8 @@ struct Summary {
 
 [[nodiscard]] std::string_view name(Phase phase);
 [[nodiscard]] std::string_view name(Neighbours neighbours);
+[[nodiscard]] std::string_view name(Cause cause);   // "switched_out"
+[[nodiscard]] std::string_view words(Cause cause);  // "turns of others in the middle of its work"
 
 // The baseline's row comes first among an agent's solo rows; an agent without solo blocks of its
 // own is answered with those of AgentInfo::baseline.

@@ -36,6 +36,8 @@ struct Prepare {
   // Of the run's plan, from 1: an agent's blocks of one cycle see equal arrivals. Without it every
   // block sees others.
   std::optional<int> cycle = std::nullopt;
+  // Where a worker that traces kernels writes those of the block; empty: nowhere.
+  std::string kernels = {};
 };
 struct Start {
   std::int64_t start_ns = 0;  // epoch ns on the run's time line

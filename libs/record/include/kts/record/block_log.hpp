@@ -27,6 +27,7 @@ struct BlockMeta {
   std::string workload;              // "fft"
   std::optional<std::int64_t> size;  // matrix edge, of workloads that have one
   Parameters parameters;             // all of the workload's, in its order
+  std::string algorithms;            // which of a library's the warm-up chose, in its own numbers
   std::string arrival;               // "poisson"
   std::optional<double> rate_per_s;
   std::optional<std::int64_t> think_ns;
@@ -59,6 +60,7 @@ struct BlockMeta {
   std::optional<double> checksum_reference;
   std::optional<double> checksum_tolerance;    // relative
   std::optional<std::int64_t> clock_bound_ns;  // proven bound of the device clock's mapping
+  std::string kernel_tracer;                   // "CUPTI 13.0.1"; empty: kernels are not traced
   std::string kts_version;
   std::string kts_commit;
 };
@@ -90,7 +92,11 @@ struct BlockEnd {
   std::uint64_t out_of_bracket = 0;  // device instants outside submit..done by more than the bound
   std::optional<std::int64_t> held_bytes;     // of an agent that takes ever more memory
   std::optional<std::int64_t> refused_bytes;  // the step that it didn't get
-  bool finite = true;                         // results were finite at the end
+  // Of a block whose kernels are traced: rows written, records lost, records of other times.
+  std::optional<std::uint64_t> kernels;
+  std::optional<std::uint64_t> kernels_lost;
+  std::optional<std::uint64_t> kernels_outside;
+  bool finite = true;  // results were finite at the end
   bool interrupted = false;
 };
 

@@ -20,7 +20,8 @@ struct Plot {
 };
 
 // Names of all plots that there can be.
-inline constexpr std::array<std::string_view, 3> kPlotNames{"panels", "ccdf", "ccdf-tokens"};
+inline constexpr std::array<std::string_view, 4> kPlotNames{"panels", "ccdf", "ccdf-tokens",
+                                                            "attribution"};
 inline constexpr std::array<std::string_view, 2> kMatrixPlotNames{"matrix", "scaling"};
 
 // The plots that a summary has data for, not drawn yet.

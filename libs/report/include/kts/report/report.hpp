@@ -24,7 +24,9 @@ using analysis::Summary;
 [[nodiscard]] std::string missed_objectives(const Summary& summary);
 
 [[nodiscard]] std::string summary_json(const Summary& summary);  // kts.summary/1
-[[nodiscard]] std::string summary_csv(const Summary& summary);   // tidy: one row a statistic
+[[nodiscard]] std::string summary_csv(const Summary& summary);
+// What telemetry said in each block; only its head where there is none.
+[[nodiscard]] std::string covariates_csv(const Summary& summary);  // tidy: one row a statistic
 [[nodiscard]] std::string results_markdown(const Summary& summary);
 [[nodiscard]] std::string report_html(const Summary& summary, const Drawing& drawing);
 
@@ -41,9 +43,9 @@ struct TerminalStyle {
 struct WriteOptions {
   std::string gnuplot = "gnuplot";  // program, looked up in PATH
 };
-// Writes summary.json, summary.csv, results.md, plots/*.svg and report.html into `folder`, which it
-// makes; plots of an earlier report that can't be drawn again are removed. Returns warnings, such
-// as that no plots could be drawn; errors are those of write_file.
+// Writes summary.json, summary.csv, covariates.csv, results.md, plots/*.svg and report.html into
+// `folder`, which it makes; plots of an earlier report that can't be drawn again are removed.
+// Returns warnings, such as that no plots could be drawn; errors are those of write_file.
 [[nodiscard]] Result<std::vector<std::string>> write_all(const Summary& summary,
                                                          const std::filesystem::path& folder,
                                                          const WriteOptions& options = {});

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,10 +28,13 @@ struct LocalRun {
   std::vector<std::string> worker_prefix;  // arguments put before all others; tests use it
   std::filesystem::path mps_program;       // nvidia-cuda-mps-control; empty: the one on the PATH
   device::CpuInfo cpu;
-  device::GpuSource* gpus = nullptr;        // null: no driver
-  process::SignalWatch* signals = nullptr;  // null: signals end the process as usual
-  BlockSource* blocks = nullptr;            // null: the scenario's own plan
-  int first_block = 1;                      // beyond 1 the folder's run is continued
+  device::GpuSource* gpus = nullptr;                // null: no driver
+  bool telemetry = true;                            // what the card does meanwhile is recorded
+  std::string dcgm_url;                             // of a DCGM exporter's page; empty: none
+  process::SignalWatch* signals = nullptr;          // null: signals end the process as usual
+  BlockSource* blocks = nullptr;                    // null: the scenario's own plan
+  int first_block = 1;                              // beyond 1 the folder's run is continued
+  std::optional<std::uint64_t> trace_buffer_bytes;  // kernels are traced, into this much memory
   Timeouts timeouts;
 };
 
@@ -73,6 +78,9 @@ class RunInParts {
 // kBadInput for several agents in mode exclusive, or demands that the mode doesn't know.
 [[nodiscard]] Status check_sharing_mode(const scenario::Scenario& scenario,
                                         const Result<std::vector<device::Gpu>>& gpus);
+
+// Whether the agents' kernels can be traced: kEnvironment on a CPU, kBadInput in mode streams.
+[[nodiscard]] Status check_tracing(const scenario::Scenario& scenario);
 
 // What a worker says when asked to start on a device.
 struct ProbeAnswer {

@@ -47,6 +47,7 @@ struct BlockTask {
   std::string title;  // for messages: "block 7 (shared)"
   std::vector<std::size_t> active;
   std::filesystem::path folder;  // exists; gets <agent>.log
+  bool trace_kernels = false;    // and <agent>.kernels.csv
   Nanoseconds length{0};
   // How long after the block open agents may work off what was due in it; then they give it up.
   Nanoseconds drain{0};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -40,6 +41,7 @@ struct DcgmReading {
 [[nodiscard]] std::string dcgm_csv_header();
 [[nodiscard]] std::string csv_row(std::int64_t epoch_ns, std::string_view uuid,
                                   const DcgmReading& reading);
+[[nodiscard]] std::string csv_cells(const DcgmReading& reading);  // ",97,…", without the newline
 
 // What one page of the exporter says, by the card's UUID. On a shared card the exporter repeats the
 // card's values for every pod: each counts once.
@@ -63,6 +65,20 @@ class RenewalRate {
  private:
   std::optional<DcgmReading> last_;
   std::vector<MonotonicTime> changes_;
+};
+
+// How long to wait before asking the exporter again: down to kFastest while its values keep
+// changing.
+class ScrapePace {
+ public:
+  static constexpr Nanoseconds kSlowest = std::chrono::seconds(1);
+  static constexpr Nanoseconds kFastest = std::chrono::milliseconds(100);
+  explicit ScrapePace(Nanoseconds slowest = kSlowest) : slowest_(slowest), period_(slowest) {}
+  Nanoseconds next(bool renewed);
+
+ private:
+  Nanoseconds slowest_, period_;
+  int renewed_in_a_row_ = 0;
 };
 
 }  // namespace kts::telemetry

@@ -10,6 +10,7 @@
 #include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
 #include "kts/control/protocol.hpp"
+#include "kts/kernel_trace/tracer.hpp"
 #include "kts/record/block_log.hpp"
 #include "kts/worker/attention.hpp"
 #include "kts/worker/chain.hpp"
@@ -44,14 +45,16 @@ struct BlockName {
   std::string phase;
   std::string neighbours;
   std::optional<int> cycle = std::nullopt;
+  std::string kernels = {};  // where to write those of the block; empty: nowhere
 };
 
 // One agent's blocks on one engine: META, the loop's records, END. One thread drives it.
 class Agent {
  public:
-  // `port` for arrivals from chains; it outlives the agent.
+  // `tracer` may be null: kernels are not traced. `port` for arrivals from chains. Both outlive the
+  // agent.
   Agent(AgentSpec spec, workload::Engine& engine, Pacing& pacing, RecordWriter& writer,
-        ChainPort* port = nullptr);
+        kernel_trace::Tracer* tracer = nullptr, ChainPort* port = nullptr);
 
   // Throw-away iterations, the check of the result, and the usual time of an iteration.
   [[nodiscard]] Status warm_up(int iterations);
@@ -72,6 +75,7 @@ class Agent {
 
  private:
   void describe_arrivals(record::BlockMeta& meta) const;
+  [[nodiscard]] bool traces() const { return tracer_ != nullptr && !name_.kernels.empty(); }
   [[nodiscard]] std::int64_t epoch_ns(std::int64_t monotonic_ns) const;
   [[nodiscard]] Status print(std::string_view line);
 
@@ -79,6 +83,7 @@ class Agent {
   workload::Engine& engine_;
   RecordWriter& writer_;
   Pacing& pacing_;
+  kernel_trace::Tracer* tracer_;
   Loop loop_;
   workload::DeviceIdentity device_;
   std::string gpu_uuid_;

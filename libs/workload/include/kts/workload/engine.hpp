@@ -104,6 +104,8 @@ class Engine {
   [[nodiscard]] virtual Result<bool> results_finite() = 0;
   // CPU time that the device thread has used, ns, or record::kUnavailable.
   [[nodiscard]] virtual std::int64_t device_cpu_ns() const = 0;
+  // What the warm-up chose among a library's algorithms, a line; empty where it had no choice.
+  [[nodiscard]] virtual std::string algorithms() const { return {}; }
   // Empty for all workloads but `grow`. Called while nothing is in flight.
   [[nodiscard]] virtual std::optional<Growth> growth() const { return std::nullopt; }
 

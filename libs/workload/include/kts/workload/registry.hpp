@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "kts/base/error.hpp"
+#include "kts/kernel_trace/tracer.hpp"
 #include "kts/workload/engine.hpp"
 #include "kts/workload/spec.hpp"
 
@@ -23,6 +24,11 @@ struct DeviceChoice {
 // kBadInput for other words. `auto` takes CUDA when its module and a device are there; an explicit
 // "cuda" isn't tried yet.
 [[nodiscard]] Result<DeviceChoice> choose_device(std::string_view device);
+
+// What collects the kernels of engines that are made after it, and outlives them. kEnvironment on a
+// CPU, and when the CUDA backend or CUPTI is missing.
+[[nodiscard]] Result<std::unique_ptr<kernel_trace::Tracer>> make_tracer(
+    const kernel_trace::TracerSpec& spec, const DeviceChoice& device);
 
 // kBadInput for a spec out of range; kEnvironment when the device, its libraries or the memory for
 // the operands are missing. To be driven by the thread that calls this.

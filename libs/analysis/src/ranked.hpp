@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "distribution.hpp"
+
+namespace kts::analysis {
+
+// A mean of one column, ms. `variance` is that of the mean, empty where blocks are too few.
+struct RankedMean {
+  std::optional<double> ms;
+  std::optional<double> variance;
+};
+// Iterations in one window of latency ranks, or all of them.
+struct RankedWindow {
+  std::uint64_t n = 0;
+  std::vector<RankedMean> columns;
+  std::optional<double> latency_variance;  // of its quantile, or its mean
+  std::optional<double> residue_variance;  // of the latency's quantile (or mean) - the parts' means
+};
+
+// Sums of several lengths of each iteration, by its latency's rank and by block, so that blocks can
+// be drawn anew (a bootstrap of whole blocks, docs/statistics.md) without the iterations
+// themselves.
+class RankedSums {
+ public:
+  static constexpr std::size_t kParts = record::kLatencyParts.size();
+
+  // The first kParts columns are latency's parts.
+  RankedSums(const Group& group, std::vector<Distribution::Bounds> windows, std::size_t columns);
+
+  // `block` is its place in the group. NaN is unavailable. Threads may add to different blocks.
+  void add(std::size_t block, double latency_ns, std::span<const double> ns);
+
+  // All iterations first, then each of kRankWindows. Means over fewer than `least` are empty.
+  [[nodiscard]] std::vector<RankedWindow> windows(std::uint64_t least) const;
+
+ private:
+  struct Sum {
+    double ns = 0;
+    std::uint32_t n = 0;
+  };
+  struct Block {
+    std::vector<std::uint32_t> counts;  // iterations by bin
+    std::vector<double> latency;        // their sums by bin
+    std::vector<Sum> sums;              // bins x columns
+    std::vector<std::uint64_t> in_window;
+    std::vector<Sum> exact;  // (1 + windows) x columns
+  };
+  void draw(std::vector<RankedWindow>& result) const;
+
+  std::vector<Distribution::Bounds> windows_;
+  std::size_t columns_;
+  std::vector<double> edges_ns_;  // of the bins, ascending; the first bin is below the first edge
+  std::vector<Block> blocks_;
+};
+
+}  // namespace kts::analysis

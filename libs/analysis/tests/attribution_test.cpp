@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+// Causes that were planted come back as such. The runs are made here, not by the model of turns.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kts/analysis/summarize.hpp"
+#include "kts/analysis/turn_model.hpp"
+#include "synthetic.hpp"
+
+namespace kts::analysis {
+namespace {
+
+constexpr double kSlice = 2.0;
+constexpr double kSwitch = 0.15;
+constexpr double kService = 0.2;
+constexpr double kHeavy = 2.7;
+constexpr double kBlock = 2000;
+constexpr int kBlocks = 10;
+
+// A block's instants in ms since its start, put down as samples.
+class Log {
+ public:
+  Log(const std::string& agent, int number, Phase phase)
+      : block_(open_block(agent, number, phase, kBlock)) {
+    block_.active = {"light", "heavy"};
+    if (agent == "heavy") block_.meta->arrival = "saturate";
+  }
+  void add(double due, double submit, double start, double end, double done) {
+    if (block_.phase == Phase::kShared) block_.due_gap.append(to_ns(due) - last_due_);
+    last_due_ = to_ns(due);
+    block_.latency.append(to_ns(done) - to_ns(due));
+    block_.backlog.append(to_ns(submit) - to_ns(due));
+    block_.gpu_wait.append(to_ns(start) - to_ns(submit));
+    block_.gpu_time.append(to_ns(end) - to_ns(start));
+    ++block_.due_in_window;
+    ++block_.completed_in_window;
+  }
+  [[nodiscard]] AgentBlock take() { return std::move(block_); }
+
+ private:
+  AgentBlock block_;
+  std::int64_t last_due_ = 0;
+};
+
+struct Stretch {
+  double from, to;
+  [[nodiscard]] double within(double a, double b) const {
+    return std::max(0.0, std::min(to, b) - std::max(from, a));
+  }
+};
+double within(const std::vector<Stretch>& stretches, double a, double b) {
+  double sum = 0;
+  for (const Stretch& s : stretches) sum += s.within(a, b);
+  return sum;
+}
+
+// What was planted, summed over the light agent's requests.
+struct Truth {
+  double n = 0, turns = 0, switches = 0, queue = 0;
+};
+
+std::vector<double> arrivals(Random& random, double rate_per_ms) {
+  std::vector<double> due;
+  for (double t = random.exponential(1 / rate_per_ms); t < kBlock;
+       t += random.exponential(1 / rate_per_ms)) {
+    due.push_back(t);
+  }
+  return due;
+}
+
+// Turns that the two take from each other: the heavy agent always wants the device.
+void take_turns_by_hand(RunData& data, int number, const std::vector<double>& due, Truth& truth) {
+  std::vector<Stretch> heavy, switches;
+  struct Request {
+    double due, submit, start, end;
+  };
+  std::vector<Request> requests;
+  double t = 0;
+  double done = 0;
+  std::size_t next = 0;
+  while (t < kBlock) {
+    const double begun = t;
+    do {
+      t += kSlice;
+    } while (t < kBlock && (next == due.size() || due[next] > t));
+    heavy.push_back({begun, t});
+    if (next == due.size() || due[next] > t) break;
+    switches.push_back({t, t + kSwitch});
+    t += kSwitch;
+    while (next < due.size() && due[next] <= t) {
+      requests.push_back({due[next], std::max(due[next], done), t, t + kService});
+      t += kService;
+      done = t;
+      ++next;
+    }
+    switches.push_back({t, t + kSwitch});
+    t += kSwitch;
+  }
+  Log light("light", number, Phase::kShared);
+  for (const Request& r : requests) {
+    light.add(r.due, r.submit, r.start, r.end, r.end);
+    truth.n += 1;
+    truth.turns += within(heavy, r.submit, r.start);
+    truth.switches += within(switches, r.submit, r.start);
+    truth.queue += r.submit - r.due;
+  }
+  Log other("heavy", number, Phase::kShared);
+  double left = kHeavy;
+  double start = 0;
+  double submit = 0;
+  for (const Stretch& run : heavy) {
+    double at = run.from;
+    if (left == kHeavy) start = at;
+    while (at + left <= run.to) {
+      at += left;
+      other.add(submit, submit, start, at, at);
+      submit = start = at;
+      left = kHeavy;
+    }
+    left -= run.to - at;
+  }
+  data.blocks.push_back(light.take());
+  data.blocks.push_back(other.take());
+}
+
+void add_solo(RunData& data, int number, const std::vector<double>& due) {
+  Log light("light", number, Phase::kSolo);
+  double done = 0;
+  for (const double at : due) {
+    const double submit = std::max(at, done);
+    done = submit + kService;
+    light.add(at, submit, submit, done, done);
+  }
+  Log heavy("heavy", number + 1, Phase::kSolo);
+  for (double t = 0; t + kHeavy < kBlock; t += kHeavy) heavy.add(t, t, t, t + kHeavy, t + kHeavy);
+  data.blocks.push_back(light.take());
+  data.blocks.push_back(heavy.take());
+}
+
+RunData empty_run(const std::string& sharing = "time-slicing") {
+  RunData data;
+  data.header.sharing = sharing;
+  data.header.agents.resize(2);
+  data.header.agents[0].name = "light";
+  data.header.agents[1].name = "heavy";
+  return data;
+}
+
+const Attribution* find(const Summary& summary, std::string_view agent, std::string_view at) {
+  const auto found = std::ranges::find_if(
+      summary.attribution, [&](const Attribution& a) { return a.agent == agent && a.at == at; });
+  return found == summary.attribution.end() ? nullptr : &*found;
+}
+
+std::optional<double> made_of(const Attribution& a, Cause cause) {
+  for (const Explanation& e : a.explained) {
+    if (e.cause == cause) return e.ms.value;
+  }
+  return std::nullopt;
+}
+
+const Wait* find_wait(const Summary& summary, std::string_view agent, std::string_view at) {
+  const auto found = std::ranges::find_if(
+      summary.waits, [&](const Wait& w) { return w.agent == agent && w.at == at; });
+  return found == summary.waits.end() ? nullptr : &*found;
+}
+
+class PlantedTurns : public testing::Test {
+ protected:
+  // `rate_per_ms`: low enough, and hardly anybody queues.
+  Summary measure(double rate_per_ms) {
+    Random random(5);
+    RunData data = empty_run();
+    for (int b = 0; b < kBlocks; ++b) {
+      const std::vector<double> due = arrivals(random, rate_per_ms);
+      add_solo(data, 3 * b, due);
+      take_turns_by_hand(data, 3 * b + 2, due, truth_);
+    }
+    data.turns = TurnFigures{kSlice, kSwitch, "data sheet", ""};
+    return summarize(data);
+  }
+  Truth truth_;
+};
+
+TEST_F(PlantedTurns, ComeBackAsTurnsAndSwitches) {
+  const Summary summary = measure(0.02);
+  const Attribution& mean = *find(summary, "light", "mean");
+  const double growth = *mean.latency_growth_ms;
+  EXPECT_NEAR(*made_of(mean, Cause::kTurns), truth_.turns / truth_.n, 0.1 * growth);
+  EXPECT_NEAR(*made_of(mean, Cause::kSwitches), truth_.switches / truth_.n, 0.1 * growth);
+  EXPECT_NEAR(*made_of(mean, Cause::kSwitches), kSwitch, 0.1 * kSwitch);
+  EXPECT_NEAR(*made_of(mean, Cause::kExecution), 0, 0.01 * growth);
+  EXPECT_NEAR(*made_of(mean, Cause::kSwitchedOut), 0, 0.01 * growth);
+  EXPECT_NEAR(*mean.residue_ms, 0, 0.1 * growth);
+}
+
+TEST_F(PlantedTurns, OfRequestsAheadComeBackAsTheQueuesWaiting) {
+  const Summary summary = measure(0.4);
+  const Attribution& mean = *find(summary, "light", "mean");
+  const double growth = *mean.latency_growth_ms;
+  EXPECT_GT(*made_of(mean, Cause::kEarlierWaits), 0.1 * growth);
+  const Wait& wait = *find_wait(summary, "light", "mean");
+  EXPECT_EQ(wait.on, "heavy");
+  EXPECT_NEAR(*wait.gpu_wait_ms, (truth_.turns + truth_.switches) / truth_.n, 0.05 * growth);
+  // Nothing but the heavy agent makes it grow, save for the work of requests that came meanwhile.
+  EXPECT_NEAR(*wait.ms.value + *made_of(mean, Cause::kEarlierWork), growth, 0.1 * growth);
+  EXPECT_LE(*wait.ms.ci_low, *wait.ms.value);
+}
+
+TEST_F(PlantedTurns, LeaveLittleInNoPart) {
+  const Summary summary = measure(0.8);
+  const Attribution& mean = *find(summary, "light", "mean");
+  EXPECT_LE(std::abs(*mean.residue_ms), 0.1 * *mean.latency_growth_ms);
+  const Attribution& p99 = *find(summary, "light", "p99");
+  ASSERT_TRUE(p99.residue_ms);
+  EXPECT_LE(std::abs(*p99.residue_ms), 0.2 * *p99.latency_growth_ms);
+}
+
+TEST_F(PlantedTurns, OfTheHeavyAgentInMidWorkComeBackAsSwitchedOut) {
+  const Summary summary = measure(0.1);
+  const Attribution& mean = *find(summary, "heavy", "mean");
+  const double growth = *mean.latency_growth_ms;
+  const double out = *made_of(mean, Cause::kSwitchedOut) + *made_of(mean, Cause::kSwitchesMidWork);
+  EXPECT_NEAR(out, growth, 0.1 * growth);
+  EXPECT_NEAR(*made_of(mean, Cause::kSwitchedOut) / *made_of(mean, Cause::kSwitchesMidWork),
+              kService / (2 * kSwitch), 0.15);
+}
+
+// Every request of the shared blocks is the same but for what `plant` adds.
+template <typename Plant>
+Summary beside_a_busy_agent(Plant plant, const std::string& sharing = "time-slicing") {
+  Random random(9);
+  RunData data = empty_run(sharing);
+  for (int b = 0; b < kBlocks; ++b) {
+    std::vector<double> due;
+    for (double t = 5; t < kBlock; t += random.uniform(9, 11)) due.push_back(t);
+    add_solo(data, 3 * b, due);
+    Log light("light", 3 * b + 2, Phase::kShared);
+    for (const double at : due) plant(light, at, random);
+    Log heavy("heavy", 3 * b + 2, Phase::kShared);
+    for (double t = 0; t + kHeavy < kBlock; t += kHeavy) {
+      heavy.add(t, t, t, t + kHeavy, t + kHeavy);
+    }
+    data.blocks.push_back(light.take());
+    data.blocks.push_back(heavy.take());
+  }
+  if (sharing == "time-slicing") data.turns = TurnFigures{kSlice, kSwitch, "data sheet", ""};
+  return summarize(data);
+}
+
+TEST(PlantedSlowdown, ComesBackAsWorkTakingLonger) {
+  const Summary summary = beside_a_busy_agent([](Log& log, double due, Random& random) {
+    const double end = due + kService * random.uniform(1.25, 1.35);
+    log.add(due, due, due, end, end);
+  });
+  const Attribution& mean = *find(summary, "light", "mean");
+  const double growth = *mean.latency_growth_ms;
+  EXPECT_NEAR(growth, 0.3 * kService, 0.01);
+  EXPECT_NEAR(*made_of(mean, Cause::kExecution), growth, 0.1 * growth);
+  EXPECT_NEAR(*made_of(mean, Cause::kTurns), 0, 0.1 * growth);
+  EXPECT_NEAR(*made_of(mean, Cause::kSwitchedOut), 0, 0.1 * growth);
+}
+
+TEST(PlantedBacklog, ComesBackAsTheQueueAtWork) {
+  const Summary summary = beside_a_busy_agent([](Log& log, double due, Random& random) {
+    const double submit = due + random.uniform(2, 6);
+    log.add(due, submit, submit, submit + kService, submit + kService);
+  });
+  const Attribution& mean = *find(summary, "light", "mean");
+  const double growth = *mean.latency_growth_ms;
+  EXPECT_NEAR(*made_of(mean, Cause::kEarlierWork), growth, 0.1 * growth);
+  EXPECT_NEAR(*made_of(mean, Cause::kEarlierWaits), 0, 0.1 * growth);
+  EXPECT_NEAR(*made_of(mean, Cause::kTurns), 0, 0.1 * growth);
+}
+
+TEST(PlantedSharing, HasNoTurnsWhereAgentsRunAtOnce) {
+  const Summary summary = beside_a_busy_agent(
+      [](Log& log, double due, Random&) {
+        log.add(due, due, due, due + 2 * kService, due + 2 * kService);
+      },
+      "mps");
+  EXPECT_FALSE(summary.turns);
+  EXPECT_TRUE(summary.turn_checks.empty());
+  const Attribution& mean = *find(summary, "light", "mean");
+  EXPECT_NEAR(*made_of(mean, Cause::kSharing), kService, 0.1 * kService);
+  EXPECT_FALSE(made_of(mean, Cause::kSwitchedOut));
+  EXPECT_FALSE(made_of(mean, Cause::kExecution));
+}
+
+// A run by the model, without a data sheet: its lengths must be found in the records.
+TEST(TurnFigures, AreFoundInTheRunItself) {
+  Random random(3);
+  RunData data = empty_run();
+  for (int b = 0; b < kBlocks; ++b) {
+    const std::vector<double> due = arrivals(random, 0.2);
+    add_solo(data, 3 * b, due);
+    TurnAgent light, heavy;
+    for (const double at : due) light.work.push_back({at, 0, 0.01, kService, 0.004});
+    heavy.closed = true;
+    heavy.work.assign(1000, {0, 0, 0.003, kHeavy, 0.003});
+    const auto done = take_turns({kSlice, kSwitch}, {light, heavy}, kBlock);
+    for (const std::size_t agent : {0U, 1U}) {
+      Log log(agent == 0 ? "light" : "heavy", 3 * b + 2, Phase::kShared);
+      for (const TurnInstants& i : done[agent]) {
+        if (i.due_ms < kBlock) log.add(i.due_ms, i.submit_ms, i.start_ms, i.end_ms, i.done_ms);
+      }
+      data.blocks.push_back(log.take());
+    }
+  }
+  const Summary summary = summarize(data);
+  ASSERT_TRUE(summary.turns);
+  ASSERT_TRUE(summary.turns->slice_ms) << summary.turns->missing;
+  EXPECT_NEAR(*summary.turns->slice_ms, kSlice, 0.05 * kSlice);
+  EXPECT_NEAR(*summary.turns->switch_ms, kSwitch, 0.1 * kSwitch);
+  ASSERT_EQ(summary.turn_checks.size(), 2U);
+  EXPECT_NEAR(*summary.turn_checks[0].p50.model_ms, *summary.turn_checks[0].p50.measured_ms,
+              0.1 * *summary.turn_checks[0].p50.measured_ms);
+}
+
+TEST(TurnFigures, AreMissingWithAReasonWhereNothingTellsThem) {
+  const Summary summary = [] {
+    Random random(4);
+    RunData data = empty_run();
+    Truth truth;
+    for (int b = 0; b < kBlocks; ++b) {
+      const auto due = arrivals(random, 0.05);
+      add_solo(data, 3 * b, due);
+      take_turns_by_hand(data, 3 * b + 2, due, truth);
+    }
+    return summarize(data);
+  }();
+  ASSERT_TRUE(summary.turns);
+  EXPECT_FALSE(summary.turns->slice_ms);
+  EXPECT_NE(summary.turns->missing.find("give a data sheet"), std::string::npos);
+  const Attribution& mean = *find(summary, "light", "mean");
+  EXPECT_TRUE(made_of(mean, Cause::kTurns));
+  const auto& explained = mean.explained;
+  const auto switches = std::ranges::find(explained, Cause::kSwitches, &Explanation::cause);
+  ASSERT_NE(switches, explained.end());
+  EXPECT_FALSE(switches->ms.value);
+  EXPECT_EQ(switches->missing, summary.turns->missing);
+}
+
+TEST(GrowthInterval, TakesFiveBlocks) {
+  for (const int blocks : {4, 5}) {
+    Random random(8);
+    RunData data = empty_run();
+    Truth truth;
+    for (int b = 0; b < blocks; ++b) {
+      const auto due = arrivals(random, 0.2);
+      add_solo(data, 3 * b, due);
+      take_turns_by_hand(data, 3 * b + 2, due, truth);
+    }
+    const Summary summary = summarize(data);
+    const PartGrowth& wait = find(summary, "light", "mean")->parts[1];
+    ASSERT_EQ(wait.part, Measure::kGpuWait);
+    EXPECT_EQ(wait.interval.low.has_value(), blocks >= stats::kMinBlocks);
+    EXPECT_EQ(wait.interval.high.has_value(), blocks >= stats::kMinBlocks);
+    if (wait.interval.low) {
+      EXPECT_LT(*wait.interval.low, *wait.growth_ms);
+      EXPECT_GT(*wait.interval.high, *wait.growth_ms);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace kts::analysis

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels joined to iterations, from a run's folder.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "kts/kernel_trace/activity.hpp"
+#include "load_fixtures.hpp"
+
+namespace kts::analysis {
+namespace {
+
+using kernel_trace::Activity;
+using kernel_trace::Kind;
+using testing::Folder;
+using testing::kEpoch;
+using testing::kMillisecond;
+using testing::mentions;
+using testing::V2Log;
+
+constexpr std::int64_t kMicro = 1000;
+
+Activity kernel(const std::string& name, std::int64_t start_ns, std::int64_t end_ns) {
+  Activity activity;
+  activity.name = name;
+  activity.start_ns = start_ns;
+  activity.end_ns = end_ns;
+  activity.stream = 7;
+  return activity;
+}
+std::string csv(const std::vector<Activity>& activities) {
+  std::string text = std::string(kernel_trace::kCsvSchema) + std::string(kernel_trace::kCsvHeader);
+  for (const Activity& activity : activities) append_csv(text, activity);
+  return text;
+}
+
+// Of each iteration of the fixture (3 ms of device time), two kernels that overlap, a gap of half a
+// millisecond, and a copy: busy for 2.5 ms.
+std::vector<Activity> kernels_of(const V2Log& log) {
+  std::vector<Activity> all;
+  for (int k = 0; k < log.n; ++k) {
+    const std::int64_t start = log.iteration(k).gpu_start_ns;
+    all.push_back(kernel("_Z4gemmIfLi128EEvPKT_", start, start + kMillisecond));
+    all.push_back(kernel("_Z4spinPxi", start + kMillisecond / 2, start + 2 * kMillisecond));
+    Activity wait = kernel("stream", start, start + 3 * kMillisecond);
+    wait.kind = Kind::kSync;
+    Activity copy =
+        kernel("host to device", start + 5 * kMillisecond / 2, start + 3 * kMillisecond);
+    copy.kind = Kind::kCopy;
+    copy.bytes = 64;
+    wait.start_ns = copy.start_ns;
+    all.push_back(copy);
+    all.push_back(wait);
+  }
+  return all;
+}
+
+class Kernels : public ::testing::Test {
+ protected:
+  Kernels() { testing::write_run(folder_, 5); }
+  void trace(const std::string& text) const {
+    folder_.write("blocks/00-solo-router/router.kernels.csv", text);
+  }
+  Folder folder_;
+};
+
+TEST_F(Kernels, RunsWithoutATraceSayNothing) {
+  EXPECT_TRUE(load(folder_.path())->header.kernels.empty());
+}
+
+TEST_F(Kernels, BusyIsTheUnionAndGapsAreTheRestOfGpuTime) {
+  const V2Log log;
+  trace(csv(kernels_of(log)));
+  const auto run = load(folder_.path());
+  ASSERT_TRUE(run) << to_line(run.error());
+  ASSERT_EQ(run->header.kernels.size(), 1U);
+  const KernelUse& use = run->header.kernels.front();
+  EXPECT_EQ(use.agent, "router");
+  EXPECT_EQ(use.phase, Phase::kSolo);
+  EXPECT_EQ(use.blocks, 1);
+  // Due in the window without its first 5 %.
+  EXPECT_EQ(use.iterations, 95U);
+  EXPECT_EQ(use.n, 3 * use.iterations);
+  EXPECT_EQ(use.unjoined, 3U * 5);
+  EXPECT_NEAR(use.gpu_time_ms, 3.0, 1e-9);
+  EXPECT_NEAR(use.busy_ms, 2.5, 1e-9);
+  EXPECT_NEAR(use.gap_ms, 0.5, 1e-9);
+  EXPECT_EQ(use.overhang_ms, 0.0);
+  ASSERT_EQ(use.top.size(), 2U);
+  EXPECT_EQ(use.top[0].name, "spin");
+  EXPECT_EQ(use.top[0].n, use.iterations);
+  EXPECT_NEAR(use.top[0].total_ms, 1.5 * 95, 1e-9);
+  EXPECT_EQ(use.top[1].name, "gemm<float, 128>");
+  EXPECT_TRUE(mentions(run->header.warnings, "kernels were traced"));
+}
+
+TEST_F(Kernels, ClockErrorsShowAndCountNothingAway) {
+  const V2Log log;
+  std::vector<Activity> all = kernels_of(log);
+  for (Activity& activity : all) {
+    activity.start_ns -= 40 * kMicro;
+    activity.end_ns -= 40 * kMicro;
+  }
+  trace(csv(all));
+  const auto run = load(folder_.path());
+  ASSERT_TRUE(run);
+  const KernelUse& use = run->header.kernels.front();
+  EXPECT_NEAR(use.overhang_ms, 0.04, 1e-9);
+  EXPECT_NEAR(use.busy_ms, 2.5, 1e-9);
+  EXPECT_EQ(use.n, 3 * use.iterations);
+}
+
+TEST_F(Kernels, LossesAndDamageAreWarnedOf) {
+  V2Log log;
+  std::vector<std::string> lines = log.lines();
+  record::BlockEnd end = log.end();
+  end.kernels = 1;
+  end.kernels_lost = 17;
+  lines.back() = record::to_line(end);
+  folder_.write("blocks/00-solo-router/router.log", testing::join(lines));
+  trace(csv(kernels_of(log)) + "kernel,late to come,5,6,,,,,\nnonsense\n");
+  const auto run = load(folder_.path());
+  ASSERT_TRUE(run);
+  EXPECT_EQ(run->header.kernels.front().lost, 17U);
+  EXPECT_TRUE(mentions(run->header.warnings, "router, solo: 17 kernel records lost"));
+  EXPECT_TRUE(mentions(run->header.warnings, "2 malformed rows of kernel traces"));
+}
+
+TEST_F(Kernels, AnotherFileIsRefused) {
+  trace("kind,name\n");
+  testing::expect_error(load(folder_.path()),
+                        folder_.file("blocks/00-solo-router/router.kernels.csv"),
+                        "its first lines are not those of a kernel trace");
+}
+
+}  // namespace
+}  // namespace kts::analysis

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/analysis/turns.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kts/base/files.hpp"
+
+namespace kts::analysis {
+namespace {
+
+using testing::Each;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+// Contexts that take turns strictly, each seen through a clock of `step` ns.
+struct Card {
+  double slice = 2'091'000;
+  double change = 152'000;
+  int contexts = 2;
+  std::int64_t step = 32;
+  double jitter = 300;
+  std::int64_t length = 1'000'000'000;
+
+  [[nodiscard]] std::vector<Spin> spin(std::uint64_t seed = 1) const {
+    std::mt19937_64 random(seed);
+    std::normal_distribution<double> noise(0, jitter);
+    std::vector<Spin> spins(static_cast<std::size_t>(contexts));
+    const auto read = [&](double t) { return static_cast<std::int64_t>(t) / step * step; };
+    std::vector<double> last_seen(spins.size(), -1);
+    double now = 1.764e18;
+    const double begin = now;
+    for (Spin& s : spins) s.clock_step_ns = static_cast<double>(step);
+    while (now < begin + static_cast<double>(length)) {
+      for (std::size_t i = 0; i < spins.size(); ++i) {
+        if (last_seen[i] < 0) {
+          spins[i].begin_ns = read(now);
+        } else {
+          const std::int64_t from = read(last_seen[i]);
+          spins[i].gaps.push_back({from, read(now) - from, {}});
+        }
+        now += slice + noise(random);
+        last_seen[i] = now;
+        spins[i].end_ns = read(now);
+        now += change + noise(random);
+      }
+    }
+    return spins;
+  }
+};
+
+double median(std::vector<double> values) { return *quantile_of({std::move(values)}, 0.5).value; }
+
+TEST(Turns, SliceSwitchAndOrderComeBackForAnyNumberOfContexts) {
+  for (const int contexts : {2, 3, 4, 8}) {
+    Card card;
+    card.contexts = contexts;
+    const TurnStudy study = study_turns(card.spin());
+    EXPECT_EQ(study.contexts, contexts);
+    EXPECT_NEAR(median(study.run_ns), card.slice, 0.001 * card.slice) << contexts;
+    EXPECT_NEAR(median(study.handover_ns), card.change, 0.01 * card.change) << contexts;
+    EXPECT_NEAR(median(study.gap_ns), gap_from(card.slice, card.change, contexts),
+                0.001 * card.slice);
+    EXPECT_EQ(study.foreign_turns, 0U);
+    EXPECT_DOUBLE_EQ(study.same_order_share.value_or(1), 1);
+    EXPECT_EQ(study.same_order_share.has_value(), contexts > 2);
+  }
+}
+
+TEST(Turns, AClockOfAMicrosecondIsEnough) {
+  Card card;
+  card.step = 1000;
+  const TurnStudy study = study_turns(card.spin());
+  EXPECT_EQ(study.clock_step_ns, 1000);
+  EXPECT_NEAR(median(study.run_ns), card.slice, 1000);
+  const Estimate slice = quantile_of({study.run_ns}, 0.5, study.clock_step_ns);
+  EXPECT_LE(*slice.ci_low, *slice.value - 1000);
+  EXPECT_GE(*slice.ci_high, *slice.value + 1000);
+}
+
+TEST(Turns, ShortInterruptionsDontCutATurn) {
+  Card card;
+  std::vector<Spin> spins = card.spin();
+  for (Spin& spin : spins) {
+    std::vector<Spin::Gap> more;
+    for (const Spin::Gap& gap : spin.gaps) {
+      more.push_back(gap);
+      more.push_back({gap.begin_ns + gap.length_ns + 700'000, 9'000, {}});
+    }
+    more.pop_back();
+    spin.gaps = more;
+  }
+  const TurnStudy study = study_turns(spins);
+  EXPECT_NEAR(median(study.run_ns), card.slice, 0.001 * card.slice);
+  EXPECT_GT(study.short_gaps, 100U);
+}
+
+TEST(Turns, AThirdContextThatNobodyAsksForIsSeen) {
+  Card card;
+  card.contexts = 3;
+  std::vector<Spin> spins = card.spin();
+  spins.pop_back();
+  const TurnStudy study = study_turns(spins);
+  EXPECT_GT(study.foreign_turns, 50U);
+  EXPECT_NEAR(median(study.handover_ns), card.change, 0.01 * card.change);
+}
+
+TEST(Turns, AloneThereAreNone) {
+  Card card;
+  card.contexts = 1;
+  Spin spin = card.spin()[0];
+  spin.gaps = {{spin.begin_ns + 1000, 20'000, {}}};
+  const TurnStudy study = study_turns(std::vector{spin});
+  EXPECT_THAT(study.run_ns, IsEmpty());
+  EXPECT_THAT(study.gap_ns, IsEmpty());
+  EXPECT_EQ(study.short_gaps, 1U);
+  EXPECT_GT(study.gap_share, 0);
+  EXPECT_THAT(study_turns({}).run_ns, IsEmpty());
+}
+
+TEST(Turns, WhatLiesOutsideTheCommonTimeDoesntCount) {
+  Card card;
+  std::vector<Spin> spins = card.spin();
+  // The second one came late: until then the first ran on without gaps of a turn's length.
+  spins[1].begin_ns += 500'000'000;
+  std::erase_if(spins[1].gaps, [&](const auto& gap) { return gap.begin_ns < spins[1].begin_ns; });
+  const TurnStudy study = study_turns(spins);
+  EXPECT_NEAR(static_cast<double>(study.gap_ns.size()), 2 * 0.5e9 / 4.486e6, 4);
+}
+
+TEST(Turns, ClocksThatStandStillAreTold) {
+  Card card;
+  std::vector<Spin> spins = card.spin();
+  for (Spin& spin : spins) {
+    for (Spin::Gap& gap : spin.gaps) gap.cycles = 120;
+  }
+  EXPECT_THAT(study_turns(spins, 1.98).cycle_share, Each(testing::Lt(0.001)));
+}
+
+TEST(SpinOf, RefusesWhatMakesNoSense) {
+  workload::ProbeTrace trace{"spin"};
+  trace.series["span_ns"] = {100, 1000};
+  trace.series["gap_begin_ns"] = {200, 400};
+  trace.series["gap_length_ns"] = {50, 60};
+  EXPECT_TRUE(spin_of(trace));
+  trace.series["gap_begin_ns"] = {400, 200};
+  EXPECT_FALSE(spin_of(trace));
+  trace.series["gap_begin_ns"] = {200, 990};
+  EXPECT_FALSE(spin_of(trace)) << "a gap beyond the end";
+  trace.series["gap_begin_ns"] = {200};
+  EXPECT_FALSE(spin_of(trace));
+  trace.series["span_ns"] = {100};
+  EXPECT_FALSE(spin_of(trace));
+}
+
+TEST(HostView, LeavesOutStallsWhoseEndsTheHostMissed) {
+  workload::ProbeTrace trace{"spin"};
+  trace.series["host_gap_begin_ns"] = {2'000'000, 5'000'000, 6'500'000, 11'000'000, 15'500'000};
+  trace.series["host_gap_length_ns"] = {2'400'000, 70'000, 2'400'000, 2'400'000, 2'400'000};
+  trace.series["host_gap_error_ns"] = {300, 70'000, 300, 90'000, 300};
+  const HostView view = host_view_of(trace);
+  EXPECT_EQ(view.disturbed, 1U) << "that the host was away within a run changes nothing";
+  EXPECT_THAT(view.gap_ns, SizeIs(3));
+  EXPECT_THAT(view.run_ns, testing::ElementsAre(2'100'000));
+  trace.series["host_gap_error_ns"].pop_back();
+  EXPECT_THAT(host_view_of(trace).gap_ns, IsEmpty());
+}
+
+TEST(ShortTurns, AreSplitIntoSwitchWorkAndRelease) {
+  Spin busy{0, 100'000, 32, {{10'000, 5'000, {}}, {50'000, 5'000, {}}, {80'000, 5'000, {}}}};
+  const std::vector<std::int64_t> begins{11'000, 51'000, 52'500};
+  const std::vector<std::int64_t> ends{12'000, 52'000, 53'000};
+  const auto turns = short_turns(busy, begins, ends);
+  ASSERT_THAT(turns, SizeIs(1)) << "one had two kernels, one none";
+  EXPECT_EQ(turns[0].taken_ns, 5'000);
+  EXPECT_EQ(turns[0].switch_in_ns, 1'000);
+  EXPECT_EQ(turns[0].release_ns, 3'000);
+}
+
+TEST(Estimates, KeepTheirIntervals) {
+  const Estimate slice{2.0, 1.9, 2.1};
+  const Estimate gap{2.3, 2.2, 2.4};
+  const Estimate change = switch_from_gap(gap, slice, 2);
+  EXPECT_NEAR(*change.value, 0.15, 1e-12);
+  EXPECT_NEAR(*change.ci_high - *change.value, std::hypot(0.1, 0.1) / 2, 1e-12);
+  EXPECT_EQ(difference(gap, {2.0, {}, 2.1}).ci_high, std::nullopt);
+  EXPECT_EQ(difference(gap, {}).value, std::nullopt);
+  EXPECT_NEAR(*ratio(gap, slice).value, 1.15, 1e-12);
+  EXPECT_EQ(ratio(gap, {0.0, {}, {}}).value, std::nullopt);
+}
+
+TEST(Estimates, OfFewSamplesHaveNoBound) {
+  EXPECT_EQ(quantile_of({}, 0.5).value, std::nullopt);
+  EXPECT_EQ(quantile_of({{1, 2, 3}}, 0.5).ci_high, std::nullopt);
+  EXPECT_EQ(quantile_of({{1, 2, 3}}, 0.99).ci_low, std::nullopt);
+  EXPECT_EQ(mean_of({{1, 2}, {3}}).ci_low, std::nullopt);
+  EXPECT_EQ(*mean_of({{1, 2}, {3}}).value, 2);
+}
+
+TEST(Estimates, CoverTheTruthAboutAsOftenAsTheySay) {
+  int covered = 0;
+  constexpr int kTrials = 200;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    std::mt19937_64 random(static_cast<std::uint64_t>(trial));
+    std::normal_distribution<double> normal(10, 1);
+    Blocks blocks(5);
+    for (auto& block : blocks) {
+      for (int i = 0; i < 40; ++i) block.push_back(normal(random));
+    }
+    const Estimate e = quantile_of(blocks, 0.5);
+    covered += *e.ci_low <= 10 && 10 <= *e.ci_high;
+  }
+  EXPECT_GE(covered, kTrials * 92 / 100);
+}
+
+// tests/data/turns-*.txt: traces of kts probe, recorded on a CPU core that others used as well.
+TEST(Recorded, ACoresTracesComeToASliceAndASwitch) {
+  std::vector<Spin> spins;
+  for (const char* file : {"turns-cpu-0.txt", "turns-cpu-1.txt"}) {
+    const std::filesystem::path path =
+        std::filesystem::path(KTS_SOURCE_DIR) / "libs/analysis/tests/data" / file;
+    const auto trace = workload::parse_probe_trace(read_file(path).value(), file);
+    ASSERT_TRUE(trace) << to_line(trace.error());
+    auto spin = spin_of(*trace);
+    ASSERT_TRUE(spin);
+    spins.push_back(*std::move(spin));
+  }
+  const TurnStudy study = study_turns(spins);
+  ASSERT_THAT(study.run_ns, Not(IsEmpty()));
+  ASSERT_THAT(study.handover_ns, Not(IsEmpty()));
+  EXPECT_GT(median(study.run_ns), 1e6);
+  EXPECT_LT(median(study.run_ns), 10e6);
+  EXPECT_LT(median(study.handover_ns), 100e3);
+}
+
+}  // namespace
+}  // namespace kts::analysis

@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kts/mps/daemon.hpp"
+#include "parts.hpp"
+
+namespace kts::probe {
+namespace {
+
+using analysis::Blocks;
+using analysis::Estimate;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using workload::ProbeTask;
+using workload::ProbeTrace;
+
+constexpr int kMostContexts = 8;
+constexpr double kSliceLimit = 0.02;
+constexpr double kSwitchLimit = 0.10;
+
+ProbeTask spin_task(milliseconds length) {
+  ProbeTask task{"spin"};
+  return task.set("length_ns", Nanoseconds(length).count());
+}
+
+// What parts hand on to later ones.
+struct Known {
+  double cycles_per_ns = 0;
+  double steps_per_ns = 0;
+  std::optional<ProbeTrace> first_clock;
+};
+
+Status measure_calls(Crew& crew, Draft& draft) {
+  Blocks call, begin, round_trip, pair, around, record, host_stamp, device_stamp;
+  double bound_ns = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    ProbeTask launches{"launches"};
+    KTS_TRY(const auto launched,
+            crew.perform("launches", {{0, launches.set("rounds", 400)}}, kPatience));
+    call.push_back(doubles(launched[0].all("call_ns")));
+    begin.push_back(doubles(launched[0].all("begin_ns")));
+    round_trip.push_back(doubles(launched[0].all("round_trip_ns")));
+    bound_ns = std::max(bound_ns, launched[0].value("begin_bound_ns"));
+    ProbeTask events{"events"};
+    KTS_TRY(const auto timed, crew.perform("events", {{0, events.set("rounds", 400)}}, kPatience));
+    pair.push_back(doubles(timed[0].all("pair_ns")));
+    around.push_back(doubles(timed[0].all("pair_around_kernel_ns")));
+    record.push_back(doubles(timed[0].all("record_ns")));
+    KTS_TRY(const auto stamped, crew.perform("stamps", {{0, ProbeTask{"stamps"}}}, kPatience));
+    for (const auto& [name, blocks] : {std::pair("host_stamp_of_100_ns", &host_stamp),
+                                       std::pair("device_stamp_of_100_ns", &device_stamp)}) {
+      blocks->emplace_back();
+      for (const std::int64_t of_100 : stamped[0].all(name)) {
+        blocks->back().push_back(static_cast<double>(of_100) / 100);
+      }
+    }
+  }
+  draft.add_quantile("kernel_launch_us", "us", call, "host time of the call, median",
+                     "an empty kernel, the stream idle");
+  draft.add_quantile("kernel_begin_us", "us", begin,
+                     "from the call to the kernel's own %globaltimer stamp, median",
+                     fmt::format("by mapped clocks, within {:.1f} us", bound_ns * 1e-3), 0.5,
+                     bound_ns);
+  draft.add_quantile("kernel_round_trip_us", "us", round_trip,
+                     "from the call until cudaStreamSynchronize returns, spinning, median");
+  draft.add_quantile("event_pair_us", "us", pair,
+                     "cudaEventElapsedTime of two events with nothing between them, median");
+  draft.add_quantile("event_pair_around_kernel_us", "us", around,
+                     "the same around an empty kernel, median");
+  draft.add_quantile("event_record_us", "us", record, "host time of cudaEventRecord, median");
+  draft.add_quantile("host_stamp_ns", "ns", host_stamp,
+                     "reading CLOCK_MONOTONIC, median of 100 reads");
+  draft.add_quantile("device_stamp_ns", "ns", device_stamp,
+                     "reading %globaltimer in a kernel, median of 10,000 reads");
+  return {};
+}
+
+Status measure_first_clock(Crew& crew, Draft& draft, Known& known) {
+  KTS_TRY(auto traces, crew.perform("clock", {{0, ProbeTask{"clock"}}}, kPatience));
+  const ProbeTrace& clock = traces[0];
+  draft.add("event_clock_bound_us", "us", {clock.value("event_bound_ns") * 1e-3, {}, {}}, 64,
+            "half width of 64 brackets' intersection: events on CLOCK_MONOTONIC");
+  draft.add("event_clock_drift_ppm", "ppm", {clock.value("event_drift_ppm"), {}, {}}, 2,
+            "host's clock against events', from two calibrations 2 s apart");
+  draft.add("globaltimer_bound_us", "us", {clock.value("globaltimer_bound_ns") * 1e-3, {}, {}}, 64,
+            "half width of 64 brackets' intersection: %globaltimer on CLOCK_MONOTONIC");
+  known.first_clock = std::move(traces[0]);
+  return {};
+}
+
+// Long after the first: what the mapping that was learned then is worth now.
+Status measure_last_clock(Crew& crew, Draft& draft, const Known& known) {
+  if (!known.first_clock) return environment_lacks("the first calibration is missing");
+  KTS_TRY(const auto traces, crew.perform("clock", {{0, ProbeTask{"clock"}}}, kPatience));
+  const ProbeTrace& before = *known.first_clock;
+  const ProbeTrace& after = traces[0];
+  const double passed = after.value("globaltimer_ns") - before.value("globaltimer_ns");
+  if (passed <= 0) return fail(ErrorCode::kInternal, "%globaltimer went back");
+  draft.add("event_clock_error_us", "us", {std::abs(after.value("event_error_ns")) * 1e-3, {}, {}},
+            1, "calibration now against what the earlier ones predict",
+            fmt::format("{:.0f} s later", passed * 1e-9));
+  const double ppm =
+      1e6 * (after.value("globaltimer_offset_ns") - before.value("globaltimer_offset_ns")) / passed;
+  const double half =
+      1e6 * (after.value("globaltimer_bound_ns") + before.value("globaltimer_bound_ns")) / passed;
+  draft.add("globaltimer_drift_ppm", "ppm", {ppm, ppm - half, ppm + half}, 2,
+            "host's clock against %globaltimer, first calibration to last",
+            "the interval is the brackets' proven bound");
+  return {};
+}
+
+Status measure_alone(Crew& crew, Draft& draft, Known& known) {
+  KTS_TRY(const TurnRounds rounds,
+          spin_rounds(crew, "alone", {1, milliseconds(200), false, false, 0}));
+  known.cycles_per_ns = rounds.cycles_per_ns;
+  known.steps_per_ns = analysis::quantile_of(rounds.steps_per_ns, 0.5).value.value_or(0);
+  draft.add("interrupted_alone_ratio", "ratio", analysis::mean_of(rounds.gap_share),
+            analysis::count(rounds.gap_share),
+            "gaps above 5 us of a context that spins alone / its time",
+            "no other context is there");
+  draft.add("globaltimer_step_ns", "ns", {rounds.step_ns, {}, {}},
+            analysis::count(rounds.gap_share), "least advance of %globaltimer between two reads");
+  return {};
+}
+
+Status measure_pair(Crew& crew, Draft& draft, const Known& known, bool full) {
+  KTS_CHECK_OK(crew.hire(2));
+  const std::string suffix = full ? "_full" : "";
+  KTS_TRY(const TurnRounds rounds,
+          spin_rounds(crew, "turns-k2" + suffix,
+                      {2, milliseconds(400), full, true, known.cycles_per_ns}));
+  const std::string note =
+      full ? fmt::format("{:.0f} % of shared memory and {:.0f} % of registers in use",
+                         rounds.shared_ratio * 100, rounds.register_ratio * 100)
+           : std::string();
+  describe_turns(draft, rounds, suffix, note);
+  const auto key = [&](std::string_view stem) { return fmt::format("{}{}_ms", stem, suffix); };
+  const std::string away =
+      rounds.disturbed == 0
+          ? std::string()
+          : fmt::format("{} stalls left out of which the host, away itself, missed an end",
+                        rounds.disturbed);
+  draft.add_quantile(key("time_slice_by_host"), "ms", rounds.host_run,
+                     "from stall to stall of a progress counter that the host watches by its own "
+                     "clock, median",
+                     away);
+  const Estimate host_gap = analysis::quantile_of(rounds.host_gap, 0.5);
+  const Estimate host_run = analysis::quantile_of(rounds.host_run, 0.5);
+  draft.add(key("context_switch_by_host"), "ms",
+            analysis::scaled(analysis::switch_from_gap(host_gap, host_run, 2), 1e-6),
+            analysis::count(rounds.host_gap), "(stall − slice) / 2 of the same counter", away);
+  draft.agree(key("time_slice"), key("time_slice_by_host"), kSliceLimit);
+  draft.agree(key("context_switch"), key("context_switch_by_host"), kSwitchLimit);
+  draft.add_spread(key("turn_gap"), "ms", 2, rounds.gap);
+  draft.add_spread(key("time_slice"), "ms", 2, rounds.run);
+  if (!full) {
+    draft.add_quantile("clock64_in_gap_ratio", "ratio", rounds.cycle_share,
+                       "cycles that clock64 went on by in a gap / those of as long a run, median",
+                       "0: it stands still while switched out; 1: it goes on");
+  }
+  return {};
+}
+
+Status measure_many(Crew& crew, Draft& draft, int contexts) {
+  KTS_CHECK_OK(crew.hire(static_cast<std::size_t>(contexts)));
+  const std::string suffix = fmt::format("_k{}", contexts);
+  KTS_TRY(const TurnRounds rounds,
+          spin_rounds(crew, "turns-k" + std::to_string(contexts),
+                      {contexts, milliseconds(contexts < 5 ? 300 : 400), false, false, 0}));
+  describe_turns(draft, rounds, suffix, "");
+  draft.add_spread("turn_gap_ms", "ms", contexts, rounds.gap);
+  const Estimate slice = draft.value("time_slice_ms");
+  const Estimate change = draft.value("context_switch_ms");
+  const Estimate gap = draft.value("turn_gap" + suffix + "_ms");
+  if (!slice.value || !change.value || !gap.value) return {};
+  const double expected = analysis::gap_from(*slice.value, *change.value, contexts);
+  draft.add(
+      "round_robin_error" + suffix + "_ratio", "ratio",
+      {std::abs(*gap.value / expected - 1), {}, {}}, analysis::count(rounds.gap),
+      fmt::format("turn_gap{}_ms against (k − 1) slices and k switches of two contexts", suffix));
+  return {};
+}
+
+// A context with a short kernel now and then, beside one that never stops.
+Status measure_short_turns(Crew& crew, Draft& draft) {
+  constexpr milliseconds kLength{600};
+  constexpr microseconds kWork{100};
+  Blocks taken, in, release, wait, hold;
+  const Estimate change = draft.value("context_switch_ms");
+  for (int round = 0; round < kRounds; ++round) {
+    ProbeTask pulses{"pulses"};
+    pulses.set("length_ns", Nanoseconds(kLength).count())
+        .set("every_ns", 12'000'000)
+        .set("work_ns", Nanoseconds(kWork).count());
+    KTS_TRY(
+        const auto traces,
+        crew.perform("short-turns", {{0, spin_task(kLength)}, {1, std::move(pulses)}}, kPatience));
+    const auto busy = analysis::spin_of(traces[0]);
+    if (!busy) return fail(ErrorCode::kInternal, "a prober's gaps make no sense");
+    for (Blocks* blocks : {&taken, &in, &release, &wait}) blocks->emplace_back();
+    for (const analysis::ShortTurn& turn :
+         analysis::short_turns(*busy, traces[1].all("begin_ns"), traces[1].all("end_ns"))) {
+      taken.back().push_back(turn.taken_ns);
+      in.back().push_back(turn.switch_in_ns);
+      release.back().push_back(turn.release_ns);
+    }
+    for (const std::int64_t latency : traces[1].all("latency_ns")) {
+      wait.back().push_back(static_cast<double>(latency) -
+                            static_cast<double>(Nanoseconds(kWork).count()));
+    }
+  }
+  const std::string note = "a 100 us kernel every 12 ms beside a context that never stops";
+  draft.add_quantile("short_turn_cost_ms", "ms", taken,
+                     "gap that the short kernel makes in the busy context, median", note);
+  draft.add_quantile("short_turn_switch_in_ms", "ms", in,
+                     "the busy context's last instruction to the kernel's first, median", note);
+  draft.add_quantile("turn_release_ms", "ms", release,
+                     "the kernel's last instruction to the busy context's next, median", note);
+  draft.add("idle_hold_ms", "ms", analysis::difference(draft.value("turn_release_ms"), change),
+            analysis::count(release), "turn_release_ms − context_switch_ms",
+            "how long a context that has nothing more to do keeps its turn");
+  draft.add_quantile("short_kernel_wait_ms", "ms", wait,
+                     "latency of the short kernel less its own 100 us, median", note);
+  draft.add_quantile("short_kernel_wait_p99_ms", "ms", wait,
+                     "latency of the short kernel less its own 100 us, p99", note, 0.99);
+  return {};
+}
+
+Status measure_parked(Crew& crew, Draft& draft, const Known& known) {
+  KTS_CHECK_OK(crew.hire(kMostContexts));
+  KTS_TRY(const TurnRounds rounds,
+          spin_rounds(crew, "parked", {1, milliseconds(200), false, false, 0}));
+  const std::string note = fmt::format("{} other contexts are there, idle", kMostContexts - 1);
+  draft.add("interrupted_parked_ratio", "ratio", analysis::mean_of(rounds.gap_share),
+            analysis::count(rounds.gap_share),
+            "gaps above 5 us of a context that alone is busy / its time", note);
+  if (known.steps_per_ns > 0) {
+    draft.add(
+        "parked_speed_ratio", "ratio",
+        analysis::scaled(analysis::quantile_of(rounds.steps_per_ns, 0.5), 1 / known.steps_per_ns),
+        analysis::count(rounds.steps_per_ns), "steps of a spinning kernel against none parked",
+        note);
+  }
+  Blocks round_trip;
+  for (int round = 0; round < kRounds; ++round) {
+    ProbeTask launches{"launches"};
+    KTS_TRY(const auto traces,
+            crew.perform("launches-parked", {{0, launches.set("rounds", 400)}}, kPatience));
+    round_trip.push_back(doubles(traces[0].all("round_trip_ns")));
+  }
+  draft.add_quantile("kernel_round_trip_parked_us", "us", round_trip, "as kernel_round_trip_us",
+                     note);
+  return {};
+}
+
+struct KernelLength {
+  const char* name;
+  std::int64_t ns;
+  bool full;
+};
+constexpr std::array<KernelLength, 6> kKernelLengths{{{"50us", 50'000, false},
+                                                      {"500us", 500'000, false},
+                                                      {"1500us", 1'500'000, false},
+                                                      {"3ms", 3'000'000, false},
+                                                      {"10ms", 10'000'000, false},
+                                                      {"10ms_full", 10'000'000, true}}};
+
+std::string beside_key(const KernelLength& kernel) {
+  return fmt::format("gap_beside_{}_kernels_ms", kernel.name);
+}
+
+// Kernels end: does a turn end with them, in their middle, or wait for their end?
+Status measure_preemption(Crew& crew, Draft& draft, const KernelLength& kernel) {
+  constexpr milliseconds kLength{200};
+  Blocks gaps;
+  for (int round = 0; round < kRounds; ++round) {
+    ProbeTask train{"train"};
+    train.set("length_ns", Nanoseconds(kLength).count()).set("work_ns", kernel.ns);
+    if (kernel.full) train.set("full", 1);
+    KTS_TRY(const auto traces,
+            crew.perform(fmt::format("beside-{}", kernel.name),
+                         {{0, spin_task(kLength - milliseconds(20))}, {1, std::move(train)}},
+                         kPatience));
+    const auto spin = analysis::spin_of(traces[0]);
+    if (!spin) return fail(ErrorCode::kInternal, "a prober's gaps make no sense");
+    gaps.emplace_back();
+    for (const auto& gap : spin->gaps) gaps.back().push_back(static_cast<double>(gap.length_ns));
+  }
+  draft.add_quantile(
+      beside_key(kernel), "ms", gaps,
+      "gap in a spinning context beside one that queues kernels of that length, median",
+      kernel.full ? "kernels with full shared memory and registers" : "");
+  return {};
+}
+
+// In the middle of long kernels when those make no longer gaps than an endless one.
+void conclude_preemption(Draft& draft) {
+  const Estimate endless = draft.value("turn_gap_ms");
+  const Estimate long_kernels = draft.value("gap_beside_10ms_kernels_ms");
+  draft.add("long_kernel_gap_ratio", "ratio", analysis::ratio(long_kernels, endless), 1,
+            "gap_beside_10ms_kernels_ms / turn_gap_ms",
+            "1: kernels are stopped in their middle when their slice ends");
+}
+
+struct SweepSize {
+  const char* name;
+  std::int64_t bytes;
+};
+constexpr std::array<SweepSize, 3> kSweepSizes{{{"1mib", std::int64_t{1} << 20},
+                                                {"8mib", std::int64_t{8} << 20},
+                                                {"32mib", std::int64_t{32} << 20}}};
+
+Status measure_cache(Crew& crew, Draft& draft, const SweepSize& size) {
+  constexpr milliseconds kLength{250};
+  std::array<Blocks, 2> sweeps;
+  for (int round = 0; round < kRounds; ++round) {
+    for (const bool beside : {false, true}) {
+      ProbeTask sweep{"sweep"};
+      sweep.set("length_ns", Nanoseconds(kLength).count())
+          .set("bytes", size.bytes)
+          .set("rest_ns", 3'000'000);
+      std::vector<Crew::Job> jobs{{0, std::move(sweep)}};
+      if (beside) {
+        ProbeTask load{"load"};
+        jobs.push_back({1, load.set("length_ns", Nanoseconds(kLength).count())});
+      }
+      KTS_TRY(const auto traces,
+              crew.perform(fmt::format("cache-{}", size.name), std::move(jobs), kPatience));
+      Blocks& blocks = sweeps[beside ? 1 : 0];
+      blocks.push_back(doubles(traces[0].all("sweep_ns")));
+      // The first one is cold in any case.
+      if (!blocks.back().empty()) blocks.back().erase(blocks.back().begin());
+    }
+  }
+  const std::string stem = fmt::format("sweep_{}", size.name);
+  draft.add_quantile(stem + "_us", "us", sweeps[0], "reading that much once, by events, median",
+                     "alone, every 3 ms");
+  draft.add_quantile(stem + "_beside_us", "us", sweeps[1],
+                     "reading that much once, by events, median",
+                     "after another context's turns, which stream 512 MiB");
+  draft.add(fmt::format("cache_refill_{}_us", size.name), "us",
+            analysis::difference(draft.value(stem + "_beside_us"), draft.value(stem + "_us")),
+            analysis::count(sweeps[1]), fmt::format("{0}_beside_us − {0}_us", stem),
+            "includes being switched out in mid-sweep, which is rare");
+  return {};
+}
+
+// An engine of a member's, in one of its two slots.
+struct Seat {
+  std::size_t member = 0;
+  int slot = 0;
+};
+
+Status prepare_engine(Crew& crew, const Seat& seat, std::string_view kind,
+                      const std::vector<std::pair<std::string, std::string>>& parameters) {
+  ProbeTask engine{"engine"};
+  engine.set("slot", seat.slot);
+  engine.arguments["kind"] = kind;
+  for (const auto& [name, value] : parameters) engine.arguments[name] = value;
+  return crew.perform("engine", {{seat.member, std::move(engine)}}, seconds(60))
+      .map([](const auto&) {});
+}
+
+struct Company {
+  const char* name;
+  const char* kind;
+  std::vector<std::pair<std::string, std::string>> parameters;
+};
+const std::vector<Company>& companies() {
+  static const std::vector<Company> kCompanies{{"membw", "membw", {{"bytes", "512MiB"}}},
+                                               {"l2", "l2", {}},
+                                               {"gemm", "gemm", {{"size", "4096"}}}};
+  return kCompanies;
+}
+
+double rate_of(const ProbeTrace& trace, std::string_view suffix) {
+  const double elapsed = trace.value(fmt::format("elapsed_ns{}", suffix));
+  return elapsed > 0 ? trace.value(fmt::format("iterations{}", suffix)) / elapsed : 0;
+}
+
+// Iterations per ns of one seat, or of two at once.
+Result<std::vector<double>> rates_of(Crew& crew, const std::vector<Seat>& seats) {
+  std::vector<Crew::Job> jobs;
+  const bool one_process = seats.size() == 2 && seats[0].member == seats[1].member;
+  for (const Seat& seat : seats) {
+    ProbeTask load{"load"};
+    load.set("length_ns", 100'000'000).set("slot", seat.slot);
+    if (one_process) load.arguments["slot"] = "both";
+    jobs.push_back({seat.member, std::move(load)});
+    if (one_process) break;
+  }
+  KTS_TRY(const auto traces, crew.perform("load", std::move(jobs), kPatience));
+  if (one_process) return std::vector{rate_of(traces[0], ""), rate_of(traces[0], "_1")};
+  std::vector<double> rates;
+  for (const ProbeTrace& trace : traces) rates.push_back(rate_of(trace, ""));
+  return rates;
+}
+
+std::vector<std::string> company_keys(std::string_view mode) {
+  std::vector<std::string> keys;
+  for (const Company& a : companies()) {
+    for (const Company& b : companies()) {
+      keys.push_back(fmt::format("{}_{}_beside_{}_ratio", mode, a.name, b.name));
+    }
+  }
+  return keys;
+}
+
+// What is left of each kind of work beside each other, when kernels of both run at once.
+Status measure_company(Crew& crew, Draft& draft, std::string_view mode, const Seat& left,
+                       const Seat& right) {
+  const auto& kinds = companies();
+  for (std::size_t a = 0; a < kinds.size(); ++a) {
+    KTS_CHECK_OK(prepare_engine(crew, left, kinds[a].kind, kinds[a].parameters));
+    for (std::size_t b = a; b < kinds.size(); ++b) {
+      KTS_CHECK_OK(prepare_engine(crew, right, kinds[b].kind, kinds[b].parameters));
+      Blocks first, second;
+      for (int round = 0; round < kRounds; ++round) {
+        KTS_TRY(const auto alone_a, rates_of(crew, {left}));
+        KTS_TRY(const auto alone_b, rates_of(crew, {right}));
+        KTS_TRY(const auto both, rates_of(crew, {left, right}));
+        if (alone_a[0] <= 0 || alone_b[0] <= 0) {
+          return environment_lacks("a workload did nothing in 100 ms");
+        }
+        first.push_back({both[0] / alone_a[0]});
+        second.push_back({both[1] / alone_b[0]});
+      }
+      const auto add = [&](const Company& who, const Company& beside, const Blocks& blocks) {
+        draft.add(fmt::format("{}_{}_beside_{}_ratio", mode, who.name, beside.name), "ratio",
+                  analysis::mean_of(blocks), analysis::count(blocks),
+                  "iterations per second beside the other / alone, mean of rounds",
+                  mode == "mps" ? "under MPS" : "streams of one process");
+      };
+      add(kinds[a], kinds[b], first);
+      if (a != b) add(kinds[b], kinds[a], second);
+    }
+  }
+  return {};
+}
+
+Status measure_mps(const ProbeSpec& spec, const process::Command& worker, Draft& draft) {
+  if (!spec.mps_program) {
+    return environment_lacks(fmt::format("{} is not on the PATH", mps::kControlProgram),
+                             "it comes with the driver");
+  }
+  KTS_TRY(const TemporaryDirectory logs, TemporaryDirectory::create("kts-probe-mps"));
+  KTS_TRY(const auto daemon, mps::Daemon::start({*spec.mps_program, logs.path(), "/tmp"}));
+  CrewSpec crew_spec{worker, spec.interrupt_fd, spec.traces};
+  for (std::string& entry : daemon->client_environment()) {
+    crew_spec.command.environment.push_back(std::move(entry));
+  }
+  const auto measure = [&]() -> Status {
+    Crew crew(std::move(crew_spec));
+    KTS_CHECK_OK(crew.hire(2));
+    std::vector<mps::Member> members;
+    for (const std::int64_t pid : crew.pids()) members.push_back({"a prober", pid});
+    KTS_CHECK_OK(mps::require_clients(daemon->control(), members));
+    KTS_TRY(const TurnRounds rounds,
+            spin_rounds(crew, "mps-k2", {2, milliseconds(200), false, false, 0}));
+    draft.add("mps_interrupted_ratio", "ratio", analysis::mean_of(rounds.gap_share),
+              analysis::count(rounds.gap_share),
+              "gaps above 5 us of two contexts that spin at once / their time",
+              "under MPS; 0: neither waits for the other");
+    KTS_CHECK_OK(measure_company(crew, draft, "mps", {0, 0}, {1, 0}));
+    crew.dismiss();
+    return {};
+  };
+  KTS_CHECK_OK(measure());
+  return daemon->stop();
+}
+
+}  // namespace
+
+void probe_cuda(const ProbeSpec& spec, Crew& crew, const process::Command& worker, Draft& draft) {
+  Known known;
+  draft.part("clocks", {"event_clock_bound_us", "event_clock_drift_ppm", "globaltimer_bound_us"},
+             [&] { return measure_first_clock(crew, draft, known); });
+  draft.part("launches, events, stamps",
+             {"kernel_launch_us", "kernel_begin_us", "kernel_round_trip_us", "event_pair_us",
+              "event_pair_around_kernel_us", "event_record_us", "host_stamp_ns", "device_stamp_ns"},
+             [&] { return measure_calls(crew, draft); });
+  draft.part("one context", {"interrupted_alone_ratio", "globaltimer_step_ns"},
+             [&] { return measure_alone(crew, draft, known); });
+  for (const bool full : {false, true}) {
+    const std::string suffix = full ? "_full" : "";
+    std::vector<std::string> keys;
+    for (const char* stem : {"time_slice", "context_switch", "turn_gap", "time_slice_by_host",
+                             "context_switch_by_host"}) {
+      keys.push_back(fmt::format("{}{}_ms", stem, suffix));
+    }
+    if (!full) keys.emplace_back("clock64_in_gap_ratio");
+    draft.part(full ? "two contexts, shared memory and registers full" : "two contexts", keys,
+               [&] { return measure_pair(crew, draft, known, full); });
+  }
+  if (!spec.quick) {
+    draft.part("short turns beside a busy context",
+               {"short_turn_cost_ms", "short_turn_switch_in_ms", "turn_release_ms", "idle_hold_ms",
+                "short_kernel_wait_ms", "short_kernel_wait_p99_ms"},
+               [&] { return measure_short_turns(crew, draft); });
+    for (const KernelLength& kernel : kKernelLengths) {
+      draft.part(fmt::format("preemption of kernels of {}", kernel.name), {beside_key(kernel)},
+                 [&] { return measure_preemption(crew, draft, kernel); });
+    }
+    conclude_preemption(draft);
+    bool streamer = false;
+    for (const SweepSize& size : kSweepSizes) {
+      draft.part(
+          fmt::format("caches after another's turn, {}", size.name),
+          {fmt::format("sweep_{}_us", size.name), fmt::format("sweep_{}_beside_us", size.name),
+           fmt::format("cache_refill_{}_us", size.name)},
+          [&]() -> Status {
+            if (!streamer)
+              KTS_CHECK_OK(prepare_engine(crew, {1, 0}, "membw", {{"bytes", "512MiB"}}));
+            streamer = true;
+            return measure_cache(crew, draft, size);
+          });
+    }
+    for (const int contexts : {3, 4, kMostContexts}) {
+      std::vector<std::string> keys;
+      for (const char* stem : {"time_slice", "context_switch", "turn_gap"}) {
+        keys.push_back(fmt::format("{}_k{}_ms", stem, contexts));
+      }
+      keys.push_back(fmt::format("turn_order_k{}_ratio", contexts));
+      keys.push_back(fmt::format("round_robin_error_k{}_ratio", contexts));
+      draft.part(fmt::format("{} contexts", contexts), keys,
+                 [&] { return measure_many(crew, draft, contexts); });
+    }
+    draft.part("parked contexts",
+               {"interrupted_parked_ratio", "parked_speed_ratio", "kernel_round_trip_parked_us"},
+               [&] { return measure_parked(crew, draft, known); });
+  }
+  draft.part("clocks again", {"event_clock_error_us", "globaltimer_drift_ppm"},
+             [&] { return measure_last_clock(crew, draft, known); });
+  if (spec.quick) return;
+  draft.part("two streams of one process", company_keys("streams"), [&] {
+    return measure_company(crew, draft, "streams", {0, 0}, {0, 1});
+  });
+  // They would be parked beside MPS's clients.
+  crew.dismiss();
+  std::vector<std::string> keys = company_keys("mps");
+  keys.insert(keys.begin(), "mps_interrupted_ratio");
+  draft.part("two contexts under MPS", keys, [&] { return measure_mps(spec, worker, draft); });
+}
+
+}  // namespace kts::probe

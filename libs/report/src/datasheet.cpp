@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kts/report/datasheet.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <system_error>
+#include <utility>
+
+#include "format.hpp"
+#include "html_page.hpp"
+#include "kts/base/files.hpp"
+#include "markdown.hpp"
+#include "painter.hpp"
+#include "palette.hpp"
+#include "plot_pieces.hpp"
+
+namespace kts::report {
+namespace {
+
+using analysis::Agreement;
+using analysis::DataSheet;
+using analysis::Figure;
+using analysis::Spread;
+
+// "time slice k4" of time_slice_k4_ms.
+std::string figure_name(std::string_view key, std::string_view unit) {
+  if (key.size() > unit.size() + 1 && key.ends_with(unit) &&
+      key[key.size() - unit.size() - 1] == '_') {
+    key.remove_suffix(unit.size() + 1);
+  }
+  std::string out(key);
+  std::ranges::replace(out, '_', ' ');
+  return out;
+}
+
+std::string figure_unit(const Figure& figure) {
+  if (figure.unit == "us") return "µs";
+  return figure.unit == "ratio" || figure.unit == "count" ? std::string() : figure.unit;
+}
+
+std::string figure_value(const Figure& figure) {
+  return figure.value.value ? number(*figure.value.value, 4) : std::string(kAbsent);
+}
+
+// Four digits where three would hide the width.
+std::string figure_interval(const Figure& figure) {
+  const auto& e = figure.value;
+  if (e.ci_low && e.ci_high) return number(*e.ci_low, 4) + "–" + number(*e.ci_high, 4);
+  return interval(e);
+}
+
+// The beginning, at word's end.
+std::string first_words(std::string_view text, std::size_t width) {
+  if (columns(text) <= width) return std::string(text);
+  const std::size_t end = text.rfind(' ', width - 1);
+  return std::string(text.substr(0, end)) + "…";
+}
+
+std::string agreement_words(const Agreement& agreement) {
+  return fmt::format("{} and {} differ by {:.2f} %, of {:.0f} % that are good: they {}",
+                     agreement.key, agreement.other, agreement.difference_ratio * 100,
+                     agreement.limit_ratio * 100, agreement.agrees() ? "agree" : "don't agree");
+}
+
+std::vector<std::pair<std::string, std::string>> sheet_facts(const DataSheet& sheet) {
+  std::vector<std::pair<std::string, std::string>> facts{{"device", sheet.device.name}};
+  const auto add = [&](const char* label, const std::string& value) {
+    if (!value.empty()) facts.emplace_back(label, value);
+  };
+  add("uuid", sheet.device.uuid);
+  add("driver", sheet.device.driver);
+  add("sharing", sheet.sharing);
+  add("measured", sheet.measured_at);
+  if (sheet.quick) facts.emplace_back("extent", "quick: slice, switch, launch and clock only");
+  return facts;
+}
+
+std::vector<std::string> missing_words(const DataSheet& sheet) {
+  std::vector<std::string> out;
+  for (const auto& missing : sheet.unavailable) {
+    out.push_back(fmt::format("{}: {}", missing.key, missing.reason));
+  }
+  return out;
+}
+
+constexpr std::string_view kMethod =
+    "Intervals are at 95 %, by rounds, and never narrower than a step of the clock. docs/probe.md "
+    "says how each figure is measured and what can mislead.";
+
+struct Curve {
+  const Spread* spread;
+  std::string label, color;
+};
+
+std::vector<Curve> curves_of(const DataSheet& sheet) {
+  std::vector<Curve> curves;
+  constexpr std::array<std::string_view, 4> kGapColors{"#d55e00", "#cc79a7", "#e69f00", "#8a5a00"};
+  std::size_t gaps = 0;
+  for (const Spread& spread : sheet.spreads) {
+    if (spread.values.size() < 2 || spread.values.front() <= 0) continue;
+    if (spread.key == "time_slice_ms") {
+      curves.push_back(
+          {&spread, fmt::format("turn, {} contexts", spread.contexts), std::string(kSolo.hex)});
+    } else if (spread.key == "turn_gap_ms") {
+      curves.push_back({&spread, fmt::format("gap, {} contexts", spread.contexts),
+                        std::string(kGapColors[gaps++ % kGapColors.size()])});
+    }
+  }
+  return curves;
+}
+
+}  // namespace
+
+std::string headline(const DataSheet& sheet) {
+  const Figure* slice = analysis::find_figure(sheet, "time_slice_ms");
+  const Figure* change = analysis::find_figure(sheet, "context_switch_ms");
+  if (slice == nullptr || change == nullptr || !slice->value.value || !change->value.value) {
+    return "How this device takes turns was not found.";
+  }
+  return fmt::format(
+      "Beside another that is busy, a context runs {} ms at a time, and handing over takes {} ms.",
+      number(*slice->value.value, 4), number(*change->value.value));
+}
+
+std::string datasheet_table(const DataSheet& sheet, TerminalStyle style) {
+  const Painter paint(style);
+  std::vector<Row> rows{{"figure", "value", "", "95 %", "n", "method"}};
+  for (const Figure& figure : sheet.figures) {
+    rows.push_back({figure_name(figure.key, figure.unit), figure_value(figure), figure_unit(figure),
+                    figure_interval(figure), count(figure.n),
+                    first_words(printable(figure.method), 48)});
+  }
+  std::string out = paint(Ink::kBold, printable(sheet.device.name)) + "\n";
+  if (!sheet.figures.empty()) out += table(rows, paint);
+  for (const Agreement& agreement : sheet.agreements) {
+    out += paint(agreement.agrees() ? Ink::kGreen : Ink::kRed,
+                 wrapped(agreement_words(agreement), "  "));
+  }
+  for (const std::string& missing : missing_words(sheet)) {
+    out += paint(Ink::kDim, wrapped("not available: " + printable(missing), "  "));
+  }
+  return out + paint(Ink::kBold, wrapped(headline(sheet), ""));
+}
+
+std::string datasheet_markdown(const DataSheet& sheet) {
+  std::string out = fmt::format("# {}: how it shares itself\n\n**{}**\n\n",
+                                escape_markdown(sheet.device.name), headline(sheet));
+  for (const auto& [label, value] : sheet_facts(sheet)) {
+    out += bullet(label + ": " + escape_markdown(value));
+  }
+  out += "\n" + table_head({"figure", "value", "95 %", "n", "method", ""}, "lrrrll");
+  for (const Figure& figure : sheet.figures) {
+    out += row({escape_markdown(figure.key), figure_value(figure) + " " + figure_unit(figure),
+                figure_interval(figure), count(figure.n), escape_markdown(figure.method),
+                escape_markdown(figure.note)});
+  }
+  std::vector<std::string> agreements;
+  for (const Agreement& agreement : sheet.agreements) {
+    agreements.push_back(agreement_words(agreement));
+  }
+  out += "\n" + list("Methods side by side", agreements);
+  out += list("Not available", missing_words(sheet));
+  out += list("Warnings", sheet.warnings);
+  return out + std::string(kMethod) + "\n";
+}
+
+std::string datasheet_html(const DataSheet& sheet, const Drawing& drawing) {
+  std::string facts;
+  for (const auto& [label, value] : sheet_facts(sheet)) {
+    facts += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", label, escape_html(value));
+  }
+  std::string body = fmt::format(
+      "<header>\n<h1>{} <small>how it shares itself</small></h1>\n"
+      "<p class=\"finding\">{}</p>\n<dl class=\"facts\">\n{}</dl>\n</header>\n",
+      escape_html(sheet.device.name), escape_html(headline(sheet)), facts);
+  body += figures(drawing);
+  std::string rows;
+  for (const Figure& figure : sheet.figures) {
+    rows += fmt::format("<tr id=\"{}\">", escape_html(figure.key)) +
+            row_head(escape_html(figure_name(figure.key, figure.unit))) +
+            cell(figure_value(figure) + " " + figure_unit(figure)) + cell(figure_interval(figure)) +
+            cell(count(figure.n)) + "<td class=\"note\">" + escape_html(figure.method) +
+            (figure.note.empty() ? "" : "; " + escape_html(figure.note)) + "</td></tr>\n";
+  }
+  if (!rows.empty()) {
+    body +=
+        section("Figures", table(kMethod, head_cells({"figure"}, {"value", "95 %", "n", "method"}) +
+                                              "<tbody>\n" + rows + "</tbody>\n"));
+  }
+  std::vector<std::string> agreements;
+  for (const Agreement& agreement : sheet.agreements) {
+    agreements.push_back(agreement_words(agreement));
+  }
+  body += section("Methods side by side", list(agreements));
+  body += section("Not available", list(missing_words(sheet)));
+  body += section("Warnings", list(sheet.warnings));
+  return page(sheet.device.name, body);
+}
+
+std::vector<Plot> plan_plots(const DataSheet& sheet) {
+  const std::vector<Curve> curves = curves_of(sheet);
+  if (curves.empty()) return {};
+  double low = curves[0].spread->values.front();
+  double high = curves[0].spread->values.back();
+  Plot plot;
+  plot.name = kTurnsPlot;
+  plot.title = "How long turns and the gaps between them are";
+  std::string data;
+  std::string lines;
+  for (const Curve& curve : curves) {
+    const auto& values = curve.spread->values;
+    low = std::min(low, values.front());
+    high = std::max(high, values.back());
+    const std::string block = fmt::format("$curve{}", &curve - curves.data());
+    data += block + " << EOD\n";
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      data += fmt::format("{} {}\n", values[i],
+                          static_cast<double>(i) / static_cast<double>(values.size() - 1));
+    }
+    data += "EOD\n";
+    lines +=
+        fmt::format("{} {} using 1:2 with lines lw 2.5 lc rgb \"{}\" title {}",
+                    lines.empty() ? "plot" : ",", block, curve.color, gnuplot_string(curve.label));
+    plot.description += fmt::format("{}{}: median {} ms", plot.description.empty() ? "" : "; ",
+                                    curve.label, number(values[values.size() / 2]));
+  }
+  plot.description += ".";
+  std::string ticks;
+  for (const double tick : log_ticks(low / 1.3, high * 1.3)) {
+    ticks += fmt::format("{}{}", ticks.empty() ? "" : ",", tick);
+  }
+  plot.script = fmt::format(
+      "set encoding utf8\n"
+      "set terminal svg noenhanced size 760,420 font \"sans-serif,14\" background \"{0}\"\n"
+      "set border 3 lc rgb \"{1}\"\nset tics out nomirror scale 0.5 textcolor rgb \"{1}\"\n"
+      "set grid lt 1 lw 1 lc rgb \"{2}\"\nset key outside below textcolor rgb \"{3}\"\n"
+      "set logscale x\nset xrange [{4}:{5}]\nset yrange [0:1.02]\n",
+      kPaper.hex, kMuted.hex, kGrid.hex, kInk.hex, low / 1.3, high * 1.3);
+  if (!ticks.empty()) plot.script += fmt::format("set xtics ({})\n", ticks);
+  plot.script += fmt::format(
+      "set xlabel 'length, ms' textcolor rgb \"{0}\"\n"
+      "set ylabel 'share at or below' textcolor rgb \"{0}\"\n{1}{2}\n",
+      kMuted.hex, data, lines);
+  return {plot};
+}
+
+Result<std::vector<std::string>> write_datasheet(const DataSheet& sheet,
+                                                 const std::filesystem::path& folder,
+                                                 const WriteOptions& options) {
+  std::vector<std::string> warnings;
+  const Drawing drawing = draw_all(plan_plots(sheet), options.gnuplot);
+  if (!drawing.missing.empty()) warnings.push_back(drawing.missing);
+  KTS_CHECK_OK(make_directories(folder / "plots"));
+  std::error_code ignored;
+  std::filesystem::remove(folder / "plots" / fmt::format("{}.svg", kTurnsPlot), ignored);
+  KTS_CHECK_OK(write_file(folder / "datasheet.json", analysis::to_json(sheet)));
+  KTS_CHECK_OK(write_file(folder / "datasheet.md", datasheet_markdown(sheet)));
+  KTS_CHECK_OK(write_file(folder / "datasheet.html", datasheet_html(sheet, drawing)));
+  for (const Plot& plot : drawing.plots) {
+    KTS_CHECK_OK(write_file(folder / "plots" / (plot.name + ".svg"), plot.svg));
+  }
+  return warnings;
+}
+
+}  // namespace kts::report

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kts/base/clock.hpp"
+#include "kts/base/error.hpp"
+#include "kts/device/gpu.hpp"
+
+namespace kts::telemetry {
+
+// How often each source is asked. What blocks has a thread of its own, and PCIe its own pace.
+struct Paces {
+  Nanoseconds nvml = std::chrono::milliseconds(100);
+  Nanoseconds gpm = std::chrono::milliseconds(200);
+  Nanoseconds processes = std::chrono::milliseconds(500);
+  Nanoseconds xid = std::chrono::milliseconds(500);
+  Nanoseconds counters = std::chrono::seconds(1);
+  Nanoseconds dcgm = std::chrono::seconds(1);  // or faster, as long as its values keep changing
+};
+
+struct RecorderOptions {
+  device::GpuSource* gpus = nullptr;  // outlives the recorder; null: no driver
+  int gpu = 0;                        // NVML's index
+  std::string card;                   // its UUID, for DCGM; empty: whatever the exporter says
+  std::string dcgm_url;               // of DCGM's exporter; empty: none
+  EpochOffset offset;
+  std::filesystem::path folder;  // telemetry/
+  std::string suffix;            // of the files' names: "nvml<suffix>.csv"
+  Paces paces;
+};
+
+// What became of a source.
+struct SourceFacts {
+  std::string name;     // as in sources()
+  std::string file;     // "nvml.csv"; empty: it never gave anything
+  std::string missing;  // then: why, and how to get it
+  Nanoseconds asked_every{0};
+  std::optional<Nanoseconds> renewed_every;    // median time between changed readings; two at least
+  std::uint64_t readings = 0;                  // lines
+  std::uint64_t gaps = 0;                      // looks that it refused
+  std::map<std::string, std::string> refused;  // fields that stayed empty, in the driver's words
+};
+
+// Asks the telemetry sources again and again from threads of its own and writes what they say. A
+// source that refuses the first three looks is given up; later refusals are gaps.
+class Recorder {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<Recorder>> start(RecorderOptions options);
+  virtual ~Recorder() = default;
+  // Whose processes these are from now on; {} when they end, so that a PID that is used again isn't
+  // taken for an agent.
+  virtual void know(std::map<std::int64_t, std::string> agents) = 0;
+  // Ends the threads. The facts, or the first thing that went wrong with a file.
+  [[nodiscard]] virtual Result<std::vector<SourceFacts>> stop() = 0;
+};
+
+// kBadInput when this can't be the URL of an exporter's page.
+[[nodiscard]] Status check_exporter_url(const std::string& url);
+
+// One look at every source of a card, and what a run would have of it: for kts doctor.
+[[nodiscard]] std::vector<SourceFacts> look_at_sources(device::GpuSource& gpus, int gpu);
+
+}  // namespace kts::telemetry
