@@ -250,6 +250,8 @@ Status load_chain_block(const scenario::Chain& chain, const ChainBlockFolder& fo
   samples.back().abandoned = abandoned;
   samples.back().due_in_window += abandoned;
   for (AgentBlock& block : samples) {
+    // The device worked for its agents: it stands in nobody's way by itself.
+    block.due_gap = {};
     block.meta.emplace();
     block.meta->agent = chain.name;
     block.meta->arrival = workload::name(chain.arrival.process);

@@ -162,6 +162,15 @@ TEST(ChainAnalysis, ItsPartsAreTheSumsOfTheStepsParts) {
   EXPECT_NEAR(mean(Phase::kSolo, Measure::kNotify), 12, 1e-9);
 }
 
+TEST(ChainAnalysis, NobodyWaitsForTheChainBesideItsAgents) {
+  const Folder folder;
+  write_chain_run(folder);
+  const Summary summary = summarize(load(folder.path()).value());
+  EXPECT_TRUE(std::ranges::any_of(summary.waits, [](const Wait& w) { return w.on == "guard"; }));
+  EXPECT_FALSE(std::ranges::any_of(
+      summary.waits, [](const Wait& w) { return w.on == "answer" || w.agent == "answer"; }));
+}
+
 TEST(ChainAnalysis, LatencyDividesAmongTheSteps) {
   const Folder folder;
   write_chain_run(folder);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kts/process/fleet.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -51,6 +52,23 @@ void wait_for_all(Fleet& fleet) {
 }
 
 bool group_is_gone(pid_t group) { return kill(-group, 0) != 0 && errno == ESRCH; }
+
+TEST(Fleet, ADescriptorStaysOpenInTheChildThatIsToHaveIt) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  Recorder seen;
+  Fleet fleet(seen);
+  Command command = shell("[ -e /proc/self/fd/" + std::to_string(ends[0]) +
+                          " ] && echo kept; [ -e "
+                          "/proc/self/fd/" +
+                          std::to_string(ends[1]) + " ] || echo closed");
+  command.descriptors = {ends[0]};
+  ASSERT_TRUE(fleet.start(command));
+  wait_for_all(fleet);
+  EXPECT_THAT(seen.lines, ElementsAre("kept\n", "closed\n"));
+  close(ends[0]);
+  close(ends[1]);
+}
 
 TEST(Fleet, InputComesBackAsWholeLinesAndThenTheExit) {
   Recorder seen;

@@ -85,10 +85,10 @@ std::string plain_table(const std::vector<std::vector<std::string>>& rows, std::
 
 std::string waits_for_whom(const Summary& summary) {
   std::string out;
-  const std::string align = "l" + std::string(summary.agents.size(), 'r');
   for (const std::string_view at : {"mean", "p95", "p99"}) {
     const auto rows = wait_table(summary, at);
     if (rows.empty()) continue;
+    const std::string align = "l" + std::string(rows.front().size() - 1, 'r');
     out += at == "mean" ? "On average:\n\n" : fmt::format("Around {}:\n\n", at);
     out += plain_table(rows, align);
   }

@@ -362,10 +362,19 @@ std::vector<std::vector<std::string>> wait_table(const Summary& summary, std::st
     return {};
   }
   std::vector<std::vector<std::string>> rows(1, {"waits"});
-  for (const auto& on : summary.agents) rows.front().push_back("for " + on.name);
+  // The device works for a chain's agents, not for the chain.
+  const auto is_chain = [&](const analysis::AgentInfo& info) {
+    return std::ranges::find(summary.chains, info.name, &analysis::ChainPhase::chain) !=
+           summary.chains.end();
+  };
+  for (const auto& on : summary.agents) {
+    if (!is_chain(on)) rows.front().push_back("for " + on.name);
+  }
   for (const auto& agent : summary.agents) {
+    if (is_chain(agent)) continue;
     std::vector<std::string> cells{agent.name};
     for (const auto& on : summary.agents) {
+      if (is_chain(on)) continue;
       const auto wait = std::ranges::find_if(summary.waits, [&](const analysis::Wait& w) {
         return w.at == at && w.agent == agent.name && w.on == on.name;
       });

@@ -266,13 +266,16 @@ TEST(ChainWords, EachStepIsARowAndWhatIsUnknownIsMarked) {
   EXPECT_TRUE(chain_tables(summary).empty());
   EXPECT_EQ(chains_markdown(summary), "");
   EXPECT_EQ(summary_json(summary).find("\"chains\""), std::string::npos);
-  summary.chains = {
-      {"answer", analysis::Phase::kSolo, 98, 2, {{"mean", 93, {{"router", 10, 7, 3}, {"tool"}}}}},
-      {"answer",
-       analysis::Phase::kShared,
-       99,
-       0,
-       {{"mean", 95, {{"router", 25, 21, 4}, {"tool", 5}}}}}};
+  summary.chains = {{"answer",
+                     analysis::Phase::kSolo,
+                     98,
+                     2,
+                     {{"mean", 93, {{"router", 10, 7, 3}, {"tool", {}, {}, {}}}}}},
+                    {"answer",
+                     analysis::Phase::kShared,
+                     99,
+                     0,
+                     {{"mean", 95, {{"router", 25, 21, 4}, {"tool", 5, {}, {}}}}}}};
   EXPECT_THAT(chains_markdown(summary),
               HasSubstr("| step | agent | solo mean (n 93) | shared mean (n 95) |\n"
                         "|--:|---|--:|--:|\n"

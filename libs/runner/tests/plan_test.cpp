@@ -91,7 +91,9 @@ TEST(Plan, AgentsOfAChainAreMeasuredAloneTogether) {
   for (const std::size_t place : {0U, 2U}) {
     scenario.agents[place].arrival.process = workload::ArrivalProcess::kChain;
   }
-  scenario.chains.push_back({"way", {workload::ArrivalProcess::kPoisson, 5}, {"c", "a", "c"}});
+  scenario::Chain& way = scenario.chains.emplace_back();
+  way.name = "way";
+  way.steps = {"c", "a", "c"};
   EXPECT_EQ(order_of(scenario, false), "a b S | S b a");
   const auto blocks = plan_blocks(scenario, false);
   EXPECT_EQ(blocks[0].active, (std::vector<std::size_t>{0, 2}));

@@ -34,11 +34,14 @@ void Loop::run_chained() {
   outcome_.chain_requests.assign(spec_.roles.size(), 0);
   outcome_.in_chains = true;
   MonotonicTime free = plan_.start;
+  MonotonicTime given_up = MonotonicTime::max();  // when it was asked to
   std::size_t left = spec_.roles.size();
   while (left > 0) {
     const MonotonicTime now = pacing_.now();
     if (!generates(plan_.start) && outcome_.interrupted) break;
     const bool gives_up = pacing_.stop_request() == StopRequest::kGiveUp;
+    // What comes later was in progress at the step before, whose own queue is gone: a few requests.
+    if (gives_up) given_up = std::min(given_up, now);
     const auto next = std::ranges::min_element(sources, {}, &ChainSource::due);
     const bool any_source = next != sources.end();
     const ChainMessage* const message = port.front();
@@ -52,7 +55,7 @@ void Loop::run_chained() {
       if (taken.kind == ChainMessage::Kind::kEnd) {
         end_role(*role);
         --left;
-      } else if (gives_up) {
+      } else if (taken.due_ns < ns(given_up) && gives_up) {
         ++outcome_.abandoned;
       } else if (!serve(*role, taken.request, MonotonicTime(Nanoseconds(taken.due_ns)), free)) {
         break;

@@ -149,6 +149,16 @@ TEST_F(ChainedLoop, GivingUpDropsWhatWaitsAndCountsIt) {
   EXPECT_EQ(port_.sent.back().second.kind, Kind::kEnd);
 }
 
+TEST_F(ChainedLoop, WhatTheStepBeforeHadInProgressWhenGivingUpStillComesToItsEnd) {
+  pacing_.stop_at = at(2200ms);
+  pacing_.request = StopRequest::kGiveUp;
+  port_.arrives(2300ms, request(1, 0, 2299ms));
+  port_.arrives(2301ms, end_of(1));
+  const BlockOutcome outcome = run({{0, "answer", 1, -1}});
+  EXPECT_EQ(outcome.iterations, 1U);
+  EXPECT_EQ(outcome.abandoned, 0U);
+}
+
 TEST_F(ChainedLoop, GivingUpCountsWhatWasDueAtTheBeginningOfTheChain) {
   engine_.times.work = 30ms;  // requests every 10 ms
   pacing_.stop_at = at(2200ms);
