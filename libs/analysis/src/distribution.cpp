@@ -12,16 +12,16 @@
 namespace kts::analysis {
 namespace {
 
-constexpr double kNsPerMs = 1e6;
+constexpr double kNsPerMillisecond = 1e6;
 constexpr double kTailFrom = 0.95;
 
 // At most about 300 points: the largest samples one by one, then evenly on a logarithmic axis.
 constexpr std::size_t kWholeTail = 100;
 constexpr double kPointsPerDecade = 30;
 
-std::optional<double> to_ms(std::optional<double> ns) {
+std::optional<double> optional_ms(std::optional<double> ns) {
   if (!ns) return std::nullopt;
-  return *ns / kNsPerMs;
+  return *ns / kNsPerMillisecond;
 }
 
 // An estimate beyond the samples' resolution would only be the largest sample by another name.
@@ -112,7 +112,8 @@ Ccdf thin_out(stats::QuantileSelector<T>& selector) {
   for (std::size_t k = next(kWholeTail); k < n; k = next(k)) at_or_above.push_back(k);
   if (n > kWholeTail) at_or_above.push_back(n);
   for (auto k = at_or_above.rbegin(); k != at_or_above.rend(); ++k) {
-    ccdf.latency_ms.push_back(static_cast<double>(selector.order_statistic(n - *k)) / kNsPerMs);
+    ccdf.latency_ms.push_back(static_cast<double>(selector.order_statistic(n - *k)) /
+                              kNsPerMillisecond);
     ccdf.share_above.push_back(static_cast<double>(*k) / static_cast<double>(n));
   }
   return ccdf;
@@ -138,8 +139,10 @@ Distribution describe(const Group& group, Measure measure, const std::vector<dou
   // Exact where it can be.
   using Sum = std::conditional_t<sizeof(T) == 4, std::int64_t, double>;
   const auto sum = std::accumulate(values.begin(), values.end(), Sum{0});
-  result.mean_ms = static_cast<double>(sum) / static_cast<double>(values.size()) / kNsPerMs;
-  result.max_ms = static_cast<double>(*std::max_element(values.begin(), values.end())) / kNsPerMs;
+  result.mean_ms =
+      static_cast<double>(sum) / static_cast<double>(values.size()) / kNsPerMillisecond;
+  result.max_ms =
+      static_cast<double>(*std::max_element(values.begin(), values.end())) / kNsPerMillisecond;
 
   stats::QuantileSelector<T> selector(values);
   std::vector<std::int64_t> thresholds;
@@ -155,15 +158,15 @@ Distribution describe(const Group& group, Measure measure, const std::vector<dou
       if (lent && lent->error) point.error = scaled(*lent->error, lender->n, result.n);
     }
     if (resolves(result.n, point.p)) {
-      point.ms.value = to_ms(selector.quantile(point.p));
+      point.ms.value = optional_ms(selector.quantile(point.p));
       if (point.error && !(tails_lost && point.p >= kTailFrom)) {
         auto bounds = stats::quantile_interval(point.p, result.n, *point.error);
         if (!bounds.high && result.n >= stats::upper_bound_floor(point.p) &&
             maximum_bounds(group, measure, thresholds[k], point.p)) {
           bounds.high = 1;
         }
-        if (bounds.low) point.ms.ci_low = to_ms(selector.quantile(*bounds.low));
-        if (bounds.high) point.ms.ci_high = to_ms(selector.quantile(*bounds.high));
+        if (bounds.low) point.ms.ci_low = optional_ms(selector.quantile(*bounds.low));
+        if (bounds.high) point.ms.ci_high = optional_ms(selector.quantile(*bounds.high));
       }
     }
     result.quantiles.push_back(point);
