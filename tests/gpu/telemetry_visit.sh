@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 bin=$(readlink -f "${1:-dist}")
 out=${OUT:-$(mktemp -d)}
+mkdir -p "$out"
 fail() {
   echo "FAILED: $*" >&2
   exit 1

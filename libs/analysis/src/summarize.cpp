@@ -74,19 +74,31 @@ void add_block(std::vector<GroupStats>& groups, const AgentBlock& block,
   found->group.tokens_lost += block.tokens_lost;
 }
 
-// The one agent that a shared block runs without; empty where that is none, or not known.
-std::string left_out_of(const AgentBlock& block, const std::vector<AgentInfo>& agents) {
+// The one agent that a shared block runs without; empty where that is none, or not known. `agents`
+// are names of processes: chains are no more of them.
+std::string left_out_of(const AgentBlock& block, const std::vector<std::string>& agents) {
   if (block.active.empty() || block.active.size() + 1 != agents.size()) return {};
-  for (const AgentInfo& agent : agents) {
-    if (std::ranges::find(block.active, agent.name) == block.active.end()) return agent.name;
+  for (const std::string& agent : agents) {
+    if (std::ranges::find(block.active, agent) == block.active.end()) return agent;
   }
   return {};
+}
+
+std::vector<std::string> processes_of(const RunData& data) {
+  std::vector<std::string> names;
+  for (const AgentInfo& info : data.header.agents) {
+    const bool is_chain = std::ranges::any_of(
+        data.chains, [&](const ChainBlock& block) { return block.chain == info.name; });
+    if (!is_chain) names.push_back(info.name);
+  }
+  return names;
 }
 
 // Agents in the header's order, with those that only the records know after them.
 std::vector<AgentStats> sort_into_groups(const RunData& data) {
   std::vector<AgentStats> agents;
   for (const AgentInfo& info : data.header.agents) agents.push_back({info, {}, {}, {}, {}, {}});
+  const std::vector<std::string> processes = processes_of(data);
   for (const AgentBlock& block : data.blocks) {
     auto agent = std::ranges::find_if(
         agents, [&](const AgentStats& a) { return a.info.name == block.agent; });
@@ -97,7 +109,7 @@ std::vector<AgentStats> sort_into_groups(const RunData& data) {
     }
     if (block.phase == Phase::kSolo) {
       add_block(agent->solo, block, block.neighbours);
-    } else if (const std::string absent = left_out_of(block, data.header.agents); !absent.empty()) {
+    } else if (const std::string absent = left_out_of(block, processes); !absent.empty()) {
       agent->left_out[absent].blocks.push_back(&block);
     } else {
       add_block(agent->shared, block, std::nullopt);

@@ -194,30 +194,30 @@ Json kernel_use(const analysis::KernelUse& k) {
 }  // namespace
 
 std::string summary_json(const Summary& summary) {
-  Json document{{"schema", "kts.summary/1"},
-                {"run", run_json(summary)},
-                {"agents", array(summary.agents, agent_json)},
-                {"results", array(summary.results, result)},
-                {"degradation", array(summary.degradation, degradation)},
-                {"findings", array(summary.findings, change)},
-                {"attribution", array(summary.attribution, attribution)},
-                {"waits", array(summary.waits, wait)},
-                {"left_out", array(summary.left_out, left_out)},
-                {"turns", turns(summary)},
-                {"loads", array(summary.loads, load)},
-                {"slos", array(summary.slos, slo)},
-                {"covariates", array(summary.covariates, covariate)},
-                {"covariates_missing", text(summary.covariates_missing)},
-                {"conditions", summary.conditions},
-                {"lines",
-                 {{"malformed", summary.malformed_lines},
-                  {"duplicate", summary.duplicate_records},
-                  {"foreign", summary.foreign_lines}}},
-                {"headline", finding(summary)},
-                {"warnings", summary.warnings},
-                {"inconclusive", summary.inconclusive}};
-  if (!summary.kernels.empty()) document["kernels"] = array(summary.kernels, kernel_use);
-  if (!summary.chains.empty()) document["chains"] = array(summary.chains, chain);
+  const Json document{{"schema", "kts.summary/1"},
+                      {"run", run_json(summary)},
+                      {"agents", array(summary.agents, agent_json)},
+                      {"results", array(summary.results, result)},
+                      {"degradation", array(summary.degradation, degradation)},
+                      {"findings", array(summary.findings, change)},
+                      {"attribution", array(summary.attribution, attribution)},
+                      {"waits", array(summary.waits, wait)},
+                      {"left_out", array(summary.left_out, left_out)},
+                      {"chains", array(summary.chains, chain)},
+                      {"kernels", array(summary.kernels, kernel_use)},
+                      {"turns", turns(summary)},
+                      {"loads", array(summary.loads, load)},
+                      {"slos", array(summary.slos, slo)},
+                      {"covariates", array(summary.covariates, covariate)},
+                      {"covariates_missing", text(summary.covariates_missing)},
+                      {"conditions", summary.conditions},
+                      {"lines",
+                       {{"malformed", summary.malformed_lines},
+                        {"duplicate", summary.duplicate_records},
+                        {"foreign", summary.foreign_lines}}},
+                      {"headline", finding(summary)},
+                      {"warnings", summary.warnings},
+                      {"inconclusive", summary.inconclusive}};
   // Log text may hold broken UTF-8, which the strict handler would throw on.
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -81,7 +81,7 @@ TEST_F(Write, PlotsOfAnEarlierReportDoNotOutliveIt) {
   const auto program = script(folder_.path() / "gnuplot", "cat >/dev/null\necho '<svg></svg>'\n");
   const auto run = folder_.path() / "run";
   ASSERT_TRUE(write_all(fixtures::two_agents(), run, {.gnuplot = program}));
-  ASSERT_THAT(contents(run), SizeIs(7));
+  ASSERT_THAT(contents(run), SizeIs(8));
   ASSERT_TRUE(write_file(run / "plots" / "mine.svg", "x"));
   const auto warnings = write_all(fixtures::two_agents(), run, {.gnuplot = "not-there"});
   ASSERT_TRUE(warnings);

@@ -428,6 +428,10 @@ Status check_leave_one_out(const Scenario& scenario) {
     return bad_input(fmt::format("order {} leaves no agent out", name_of(scenario.plan.order)),
                      "take order interleaved, or no leave_one_out", scenario.name);
   }
+  if (!scenario.chains.empty()) {
+    return bad_input("agents of a chain wait for each other: none can be left out",
+                     "leave out the chains, or leave_one_out", scenario.name);
+  }
   if (scenario.agents.size() < 3) {
     return bad_input(fmt::format("{} agents, of which none can be left out of those that share",
                                  scenario.agents.size()),

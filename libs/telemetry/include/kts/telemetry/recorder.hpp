@@ -19,10 +19,10 @@ namespace kts::telemetry {
 // How often each source is asked. What blocks has a thread of its own, and PCIe its own pace.
 struct Paces {
   Nanoseconds nvml = std::chrono::milliseconds(100);
-  Nanoseconds gpm = std::chrono::milliseconds(200);
-  Nanoseconds processes = std::chrono::milliseconds(500);
+  Nanoseconds gpm = std::chrono::seconds(1);
+  Nanoseconds processes = std::chrono::seconds(2);
   Nanoseconds xid = std::chrono::milliseconds(500);
-  Nanoseconds counters = std::chrono::seconds(1);
+  Nanoseconds counters = std::chrono::seconds(5);
   Nanoseconds dcgm = std::chrono::seconds(1);  // or faster, as long as its values keep changing
 };
 
