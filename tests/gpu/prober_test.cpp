@@ -40,7 +40,7 @@ class CudaProber : public testing::Test {
 TEST_F(CudaProber, SpinsForItsLength) {
   for (const std::int64_t full : {0, 1}) {
     const ProbeTrace trace =
-        perform(ProbeTask{"spin"}.set("length_ns", 20'000'000).set("full", full).set("watched", 1));
+        perform(ProbeTask{"spin"}.set("length_ns", 20'000'000).set("full", full));
     const auto& span = trace.all("span_ns");
     ASSERT_THAT(span, SizeIs(2));
     EXPECT_GE(span[1] - span[0], 20'000'000);
@@ -48,6 +48,17 @@ TEST_F(CudaProber, SpinsForItsLength) {
     EXPECT_GT(trace.value("cycles"), 1e6);
     EXPECT_EQ(trace.all("gap_begin_ns").size(), trace.all("gap_length_ns").size());
     EXPECT_EQ(trace.value("shared_ratio") > 0.5, full == 1);
+  }
+}
+
+TEST_F(CudaProber, BeatsAsOftenAsItsLengthHolds) {
+  for (const std::int64_t full : {0, 1}) {
+    const ProbeTrace trace = perform(ProbeTask{"metronome"}
+                                         .set("length_ns", 40'000'000)
+                                         .set("work_ns", 200'000)
+                                         .set("contexts", 2)
+                                         .set("full", full));
+    EXPECT_THAT(trace.all("interval_ns"), AllOf(SizeIs(100), Each(Ge(200'000))));
   }
 }
 

@@ -16,10 +16,8 @@ namespace {
 constexpr double kTurnAtLeast = 0.1;
 // Of a turn; what takes longer between two turns is a turn of somebody else.
 constexpr double kSwitchAtMost = 0.5;
-// A stall's end that the host may have missed by more says nothing.
-constexpr std::int64_t kHostErrorNs = 15'000;
-// Sums of two such instants are still numbers.
-constexpr std::int64_t kMostNs = std::int64_t{1} << 62;
+// No interval of a measurement.
+constexpr std::int64_t kMostNs = 3'600'000'000'000;
 constexpr double kNormal95 = 1.959964;
 
 struct Turn {
@@ -27,12 +25,8 @@ struct Turn {
   std::int64_t begin_ns, end_ns;
 };
 
-// The length at which half of all time in gaps is reached.
-double typical_gap(std::span<const Spin> spins) {
-  std::vector<double> lengths;
-  for (const Spin& spin : spins) {
-    for (const Spin::Gap& gap : spin.gaps) lengths.push_back(static_cast<double>(gap.length_ns));
-  }
+// The length at which half of their sum is reached.
+double typical_length(std::vector<double> lengths) {
   std::ranges::sort(lengths);
   const double half = std::accumulate(lengths.begin(), lengths.end(), 0.0) / 2;
   double sum = 0;
@@ -41,6 +35,14 @@ double typical_gap(std::span<const Spin> spins) {
     if (sum >= half) return length;
   }
   return 0;
+}
+
+double typical_gap(std::span<const Spin> spins) {
+  std::vector<double> lengths;
+  for (const Spin& spin : spins) {
+    for (const Spin::Gap& gap : spin.gaps) lengths.push_back(static_cast<double>(gap.length_ns));
+  }
+  return typical_length(std::move(lengths));
 }
 
 std::optional<double> same_order(const std::vector<Turn>& turns, std::size_t contexts) {
@@ -104,31 +106,35 @@ std::optional<Spin> spin_of(const workload::ProbeTrace& trace) {
   return spin;
 }
 
-HostView host_view_of(const workload::ProbeTrace& trace) {
-  const auto& begins = trace.all("host_gap_begin_ns");
-  const auto& lengths = trace.all("host_gap_length_ns");
-  const auto& errors = trace.all("host_gap_error_ns");
-  HostView view;
-  const auto absurd = [](std::int64_t ns) { return ns > kMostNs || ns < 0; };
-  if (begins.size() != lengths.size() || begins.size() != errors.size() ||
-      std::ranges::any_of(begins, absurd) || std::ranges::any_of(lengths, absurd)) {
-    return view;
+EventView event_view_of(const workload::ProbeTrace& trace) {
+  const auto& all = trace.all("interval_ns");
+  EventView view;
+  const auto absurd = [](std::int64_t ns) { return ns <= 0 || ns > kMostNs; };
+  if (trace.task != "metronome" || std::ranges::any_of(all, absurd)) return view;
+  const std::size_t edge = all.size() / 10;
+  const std::vector<double> intervals(all.begin() + static_cast<std::ptrdiff_t>(edge),
+                                      all.end() - static_cast<std::ptrdiff_t>(edge));
+  view.kernel_ns = quantile_of({intervals}, 0.5).value.value_or(0);
+  std::vector<double> excess;
+  for (const double interval : intervals) {
+    if (interval > view.kernel_ns) excess.push_back(interval - view.kernel_ns);
   }
-  Spin seen;
-  for (const std::int64_t length : lengths) seen.gaps.push_back({0, length, {}});
-  const double least = kTurnAtLeast * typical_gap(std::span(&seen, 1));
-  std::optional<std::int64_t> run_began;
-  for (std::size_t i = 0; i < begins.size(); ++i) {
-    // Interruptions, of the kernel or of the host that looks: within a run, they change nothing.
-    if (static_cast<double>(lengths[i]) < least) continue;
-    if (errors[i] > kHostErrorNs) {
-      ++view.disturbed;
-      run_began.reset();
+  // What is shorter is an interruption, which a run may have, or the kernels' own unevenness.
+  const double least = std::max(kTurnAtLeast * typical_length(std::move(excess)), view.kernel_ns);
+  bool began = false;
+  double run = 0;
+  for (const double interval : intervals) {
+    const double gap = interval - view.kernel_ns;
+    if (gap < least) {
+      run += interval;
       continue;
     }
-    view.gap_ns.push_back(static_cast<double>(lengths[i]));
-    if (run_began) view.run_ns.push_back(static_cast<double>(begins[i] - *run_began));
-    run_began = begins[i] + lengths[i];
+    view.gap_ns.push_back(gap);
+    // The kernel that a gap is in belongs to the run before and the one after: all to the former,
+    // which comes to the same in the mean.
+    if (began) view.run_ns.push_back(run + view.kernel_ns);
+    began = true;
+    run = 0;
   }
   return view;
 }

@@ -160,17 +160,60 @@ TEST(SpinOf, RefusesWhatMakesNoSense) {
   EXPECT_FALSE(spin_of(trace));
 }
 
-TEST(HostView, LeavesOutStallsWhoseEndsTheHostMissed) {
-  workload::ProbeTrace trace{"spin"};
-  trace.series["host_gap_begin_ns"] = {2'000'000, 5'000'000, 6'500'000, 11'000'000, 15'500'000};
-  trace.series["host_gap_length_ns"] = {2'400'000, 70'000, 2'400'000, 2'400'000, 2'400'000};
-  trace.series["host_gap_error_ns"] = {300, 70'000, 300, 90'000, 300};
-  const HostView view = host_view_of(trace);
-  EXPECT_EQ(view.disturbed, 1U) << "that the host was away within a run changes nothing";
-  EXPECT_THAT(view.gap_ns, SizeIs(3));
-  EXPECT_THAT(view.run_ns, testing::ElementsAre(2'100'000));
-  trace.series["host_gap_error_ns"].pop_back();
-  EXPECT_THAT(host_view_of(trace).gap_ns, IsEmpty());
+// A context's equal kernels on `card`, each with an event behind it.
+workload::ProbeTrace metronome(const Card& card, double kernel, double unevenness) {
+  std::mt19937_64 random(7);
+  std::normal_distribution<double> noise(0, card.jitter);
+  std::uniform_real_distribution<double> more(0, unevenness);
+  const double gap = gap_from(card.slice, card.change, card.contexts);
+  workload::ProbeTrace trace{"metronome"};
+  double left = 0.3 * card.slice;  // of the turn
+  for (int i = 0; i < 2000; ++i) {
+    double interval = kernel + more(random);
+    left -= interval;
+    if (card.contexts > 1 && left < 0) {
+      interval += gap + noise(random);
+      left += card.slice + noise(random);
+    }
+    trace.series["interval_ns"].push_back(static_cast<std::int64_t>(interval));
+  }
+  return trace;
+}
+
+TEST(EventView, SliceAndSwitchComeBackThoughATurnEndsAnywhereInAKernel) {
+  const Card card;
+  for (const double unevenness : {0.0, 11'000.0}) {
+    const EventView view = event_view_of(metronome(card, 203'000, unevenness));
+    EXPECT_NEAR(view.kernel_ns, 203'000 + unevenness / 2, 600);
+    EXPECT_NEAR(static_cast<double>(view.gap_ns.size()), 0.8 * 2000 * view.kernel_ns / card.slice,
+                2);
+    const Estimate slice = mean_of({view.run_ns});
+    EXPECT_NEAR(*slice.value, card.slice, 0.002 * card.slice);
+    const Estimate change = switch_from_gap(quantile_of({view.gap_ns}, 0.5), slice, 2);
+    EXPECT_NEAR(*change.value, card.change, 0.02 * card.change);
+  }
+}
+
+TEST(EventView, ShortInterruptionsDontCutARun) {
+  const Card card;
+  workload::ProbeTrace trace = metronome(card, 203'000, 0);
+  for (std::size_t i = 0; i < 2000; i += 3) trace.series["interval_ns"][i] += 9'000;
+  EXPECT_NEAR(*mean_of({event_view_of(trace).run_ns}).value, card.slice + 31'000, 5'000)
+      << "what they take is the run's";
+}
+
+TEST(EventView, IsEmptyOfWhatIsNoSuchTrace) {
+  Card card;
+  card.contexts = 1;
+  EXPECT_THAT(event_view_of(metronome(card, 203'000, 11'000)).gap_ns, IsEmpty()) << "alone";
+  EXPECT_THAT(event_view_of({"metronome"}).run_ns, IsEmpty());
+  card.contexts = 2;
+  workload::ProbeTrace trace = metronome(card, 203'000, 0);
+  trace.series["interval_ns"][100] = -1;
+  EXPECT_THAT(event_view_of(trace).gap_ns, IsEmpty());
+  trace = metronome(card, 203'000, 0);
+  trace.task = "spin";
+  EXPECT_THAT(event_view_of(trace).gap_ns, IsEmpty());
 }
 
 TEST(ShortTurns, AreSplitIntoSwitchWorkAndRelease) {

@@ -54,8 +54,7 @@ Status measure_stamps(Crew& crew, Draft& draft) {
 }
 
 Status measure_alone(Crew& crew, Draft& draft) {
-  KTS_TRY(const TurnRounds rounds,
-          spin_rounds(crew, "alone", {1, milliseconds(200), false, false, 0}));
+  KTS_TRY(const TurnRounds rounds, spin_rounds(crew, "alone", {1, milliseconds(200), false, 0}));
   draft.add("interrupted_alone_ratio", "ratio", analysis::mean_of(rounds.gap_share),
             analysis::count(rounds.gap_share), "gaps of a context that spins alone / its time",
             "interrupts, and whatever else runs on the core");
@@ -66,9 +65,8 @@ Status measure_alone(Crew& crew, Draft& draft) {
 
 Status measure_turns(Crew& crew, Draft& draft, int contexts) {
   KTS_CHECK_OK(crew.hire(static_cast<std::size_t>(contexts)));
-  KTS_TRY(const TurnRounds rounds,
-          spin_rounds(crew, fmt::format("turns-k{}", contexts),
-                      {contexts, milliseconds(contexts * 200), false, false, 0}));
+  KTS_TRY(const TurnRounds rounds, spin_rounds(crew, fmt::format("turns-k{}", contexts),
+                                               {contexts, milliseconds(contexts * 200), false, 0}));
   const bool first = contexts == 2;
   describe_turns(draft, rounds, first ? "" : fmt::format("_k{}", contexts), "");
   draft.add_spread("turn_gap_ms", "ms", contexts, rounds.gap);

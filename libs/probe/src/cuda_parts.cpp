@@ -117,8 +117,7 @@ Status measure_last_clock(Crew& crew, Draft& draft, const Known& known) {
 }
 
 Status measure_alone(Crew& crew, Draft& draft, Known& known) {
-  KTS_TRY(const TurnRounds rounds,
-          spin_rounds(crew, "alone", {1, milliseconds(200), false, false, 0}));
+  KTS_TRY(const TurnRounds rounds, spin_rounds(crew, "alone", {1, milliseconds(200), false, 0}));
   known.cycles_per_ns = rounds.cycles_per_ns;
   known.steps_per_ns = analysis::quantile_of(rounds.steps_per_ns, 0.5).value.value_or(0);
   draft.add("interrupted_alone_ratio", "ratio", analysis::mean_of(rounds.gap_share),
@@ -133,31 +132,14 @@ Status measure_alone(Crew& crew, Draft& draft, Known& known) {
 Status measure_pair(Crew& crew, Draft& draft, const Known& known, bool full) {
   KTS_CHECK_OK(crew.hire(2));
   const std::string suffix = full ? "_full" : "";
-  KTS_TRY(const TurnRounds rounds,
-          spin_rounds(crew, "turns-k2" + suffix,
-                      {2, milliseconds(400), full, true, known.cycles_per_ns}));
+  KTS_TRY(const TurnRounds rounds, spin_rounds(crew, "turns-k2" + suffix,
+                                               {2, milliseconds(400), full, known.cycles_per_ns}));
   const std::string note =
       full ? fmt::format("{:.0f} % of shared memory and {:.0f} % of registers in use",
                          rounds.shared_ratio * 100, rounds.register_ratio * 100)
            : std::string();
   describe_turns(draft, rounds, suffix, note);
   const auto key = [&](std::string_view stem) { return fmt::format("{}{}_ms", stem, suffix); };
-  const std::string away =
-      rounds.disturbed == 0
-          ? std::string()
-          : fmt::format("{} stalls left out of which the host, away itself, missed an end",
-                        rounds.disturbed);
-  draft.add_quantile(key("time_slice_by_host"), "ms", rounds.host_run,
-                     "from stall to stall of a progress counter that the host watches by its own "
-                     "clock, median",
-                     away);
-  const Estimate host_gap = analysis::quantile_of(rounds.host_gap, 0.5);
-  const Estimate host_run = analysis::quantile_of(rounds.host_run, 0.5);
-  draft.add(key("context_switch_by_host"), "ms",
-            analysis::scaled(analysis::switch_from_gap(host_gap, host_run, 2), 1e-6),
-            analysis::count(rounds.host_gap), "(stall − slice) / 2 of the same counter", away);
-  draft.agree(key("time_slice"), key("time_slice_by_host"), kSliceLimit);
-  draft.agree(key("context_switch"), key("context_switch_by_host"), kSwitchLimit);
   draft.add_spread(key("turn_gap"), "ms", 2, rounds.gap);
   draft.add_spread(key("time_slice"), "ms", 2, rounds.run);
   if (!full) {
@@ -168,12 +150,53 @@ Status measure_pair(Crew& crew, Draft& draft, const Known& known, bool full) {
   return {};
 }
 
+// The same by other means: kernels of equal work, timed by events.
+Status measure_pair_by_events(Crew& crew, Draft& draft, bool full) {
+  constexpr milliseconds kLength{400};
+  constexpr microseconds kWork{200};
+  KTS_CHECK_OK(crew.hire(2));
+  const std::string suffix = full ? "_full" : "";
+  Blocks run, gap, kernel;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<Crew::Job> jobs;
+    for (const std::size_t member : {std::size_t{0}, std::size_t{1}}) {
+      ProbeTask task{"metronome"};
+      task.set("length_ns", Nanoseconds(kLength).count())
+          .set("work_ns", Nanoseconds(kWork).count())
+          .set("contexts", 2);
+      if (full) task.set("full", 1);
+      jobs.push_back({member, std::move(task)});
+    }
+    KTS_TRY(const auto traces, crew.perform("events-k2" + suffix, std::move(jobs), kPatience));
+    for (Blocks* blocks : {&run, &gap, &kernel}) blocks->emplace_back();
+    for (const ProbeTrace& trace : traces) {
+      const analysis::EventView view = analysis::event_view_of(trace);
+      run.back().insert(run.back().end(), view.run_ns.begin(), view.run_ns.end());
+      gap.back().insert(gap.back().end(), view.gap_ns.begin(), view.gap_ns.end());
+      kernel.back().push_back(view.kernel_ns);
+    }
+  }
+  const auto key = [&](std::string_view stem) { return fmt::format("{}{}_ms", stem, suffix); };
+  const std::string note = fmt::format("kernels of {:.1f} us one after the other in both contexts",
+                                       analysis::quantile_of(kernel, 0.5).value.value_or(0) * 1e-3);
+  const Estimate slice = analysis::mean_of(run);
+  draft.add(key("time_slice_by_events"), "ms", analysis::scaled(slice, 1e-6), analysis::count(run),
+            "between interruptions of a row of equal kernels, by CUDA events, mean", note);
+  const Estimate stop = analysis::quantile_of(gap, 0.5);
+  draft.add(key("context_switch_by_events"), "ms",
+            analysis::scaled(analysis::switch_from_gap(stop, slice, 2), 1e-6), analysis::count(gap),
+            "(by how much an interrupted kernel is late, median − slice by events) / 2", note);
+  draft.agree(key("time_slice"), key("time_slice_by_events"), kSliceLimit);
+  draft.agree(key("context_switch"), key("context_switch_by_events"), kSwitchLimit);
+  return {};
+}
+
 Status measure_many(Crew& crew, Draft& draft, int contexts) {
   KTS_CHECK_OK(crew.hire(static_cast<std::size_t>(contexts)));
   const std::string suffix = fmt::format("_k{}", contexts);
   KTS_TRY(const TurnRounds rounds,
           spin_rounds(crew, "turns-k" + std::to_string(contexts),
-                      {contexts, milliseconds(contexts < 5 ? 300 : 400), false, false, 0}));
+                      {contexts, milliseconds(contexts < 5 ? 300 : 400), false, 0}));
   describe_turns(draft, rounds, suffix, "");
   draft.add_spread("turn_gap_ms", "ms", contexts, rounds.gap);
   const Estimate slice = draft.value("time_slice_ms");
@@ -235,8 +258,7 @@ Status measure_short_turns(Crew& crew, Draft& draft) {
 
 Status measure_parked(Crew& crew, Draft& draft, const Known& known) {
   KTS_CHECK_OK(crew.hire(kMostContexts));
-  KTS_TRY(const TurnRounds rounds,
-          spin_rounds(crew, "parked", {1, milliseconds(200), false, false, 0}));
+  KTS_TRY(const TurnRounds rounds, spin_rounds(crew, "parked", {1, milliseconds(200), false, 0}));
   const std::string note = fmt::format("{} other contexts are there, idle", kMostContexts - 1);
   draft.add("interrupted_parked_ratio", "ratio", analysis::mean_of(rounds.gap_share),
             analysis::count(rounds.gap_share),
@@ -327,9 +349,13 @@ Status measure_cache(Crew& crew, Draft& draft, const SweepSize& size) {
           .set("bytes", size.bytes)
           .set("rest_ns", 3'000'000);
       std::vector<Crew::Job> jobs{{0, std::move(sweep)}};
+      // A card that rests lowers its clocks and is slower than a cold cache: both take turns with
+      // somebody who never stops.
       if (beside) {
         ProbeTask load{"load"};
         jobs.push_back({1, load.set("length_ns", Nanoseconds(kLength).count())});
+      } else {
+        jobs.push_back({1, spin_task(kLength)});
       }
       KTS_TRY(const auto traces,
               crew.perform(fmt::format("cache-{}", size.name), std::move(jobs), kPatience));
@@ -341,7 +367,7 @@ Status measure_cache(Crew& crew, Draft& draft, const SweepSize& size) {
   }
   const std::string stem = fmt::format("sweep_{}", size.name);
   draft.add_quantile(stem + "_us", "us", sweeps[0], "reading that much once, by events, median",
-                     "alone, every 3 ms");
+                     "after another context's turns, which touch no memory");
   draft.add_quantile(stem + "_beside_us", "us", sweeps[1],
                      "reading that much once, by events, median",
                      "after another context's turns, which stream 512 MiB");
@@ -462,8 +488,7 @@ Status measure_mps(const ProbeSpec& spec, const process::Command& worker, Draft&
     std::vector<mps::Member> members;
     for (const std::int64_t pid : crew.pids()) members.push_back({"a prober", pid});
     KTS_CHECK_OK(mps::require_clients(daemon->control(), members));
-    KTS_TRY(const TurnRounds rounds,
-            spin_rounds(crew, "mps-k2", {2, milliseconds(200), false, false, 0}));
+    KTS_TRY(const TurnRounds rounds, spin_rounds(crew, "mps-k2", {2, milliseconds(200), false, 0}));
     draft.add("mps_interrupted_ratio", "ratio", analysis::mean_of(rounds.gap_share),
               analysis::count(rounds.gap_share),
               "gaps above 5 us of two contexts that spin at once / their time",
@@ -491,13 +516,17 @@ void probe_cuda(const ProbeSpec& spec, Crew& crew, const process::Command& worke
   for (const bool full : {false, true}) {
     const std::string suffix = full ? "_full" : "";
     std::vector<std::string> keys;
-    for (const char* stem : {"time_slice", "context_switch", "turn_gap", "time_slice_by_host",
-                             "context_switch_by_host"}) {
+    for (const char* stem : {"time_slice", "context_switch", "turn_gap"}) {
       keys.push_back(fmt::format("{}{}_ms", stem, suffix));
     }
     if (!full) keys.emplace_back("clock64_in_gap_ratio");
     draft.part(full ? "two contexts, shared memory and registers full" : "two contexts", keys,
                [&] { return measure_pair(crew, draft, known, full); });
+    draft.part(
+        full ? "two contexts by events, shared memory and registers full"
+             : "two contexts by events",
+        {"time_slice_by_events" + suffix + "_ms", "context_switch_by_events" + suffix + "_ms"},
+        [&] { return measure_pair_by_events(crew, draft, full); });
   }
   if (!spec.quick) {
     draft.part("short turns beside a busy context",

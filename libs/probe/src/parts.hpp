@@ -21,13 +21,11 @@ struct TurnRounds {
   int contexts = 0;
   double step_ns = 0;
   analysis::Blocks run, gap, handover, cycle_share;
-  analysis::Blocks host_run, host_gap;  // of the member that the host watched
   analysis::Blocks gap_share, short_gap_share;
   analysis::Blocks same_order;
   analysis::Blocks steps_per_ns;  // of a context that ran
   double cycles_per_ns = 0;       // mean of the rounds; 0: unknown
   double shared_ratio = 0, register_ratio = 0;
-  std::uint64_t disturbed = 0;
   std::uint64_t foreign_turns = 0;
   // Of each round the CPU time of a context and how often it was made to wait; CPU device.
   analysis::Blocks slice_by_counts;
@@ -36,7 +34,6 @@ struct SpinWish {
   int contexts = 2;
   std::chrono::milliseconds length{400};
   bool full = false;
-  bool watched = false;
   double cycles_per_ns = 0;
 };
 [[nodiscard]] Result<TurnRounds> spin_rounds(Crew& crew, std::string_view name,

@@ -49,14 +49,12 @@ Result<TurnRounds> spin_rounds(Crew& crew, std::string_view name, const SpinWish
           .set("context", i)
           .set("contexts", wish.contexts);
       if (wish.full) task.set("full", 1);
-      if (wish.watched && i == 0) task.set("watched", 1);
       jobs.push_back({static_cast<std::size_t>(i), std::move(task)});
     }
     KTS_TRY(const auto traces, crew.perform(name, std::move(jobs), kPatience));
     for (analysis::Blocks* blocks :
-         {&out.run, &out.gap, &out.handover, &out.cycle_share, &out.host_run, &out.host_gap,
-          &out.gap_share, &out.short_gap_share, &out.same_order, &out.steps_per_ns,
-          &out.slice_by_counts}) {
+         {&out.run, &out.gap, &out.handover, &out.cycle_share, &out.gap_share, &out.short_gap_share,
+          &out.same_order, &out.steps_per_ns, &out.slice_by_counts}) {
       blocks->emplace_back();
     }
     std::vector<Spin> spins;
@@ -80,12 +78,6 @@ Result<TurnRounds> spin_rounds(Crew& crew, std::string_view name, const SpinWish
     out.gap_share.back() = {study.gap_share};
     out.short_gap_share.back() = {study.short_gap_share};
     if (study.same_order_share) out.same_order.back() = {*study.same_order_share};
-    if (wish.watched) {
-      analysis::HostView view = analysis::host_view_of(traces[0]);
-      out.host_run.back() = std::move(view.run_ns);
-      out.host_gap.back() = std::move(view.gap_ns);
-      out.disturbed += view.disturbed;
-    }
   }
   if (spun_ns > 0) out.cycles_per_ns = cycles / spun_ns;
   return out;

@@ -36,11 +36,6 @@ void add_spin(ProbeTrace& trace, const ProbeTask& task) {
     begins.push_back(at);
     lengths.push_back(gap);
     cycles.push_back(gap * 2);
-    if (task.number("watched") != 0) {
-      trace.series["host_gap_begin_ns"].push_back(at - kDeviceOrigin + 300);
-      trace.series["host_gap_length_ns"].push_back(gap + 200);
-      trace.series["host_gap_error_ns"].push_back(300);
-    }
     at += gap + kSlice;
   }
   trace.series["span_ns"] = {begin, begin + length};
@@ -48,6 +43,17 @@ void add_spin(ProbeTrace& trace, const ProbeTask& task) {
   trace.values["steps"] = static_cast<double>(length) / 20;
   trace.values["cycles"] = static_cast<double>(length) * 2;
   trace.values["shared_ratio"] = task.number("full") != 0 ? 0.99 : 0;
+}
+
+// Kernels that each take a bit more than their work; a turn ends wherever it ends in one.
+void add_metronome(ProbeTrace& trace, const ProbeTask& task) {
+  const std::int64_t contexts = task.number("contexts");
+  const std::int64_t kernel = task.number("work_ns") + 3'000;
+  const std::int64_t gap = (contexts - 1) * kSlice + contexts * kSwitch;
+  for (std::int64_t ran = 0; ran < task.number("length_ns") / contexts; ran += kernel) {
+    const bool stopped = ran / kSlice != (ran + kernel) / kSlice;
+    trace.series["interval_ns"].push_back(kernel + (stopped ? gap : 0));
+  }
 }
 
 // A context with little to do: one turn each 12 ms, in the gaps of a context that spins.
@@ -69,6 +75,7 @@ void add_many(ProbeTrace& trace, const char* name, std::int64_t value) {
 ProbeTrace answer(const ProbeTask& task) {
   ProbeTrace trace{task.name};
   if (task.name == "spin") add_spin(trace, task);
+  if (task.name == "metronome") add_metronome(trace, task);
   if (task.name == "pulses") add_pulses(trace, task);
   if (task.name == "sweep") add_many(trace, "sweep_ns", 20'000);
   if (task.name == "train") trace.values["kernels"] = 5;

@@ -54,6 +54,15 @@ TEST_F(Probe, FindsTheSliceAndTheSwitchOfAKnownCard) {
     // Never surer than the clock's step.
     EXPECT_LE(*slice->value.ci_low, 2.091 - 30e-6) << suffix;
   }
+  for (const char* suffix : {"", "_full"}) {
+    const auto* slice = find_figure(sheet, std::string("time_slice_by_events") + suffix + "_ms");
+    const auto* change =
+        find_figure(sheet, std::string("context_switch_by_events") + suffix + "_ms");
+    ASSERT_NE(slice, nullptr) << suffix;
+    ASSERT_NE(change, nullptr) << suffix;
+    EXPECT_NEAR(*slice->value.value, 2.091, 0.005) << suffix;
+    EXPECT_NEAR(*change->value.value, 0.152, 0.003) << suffix;
+  }
   EXPECT_EQ(sheet.agreements.size(), 4U);
   EXPECT_THAT(inconclusive(sheet), IsEmpty());
   EXPECT_NEAR(*find_figure(sheet, "turn_order_k4_ratio")->value.value, 1, 1e-9);
@@ -77,7 +86,8 @@ TEST_F(Probe, FindsTheSliceAndTheSwitchOfAKnownCard) {
     const auto trace = workload::parse_probe_trace(read_file(entry.path()).value_or(""), file);
     EXPECT_TRUE(trace) << to_line(trace.error());
   }
-  EXPECT_THAT(kinds, testing::IsSupersetOf({"turns-k2", "turns-k2_full", "turns-k8", "clock"}));
+  EXPECT_THAT(kinds, testing::IsSupersetOf(
+                         {"turns-k2", "turns-k2_full", "events-k2_full", "turns-k8", "clock"}));
 }
 
 TEST_F(Probe, QuickLeavesTheRestOutWithoutCallingItUnavailable) {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <new>
 #include <string>
@@ -34,6 +35,8 @@ using workload::ProbeTrace;
 constexpr std::uint32_t kRoomForGaps = 65'536;
 constexpr std::int64_t kMostRepeats = 100'000;
 constexpr int kQueued = 8;
+constexpr std::int64_t kMostBeats = 20'000;
+constexpr std::int64_t kThresholdNs = 5'000;
 constexpr int kFixes = 64;
 // Beyond what a task asked for: other contexts' turns, and a driver that takes its time.
 constexpr milliseconds kPatience{5000};
@@ -130,7 +133,6 @@ class CudaProber final : public workload::Prober {
     KTS_CHECK_OK(gaps_.create(kRoomForGaps));
     KTS_CHECK_OK(sink_.create(1));
     KTS_CHECK_OK(sum_.create(1));
-    KTS_CHECK_OK(progress_.create());
     KTS_CHECK_OK(span_.create());
     KTS_CHECK_OK(box_.create());
     KTS_CHECK_OK(before_.create(cudaEventDefault));
@@ -147,6 +149,7 @@ class CudaProber final : public workload::Prober {
 
   Result<ProbeTrace> perform(const ProbeTask& task) override {
     if (task.name == "sweep") KTS_CHECK_OK(set_size(task.number("bytes")));
+    if (task.name == "metronome") KTS_CHECK_OK(reserve_marks(beats(task) + 1));
     SystemClock clock;
     clock.sleep_until(MonotonicTime(Nanoseconds(task.number("start_ns"))));
     if (task.name == "spin") return spin_for(task);
@@ -156,6 +159,7 @@ class CudaProber final : public workload::Prober {
     if (task.name == "clock") return clocks(task);
     if (task.name == "pulses") return pulses(task);
     if (task.name == "train") return train(task);
+    if (task.name == "metronome") return metronome(task);
     if (task.name == "sweep") return sweeps(task);
     return bad_input(fmt::format("the CUDA device has no task '{}'", task.name));
   }
@@ -177,9 +181,9 @@ class CudaProber final : public workload::Prober {
   // The driver loads a kernel when it is first launched, which may wait for the device.
   Status load_kernels() {
     constexpr std::uint64_t kShort = 10'000;
-    const SpinPlan plan{kShort, kShort, kShort, 1};
-    KTS_CUDA(spin(result_.data(), gaps_.data(), nullptr, plan, stream_), "cannot launch");
-    KTS_CUDA(spin_full(result_.data(), gaps_.data(), nullptr, plan, full_, sink_.data(), stream_),
+    const SpinPlan plan{kShort, kShort, kShort, 1, false};
+    KTS_CUDA(spin(result_.data(), gaps_.data(), plan, stream_), "cannot launch");
+    KTS_CUDA(spin_full(result_.data(), gaps_.data(), plan, full_, sink_.data(), stream_),
              "cannot launch a kernel that fills the device");
     KTS_CUDA(work_for(span_.device(), 0, stream_), "cannot launch");
     KTS_CUDA(read_timer(span_.device(), 1, stream_), "cannot launch");
@@ -212,21 +216,11 @@ class CudaProber final : public workload::Prober {
     const std::int64_t length =
         std::clamp<std::int64_t>(task.number("length_ns"), 1, 20'000'000'000);
     const SpinPlan plan{static_cast<std::uint64_t>(length),
-                        static_cast<std::uint64_t>(task.number("threshold_ns", 5'000)),
-                        static_cast<std::uint64_t>(length) / 4 + 1000, kRoomForGaps};
-    const bool watched = task.number("watched") != 0;
-    std::atomic_ref<std::uint32_t>(*progress_.host()).store(0, std::memory_order_release);
-    std::uint32_t* const progress = watched ? progress_.device() : nullptr;
-    if (task.number("full") != 0) {
-      KTS_CUDA(
-          spin_full(result_.data(), gaps_.data(), progress, plan, full_, sink_.data(), stream_),
-          "cannot launch a kernel that fills the device");
-      describe_full(trace);
-    } else {
-      KTS_CUDA(spin(result_.data(), gaps_.data(), progress, plan, stream_), "cannot launch");
-    }
-    if (watched)
-      KTS_CHECK_OK(watch(trace, Nanoseconds(length), task.number("threshold_ns", 5'000)));
+                        static_cast<std::uint64_t>(task.number("threshold_ns", kThresholdNs)),
+                        static_cast<std::uint64_t>(length) / 4 + 1000, kRoomForGaps, false};
+    const bool full = task.number("full") != 0;
+    KTS_CUDA(launch_spin(plan, full), "cannot launch");
+    if (full) describe_full(trace);
     KTS_CHECK_OK(finish(Nanoseconds(length)));
 
     SpinResult result{};
@@ -258,6 +252,11 @@ class CudaProber final : public workload::Prober {
     return trace;
   }
 
+  cudaError_t launch_spin(const SpinPlan& plan, bool full) noexcept {
+    return full ? spin_full(result_.data(), gaps_.data(), plan, full_, sink_.data(), stream_)
+                : spin(result_.data(), gaps_.data(), plan, stream_);
+  }
+
   void describe_full(ProbeTrace& trace) const {
     trace.values["shared_ratio"] = static_cast<double>(full_.shared_bytes) /
                                    static_cast<double>(full_.multiprocessor_shared_bytes);
@@ -265,42 +264,6 @@ class CudaProber final : public workload::Prober {
     const int registers = (full_.registers + 7) / 8 * 8;
     trace.values["register_ratio"] = static_cast<double>(registers) * full_.threads /
                                      static_cast<double>(full_.block_registers_limit);
-  }
-
-  // What the host sees of the kernel's progress, by CLOCK_MONOTONIC: begin and length of each
-  // stall, and by how much the host may have missed one of its ends, since it didn't look then.
-  Status watch(ProbeTrace& trace, Nanoseconds expected, std::int64_t threshold_ns) {
-    auto& begins = series(trace, "host_gap_begin_ns", kRoomForGaps);
-    auto& lengths = series(trace, "host_gap_length_ns", kRoomForGaps);
-    auto& errors = series(trace, "host_gap_error_ns", kRoomForGaps);
-    std::atomic_ref<std::uint32_t> beat(*progress_.host());
-    const std::int64_t give_up = host_now_ns() + expected.count() + Nanoseconds(kPatience).count();
-    std::uint32_t last_beat = 0;
-    std::int64_t last_change = 0;
-    std::int64_t last_look = host_now_ns();
-    std::int64_t looked_after = -1;  // from the last change to the next look, once there was one
-    for (;;) {
-      const std::uint32_t now_beat = beat.load(std::memory_order_acquire);
-      const std::int64_t now = host_now_ns();
-      const std::int64_t since_look = now - std::exchange(last_look, now);
-      if (now_beat == kSpinOver) return {};
-      if (now > give_up) {
-        return environment_lacks("the device took too long", "see whether others keep it busy",
-                                 "CUDA");
-      }
-      if (now_beat == last_beat) {
-        if (looked_after < 0) looked_after = now - last_change;
-        continue;
-      }
-      if (last_change != 0 && now - last_change > threshold_ns && begins.size() < kRoomForGaps) {
-        begins.push_back(last_change);
-        lengths.push_back(now - last_change);
-        errors.push_back(std::max(since_look, looked_after));
-      }
-      last_beat = now_beat;
-      last_change = now;
-      looked_after = -1;
-    }
   }
 
   // What this moment says of %globaltimer and CLOCK_MONOTONIC.
@@ -469,21 +432,62 @@ class CudaProber final : public workload::Prober {
     const auto work = static_cast<std::uint64_t>(
         std::clamp<std::int64_t>(task.number("work_ns"), 1000, 1'000'000'000));
     const bool full = task.number("full") != 0;
-    const SpinPlan plan{work, ~std::uint64_t{0}, work / 4 + 1000, 0};
+    const SpinPlan plan{work, ~std::uint64_t{0}, work / 4 + 1000, 0, false};
     std::int64_t kernels = 0;
     for (; host_now_ns() < stop; ++kernels) {
       const cudaEvent_t event = ring_[static_cast<std::size_t>(kernels % kQueued)].get();
       if (kernels >= kQueued) {
         KTS_CUDA(cudaEventSynchronize(event), "the device failed while it worked");
       }
-      KTS_CUDA(full ? spin_full(result_.data(), gaps_.data(), nullptr, plan, full_, sink_.data(),
-                                stream_)
-                    : spin(result_.data(), gaps_.data(), nullptr, plan, stream_),
-               "cannot launch");
+      KTS_CUDA(launch_spin(plan, full), "cannot launch");
       KTS_CUDA(cudaEventRecord(event, stream_), "cannot record an event");
     }
     KTS_CHECK_OK(finish(Nanoseconds(static_cast<std::int64_t>(work) * kQueued)));
     trace.values["kernels"] = static_cast<double>(kernels);
+    return trace;
+  }
+
+  static std::int64_t beat_ns(const ProbeTask& task) {
+    return std::clamp<std::int64_t>(task.number("work_ns", 200'000), 10'000, 100'000'000);
+  }
+  // As many as fill length_ns when each of `contexts` gets its share.
+  static std::int64_t beats(const ProbeTask& task) {
+    const std::int64_t contexts = std::clamp<std::int64_t>(task.number("contexts", 1), 1, 64);
+    return std::clamp<std::int64_t>(task.number("length_ns") / (beat_ns(task) * contexts), 1,
+                                    kMostBeats);
+  }
+  Status reserve_marks(std::int64_t count) {
+    while (marks_.size() < static_cast<std::size_t>(count)) {
+      if (auto created = marks_.emplace_back().create(cudaEventDefault); !created) {
+        marks_.pop_back();
+        return created;
+      }
+    }
+    return {};
+  }
+
+  // Kernels of the same work, all queued at once, lest the turn be given up in between; a launch
+  // waits by itself when the queue is full. How long each was on its way, by events.
+  Result<ProbeTrace> metronome(const ProbeTask& task) {
+    ProbeTrace trace{task.name};
+    const auto work = static_cast<std::uint64_t>(beat_ns(task));
+    const auto count = static_cast<std::size_t>(beats(task));
+    const bool full = task.number("full") != 0;
+    const SpinPlan plan{work, kThresholdNs, work / 4 + 1000, 0, true};
+    KTS_CUDA(cudaEventRecord(marks_[0].get(), stream_), "cannot record an event");
+    for (std::size_t i = 0; i < count; ++i) {
+      KTS_CUDA(launch_spin(plan, full), "cannot launch");
+      KTS_CUDA(cudaEventRecord(marks_[i + 1].get(), stream_), "cannot record an event");
+    }
+    KTS_CHECK_OK(finish(Nanoseconds(std::max(task.number("length_ns"), beat_ns(task)))));
+    auto& intervals = series(trace, "interval_ns", count);
+    for (std::size_t i = 0; i < count; ++i) {
+      float ms = 0;
+      KTS_CUDA(cudaEventElapsedTime(&ms, marks_[i].get(), marks_[i + 1].get()),
+               "cannot time events");
+      intervals.push_back(static_cast<std::int64_t>(ms * 1e6f + 0.5f));
+    }
+    if (full) describe_full(trace);
     return trace;
   }
 
@@ -524,11 +528,11 @@ class CudaProber final : public workload::Prober {
   DeviceArray<unsigned long long> sum_;
   DeviceArray<std::uint32_t> words_;
   std::int64_t word_count_ = 0;
-  Mapped<std::uint32_t> progress_;
   Mapped<WorkSpan> span_;
   Mapped<Mailbox> box_;
   Event before_, after_;
   std::array<Event, kQueued> ring_;
+  std::deque<Event> marks_;
   FullShape full_;
   CudaClock clock_;
   std::uint32_t turn_ = 0;

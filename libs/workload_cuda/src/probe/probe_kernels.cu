@@ -5,7 +5,8 @@
 namespace kts::workload_cuda {
 namespace {
 
-constexpr std::uint64_t kPostEveryNs = 500;
+// Of a full kernel's threads; what takes longer was a turn of others.
+constexpr std::uint64_t kLongestRoundNs = 300'000;
 constexpr std::uint64_t kAnswerWithinNs = 10'000'000;
 constexpr std::uint64_t kMostPolls = 1u << 22;
 constexpr int kFullThreads = 1024;
@@ -17,58 +18,48 @@ __device__ __forceinline__ std::uint64_t globaltimer() {
   return t;
 }
 
-__device__ void log_gaps(SpinResult* result, SpinGap* gaps, volatile std::uint32_t* progress,
-                         const SpinPlan& plan) {
+__device__ void log_gaps(SpinResult* result, SpinGap* gaps, const SpinPlan& plan) {
   const std::uint64_t begin = globaltimer();
   const long long begin_cycles = clock64();
   std::uint64_t last = begin;
   long long last_cycles = begin_cycles;
-  std::uint64_t next_post = begin;
+  std::uint64_t left_out = 0;
   std::uint64_t steps = 0;
   std::uint64_t least = ~0ull;
   std::uint32_t found = 0;
-  std::uint32_t beat = 0;
-  while (last - begin < plan.length_ns && steps < plan.most_steps) {
+  while (last - begin - left_out < plan.length_ns && steps < plan.most_steps) {
     const std::uint64_t now = globaltimer();
     const long long cycles = clock64();
     const std::uint64_t passed = now - last;
     if (passed > plan.threshold_ns) {
       if (found < plan.room) gaps[found] = {last, passed, cycles - last_cycles};
       ++found;
+      if (plan.without_gaps) left_out += passed;
     }
     if (passed != 0 && passed < least) least = passed;
-    if (progress != nullptr && now >= next_post) {
-      *progress = ++beat;
-      next_post = now + kPostEveryNs;
-    }
     last = now;
     last_cycles = cycles;
     ++steps;
   }
   *result = {begin, last, last_cycles - begin_cycles, steps, least, found};
-  if (progress != nullptr) {
-    __threadfence_system();
-    *progress = kSpinOver;
-  }
 }
 
-__global__ void spin_kernel(SpinResult* result, SpinGap* gaps, volatile std::uint32_t* progress,
-                            SpinPlan plan) {
-  log_gaps(result, gaps, progress, plan);
+__global__ void spin_kernel(SpinResult* result, SpinGap* gaps, SpinPlan plan) {
+  log_gaps(result, gaps, plan);
 }
 
 // Thread 0 of block 0 logs. In the other blocks thread 0 watches the time; all others hold their
 // registers and their block's shared memory.
 __global__ void __launch_bounds__(kFullThreads, 1)
-    spin_full_kernel(SpinResult* result, SpinGap* gaps, volatile std::uint32_t* progress,
-                     SpinPlan plan, unsigned shared_words, float* sink) {
+    spin_full_kernel(SpinResult* result, SpinGap* gaps, SpinPlan plan, unsigned shared_words,
+                     float* sink) {
   extern __shared__ std::uint32_t held[];
   for (unsigned i = threadIdx.x; i < shared_words; i += blockDim.x) held[i] = 0;
   __syncthreads();
   volatile std::uint32_t* const over = held;
   if (blockIdx.x == 0 && threadIdx.x < 32) {
     if (threadIdx.x == 0) {
-      log_gaps(result, gaps, progress, plan);
+      log_gaps(result, gaps, plan);
       *over = 1;
     }
     return;
@@ -76,14 +67,22 @@ __global__ void __launch_bounds__(kFullThreads, 1)
   float kept[kAccumulators];
 #pragma unroll
   for (int i = 0; i < kAccumulators; ++i) kept[i] = static_cast<float>(threadIdx.x + i);
-  const std::uint64_t begin = globaltimer();
+  std::uint64_t last = globaltimer();
+  std::uint64_t ran = 0;
+  std::uint64_t usual = 0;
   const std::uint64_t most = plan.length_ns / 1000 + 1000;
   for (std::uint64_t round = 0; round < most && *over == 0; ++round) {
     for (int j = 0; j < 64; ++j) {
 #pragma unroll
       for (int i = 0; i < kAccumulators; ++i) kept[i] = kept[i] * 0.9999f + 0.5f;
     }
-    if (threadIdx.x == 0 && globaltimer() - begin >= plan.length_ns) *over = 1;
+    if (threadIdx.x != 0) continue;
+    const std::uint64_t now = globaltimer();
+    const bool whole = !plan.without_gaps || now - last < kLongestRoundNs;
+    if (whole) usual = now - last;
+    ran += usual;  // a round with a gap in it did as much as one without
+    last = now;
+    if (ran >= plan.length_ns) *over = 1;
   }
   float sum = 0;
 #pragma unroll
@@ -121,9 +120,9 @@ __global__ void answer_kernel(volatile Mailbox* box, std::uint32_t turn) {
 
 }  // namespace
 
-cudaError_t spin(SpinResult* result, SpinGap* gaps, volatile std::uint32_t* progress,
-                 const SpinPlan& plan, cudaStream_t on) noexcept {
-  return launch(spin_kernel, dim3(1), 1, 0, {on, false}, result, gaps, progress, plan);
+cudaError_t spin(SpinResult* result, SpinGap* gaps, const SpinPlan& plan,
+                 cudaStream_t on) noexcept {
+  return launch(spin_kernel, dim3(1), 1, 0, {on, false}, result, gaps, plan);
 }
 
 cudaError_t prepare_full(int device, FullShape& shape) noexcept {
@@ -145,12 +144,11 @@ cudaError_t prepare_full(int device, FullShape& shape) noexcept {
                               shape.shared_bytes);
 }
 
-cudaError_t spin_full(SpinResult* result, SpinGap* gaps, volatile std::uint32_t* progress,
-                      const SpinPlan& plan, const FullShape& shape, float* sink,
-                      cudaStream_t on) noexcept {
+cudaError_t spin_full(SpinResult* result, SpinGap* gaps, const SpinPlan& plan,
+                      const FullShape& shape, float* sink, cudaStream_t on) noexcept {
   return launch(spin_full_kernel, dim3(static_cast<unsigned>(shape.blocks)), shape.threads,
-                static_cast<std::size_t>(shape.shared_bytes), {on, false}, result, gaps, progress,
-                plan, static_cast<unsigned>(shape.shared_bytes) / 4u, sink);
+                static_cast<std::size_t>(shape.shared_bytes), {on, false}, result, gaps, plan,
+                static_cast<unsigned>(shape.shared_bytes) / 4u, sink);
 }
 
 cudaError_t work_for(WorkSpan* span, std::uint64_t length_ns, cudaStream_t on) noexcept {

@@ -29,15 +29,11 @@ struct SpinPlan {
   std::uint64_t threshold_ns;
   std::uint64_t most_steps;  // it ends even if %globaltimer stands still
   std::uint32_t room;        // for gaps
+  bool without_gaps;         // length_ns is of the time outside gaps: always the same work
 };
 
-// What `progress` comes to when the kernel is over.
-constexpr std::uint32_t kSpinOver = 0xffffffffu;
-
-// One thread that spins for a while and notes gaps. `progress`, mapped host memory, counts up about
-// every half microsecond; it may be null.
-cudaError_t spin(SpinResult* result, SpinGap* gaps, volatile std::uint32_t* progress,
-                 const SpinPlan& plan, cudaStream_t on) noexcept;
+// One thread that spins for a while and notes gaps.
+cudaError_t spin(SpinResult* result, SpinGap* gaps, const SpinPlan& plan, cudaStream_t on) noexcept;
 
 // The same beside as many threads as fill every multiprocessor's shared memory and most of its
 // registers, which all stay until it is over.
@@ -50,9 +46,8 @@ struct FullShape {
   int multiprocessor_shared_bytes = 0;
 };
 cudaError_t prepare_full(int device, FullShape& shape) noexcept;
-cudaError_t spin_full(SpinResult* result, SpinGap* gaps, volatile std::uint32_t* progress,
-                      const SpinPlan& plan, const FullShape& shape, float* sink,
-                      cudaStream_t on) noexcept;
+cudaError_t spin_full(SpinResult* result, SpinGap* gaps, const SpinPlan& plan,
+                      const FullShape& shape, float* sink, cudaStream_t on) noexcept;
 
 // %globaltimer before and after `length_ns` of spinning (0: at once), to mapped host memory.
 struct WorkSpan {

@@ -24,12 +24,15 @@ struct Spin {
 };
 // By the device's own clock, or empty when the trace isn't one of a spin.
 [[nodiscard]] std::optional<Spin> spin_of(const workload::ProbeTrace& trace);
-// As the host saw the kernel's progress, by its own clock; from an undisturbed gap to the next.
-struct HostView {
+// A context's turns as CUDA events between its equal kernels show them: an interval in which it was
+// switched out is longer, by the gap. A run is known to one kernel, since it may end anywhere in
+// one; the mean of many is exact, and no quantile is. Kernels have to be shorter than a turn.
+struct EventView {
+  double kernel_ns = 0;  // an interval that nothing interrupts, median
   std::vector<double> run_ns, gap_ns;
-  std::uint64_t disturbed = 0;  // stalls of which the host, away itself, missed an end
 };
-[[nodiscard]] HostView host_view_of(const workload::ProbeTrace& trace);
+// Without the first and the last tenth. Empty when the trace isn't one of a metronome.
+[[nodiscard]] EventView event_view_of(const workload::ProbeTrace& trace);
 
 // What contexts that spun at the same time show. Only whole runs and gaps count, and only from when
 // the last one began to when the first one ended.
