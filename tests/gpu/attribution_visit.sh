@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Where the time goes on a GPU, about five minutes: an FFT beside a GEMM and beside a language model that
+# decodes, under time-slicing, and beside the GEMM under MPS, each with enough requests for p99; reports
+# by the card's own data sheet. Prints what each growth is made of and its residue. Results in OUT.
+#
+#     bash tests/gpu/attribution_visit.sh [SHEET]   binaries in dist/ (./dev image), else build/*/bin;
+#                                                   SHEET: a datasheet.json, else kts probe --quick
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+sheet=${1:-}
+out=$(readlink -m "${OUT:-attribution-visit}")
+mkdir -p "$out"
+bin=''
+for candidate in dist/bin dist build/release/bin build/ci/bin; do
+  [[ -x $candidate/kts && -e $candidate/libkts_workload_cuda.so ]] && { bin=$PWD/$candidate; break; }
+done
+[[ -n $bin ]] || { echo "no binaries with a CUDA backend: ./dev image makes dist/" >&2; exit 4; }
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-/usr/local/cuda/lib64}
+if [[ -z $sheet ]]; then
+  "$bin/kts" probe --device cuda --quick --out "$out/sheet" >"$out/sheet.txt" 2>&1
+  sheet=$out/sheet/datasheet.json
+fi
+failed=0
+
+# measure NAME SHARING WORKLOAD
+measure() {
+  local name=$1 code=0
+  cat >"$out/$name.yaml" <<YAML
+schema: kts.scenario/1
+name: $name
+device: cuda
+sharing: $2
+plan: {cycles: ${CYCLES:-15}, block: 2s}
+agents:
+  - {name: fft, workload: {kind: fft, size: 4096}, arrival: {process: poisson, rate: 400}}
+  - {name: heavy, workload: $3, arrival: {process: saturate}}
+YAML
+  timeout 200 "$bin/kts" run "$out/$name.yaml" --out "$out/$name" >"$out/$name.txt" 2>"$out/$name.stderr.txt" || code=$?
+  printf '== %s, %d s: exit %d; %s\n' "$name" "$SECONDS" "$code" "$(tail -1 "$out/$name.stderr.txt")"
+  [[ -e $out/$name/summary.json ]] || { failed=1; return 0; }
+  "$bin/kts" report "$out/$name" --datasheet "$sheet" >"$out/$name.txt" 2>"$out/$name.report.txt" || true
+  python3 - "$out/$name/summary.json" <<'PY' || failed=1
+import json, sys
+s = json.load(open(sys.argv[1]))
+for a in s["attribution"]:
+    growth, residue = a["latency_growth_ms"], a["residue_ms"]
+    if growth is None or residue is None:
+        continue
+    share = abs(residue / growth) if growth else 0
+    parts = ", ".join(f"{e['part']}/{e['cause']} {e['ms']:.4f} ({e['basis']})" for e in a["explained"] if e["ms"] is not None)
+    print(f"{a['agent']} {a['at']}: grew {growth:.4f} ms, residue {residue:.4f} ({share:.1%}): {parts}")
+for w in s["waits"]:
+    print("waits", {k: w[k] for k in ("agent", "on", "at", "ms") if k in w})
+print("turns", json.dumps(s["turns"]))
+PY
+}
+
+measure gemm time-slicing '{kind: gemm, size: 4096}'
+measure decode time-slicing '{kind: decode, model: llama-3.1-8b, launch: graph}'
+measure gemm-mps mps '{kind: gemm, size: 4096}'
+exit "$failed"
