@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto spin = kts::analysis::spin_of(*trace)) {
       (void)kts::analysis::study_turns(std::vector{*spin, *spin}, 1.0);
     }
-    (void)kts::analysis::host_view_of(*trace);
+    (void)kts::analysis::event_view_of(*trace);
   }
   return 0;
 }

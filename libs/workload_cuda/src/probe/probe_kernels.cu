@@ -70,12 +70,14 @@ __global__ void __launch_bounds__(kFullThreads, 1)
   std::uint64_t last = globaltimer();
   std::uint64_t ran = 0;
   std::uint64_t usual = 0;
-  const std::uint64_t most = plan.length_ns / 1000 + 1000;
+  const std::uint64_t most = plan.length_ns / 50 + 1000;
   for (std::uint64_t round = 0; round < most && *over == 0; ++round) {
-    for (int j = 0; j < 64; ++j) {
+    for (int j = 0; j < 4; ++j) {
 #pragma unroll
       for (int i = 0; i < kAccumulators; ++i) kept[i] = kept[i] * 0.9999f + 0.5f;
     }
+    // Warps that never rest starve the one that logs: its steps took up to 100 us on an H100.
+    __nanosleep(1000);
     if (threadIdx.x != 0) continue;
     const std::uint64_t now = globaltimer();
     const bool whole = !plan.without_gaps || now - last < kLongestRoundNs;

@@ -19,8 +19,8 @@ namespace kts::telemetry {
 // How often each source is asked. What blocks has a thread of its own, and PCIe its own pace.
 struct Paces {
   Nanoseconds nvml = std::chrono::milliseconds(100);
-  Nanoseconds gpm = std::chrono::seconds(1);
-  Nanoseconds processes = std::chrono::seconds(2);
+  Nanoseconds gpm = std::chrono::milliseconds(1500);
+  Nanoseconds processes = std::chrono::seconds(4);
   Nanoseconds xid = std::chrono::milliseconds(500);
   Nanoseconds counters = std::chrono::seconds(5);
   Nanoseconds dcgm = std::chrono::seconds(1);  // or faster, as long as its values keep changing
