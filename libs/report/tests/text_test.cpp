@@ -265,7 +265,7 @@ TEST(ChainWords, EachStepIsARowAndWhatIsUnknownIsMarked) {
   Summary summary = fixtures::two_agents();
   EXPECT_TRUE(chain_tables(summary).empty());
   EXPECT_EQ(chains_markdown(summary), "");
-  EXPECT_EQ(summary_json(summary).find("\"chains\""), std::string::npos);
+  EXPECT_THAT(summary_json(summary), HasSubstr("\"chains\": []"));
   summary.chains = {{"answer",
                      analysis::Phase::kSolo,
                      98,
