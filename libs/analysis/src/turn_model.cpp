@@ -18,7 +18,8 @@ class Client {
 
   // When the device could work for it next; at once where it is in the middle of something.
   [[nodiscard]] double ready_ms() const {
-    return queue_.empty() ? kNever : queue_.front().ready_ms;
+    if (queue_.empty()) return kNever;
+    return queue_.front().ready_ms;
   }
   [[nodiscard]] double left_ms() const { return queue_.front().left_ms; }
 

@@ -522,7 +522,7 @@ class RunInParts::Execution {
     return {};
   }
 
-  void note_once(std::string text) {
+  void note_once(const std::string& text) {
     if (noted_.insert(text).second) progress_.note(text);
   }
 
