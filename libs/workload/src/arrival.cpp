@@ -334,7 +334,8 @@ std::optional<Arrival> ArrivalSchedule::next_of_trace() {
   // Each instant on its own is scaled and rounded: errors don't add up.
   const double since_ns =
       static_cast<double>(round_ns_ + row.at_ns - entered_ns_) / spec_.trace.scale;
-  const std::int64_t at_ns = std::llround(std::min(since_ns, 100 * kLongestGapNs));
+  const std::int64_t at_ns =
+      std::max<std::int64_t>(last_ns_, std::llround(std::min(since_ns, 100 * kLongestGapNs)));
   const Nanoseconds gap(at_ns - std::exchange(last_ns_, at_ns));
   // A shape's 0 would mean the workload's own number.
   return Arrival{gap, {std::max(row.input_tokens, 1), row.output_tokens}};

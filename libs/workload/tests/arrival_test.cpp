@@ -292,6 +292,13 @@ TEST(TraceReplay, SeedsBeginElsewhereAndOneSeedBeginsAlike) {
   EXPECT_NE(first(block_seed(1, 1)), first(block_seed(1, 2)));
 }
 
+TEST(TraceReplay, AfterCenturiesInstantsStandStillAndDoNotGoBack) {
+  Trace trace;
+  trace.rows = {{0, 1, 1}, {94'600'000'000'000'000, 1, 1}};  // three years
+  trace.period_ns = 190'000'000'000'000'000;
+  ArrivalSchedule schedule(replay(3, true), 1, &trace);
+  for (int i = 0; i < 300; ++i) ASSERT_GE(schedule.next()->gap, 0ns) << i;
+}
 TEST(TraceReplay, RoundingDoesNotAddUp) {
   Trace trace;
   for (std::int64_t i = 0; i < 1000; ++i) trace.rows.push_back({i * 1'000'001, 1, 1});
