@@ -11,12 +11,8 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 sheet=${1:-}
 out=$(readlink -m "${OUT:-attribution-visit}")
 mkdir -p "$out"
-bin=''
-for candidate in dist/bin dist build/release/bin build/ci/bin; do
-  [[ -x $candidate/kts && -e $candidate/libkts_workload_cuda.so ]] && { bin=$PWD/$candidate; break; }
-done
-[[ -n $bin ]] || { echo "no binaries with a CUDA backend: ./dev image makes dist/" >&2; exit 4; }
-export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-/usr/local/cuda/lib64}
+# shellcheck source=tests/gpu/binaries.sh
+. tests/gpu/binaries.sh
 if [[ -z $sheet ]]; then
   "$bin/kts" probe --device cuda --quick --out "$out/sheet" >"$out/sheet.txt" 2>&1
   sheet=$out/sheet/datasheet.json

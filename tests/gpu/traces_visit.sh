@@ -9,12 +9,8 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 out=$(readlink -m "${OUT:-traces-visit}")
 mkdir -p "$out"
-bin=''
-for candidate in dist/bin dist build/release/bin build/ci/bin; do
-  [[ -x $candidate/kts && -e $candidate/libkts_workload_cuda.so ]] && { bin=$PWD/$candidate; break; }
-done
-[[ -n $bin ]] || { echo "no binaries with a CUDA backend: ./dev image makes dist/" >&2; exit 4; }
-export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-/usr/local/cuda/lib64}
+# shellcheck source=tests/gpu/binaries.sh
+. tests/gpu/binaries.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
