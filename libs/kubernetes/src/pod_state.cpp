@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 namespace kts::kubernetes {
 namespace {
@@ -79,6 +80,19 @@ std::string PodState::words() const {
   if (!reason.empty()) text += ", " + reason;
   if (!message.empty()) text += ": " + message;
   return text;
+}
+
+void PodState::hear(PodState news) {
+  const auto over = [](const PodState& state) {
+    return state.stage == Stage::kFailed || state.stage == Stage::kSucceeded;
+  };
+  news.container = news.container || container;
+  if (over(*this) && (!over(news) || (news.reason.empty() && !reason.empty()))) {
+    container = news.container;
+    leaving = leaving || news.leaving;
+    return;
+  }
+  *this = std::move(news);
 }
 
 PodState read_pod(const kube::Value& pod) {

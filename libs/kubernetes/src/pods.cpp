@@ -324,7 +324,7 @@ void Pods::on_pod(const kube::Value& pod) {
   }
   slot->uid = uid;
   slot->pod = pod["metadata"]["name"].text();
-  slot->state = read_pod(pod);
+  slot->state.hear(read_pod(pod));
   if (slot->dropped) return;
   if (!slot->log) {
     slot->log = std::make_unique<LogFollower>(

@@ -72,6 +72,33 @@ TEST(PodState, NewerServersSayWhyAPodIsDisrupted) {
   EXPECT_THAT(hint_for(state.reason, {}), HasSubstr("priority"));
 }
 
+TEST(PodState, AnEndStaysOneWhateverIsWrittenLater) {
+  const PodState evicted =
+      state_of(R"({"phase":"Failed","reason":"Evicted","message":"ephemeral storage"})");
+  PodState state = state_of(R"({"phase":"Running"})");
+  state.hear(evicted);
+  EXPECT_EQ(state, evicted);
+  state.hear(state_of(R"({"phase":"Pending"})"));
+  EXPECT_EQ(state, evicted);
+  state.hear(state_of(R"({"phase":"Failed"})"));
+  EXPECT_EQ(state, evicted);
+}
+
+TEST(PodState, ALaterEndMayKnowTheReason) {
+  PodState state = state_of(R"({"phase":"Failed"})");
+  state.hear(state_of(
+      R"({"phase":"Failed","containerStatuses":[{"state":{"terminated":{"reason":"OOMKilled","exitCode":137}}}]})"));
+  EXPECT_EQ(state.words(), "Failed, OOMKilled: exit status 137");
+}
+
+// Its log is there, though the last status doesn't speak of the container.
+TEST(PodState, AContainerThatStartedHasStarted) {
+  PodState state =
+      state_of(R"({"phase":"Running","containerStatuses":[{"state":{"running":{}}}]})");
+  state.hear(state_of(R"({"phase":"Failed","reason":"Evicted"})"));
+  EXPECT_TRUE(state.container);
+}
+
 TEST(PodState, ARunningPodHasALog) {
   const PodState state = state_of(
       R"({"phase":"Running","containerStatuses":[{"state":{"running":{"startedAt":"2026-11-21T00:00:00Z"}}}]})");

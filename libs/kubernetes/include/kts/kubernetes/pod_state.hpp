@@ -23,6 +23,9 @@ struct PodState {
 
   // "Pending, Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
   [[nodiscard]] std::string words() const;
+  // What is known after `news`: an end stays one, and keeps its reason until a later end has one.
+  // (A kubelet that evicts may write "Pending" over its own "Failed, Evicted".)
+  void hear(PodState news);
 };
 [[nodiscard]] PodState read_pod(const kube::Value& pod);
 
