@@ -335,6 +335,7 @@ GrowthSubject subject_of(const AgentStats& agent, const GroupStats* solo, bool t
   GrowthSubject subject;
   subject.agent = agent.info.name;
   subject.told = told;
+  subject.is_chain = agent.info.is_chain;
   for (const auto& [name, group] : agent.left_out) subject.left_out.emplace_back(name, &group);
   if (solo) {
     subject.solo = &solo->group;
