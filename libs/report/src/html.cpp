@@ -210,10 +210,9 @@ std::string loads(const Summary& summary) {
   }
   if (rows.empty()) return rows;
   return section(
-      "Load",
-      table("Requests per second of agents with open arrivals, and how many were given up.",
-            head_cells({"agent", "phase"}, {"offered", "completed", "given up", ""}) +
-                "<tbody>\n" + rows + "</tbody>\n"));
+      "Load", table("Requests per second of agents with open arrivals, and how many were given up.",
+                    head_cells({"agent", "phase"}, {"offered", "completed", "given up", ""}) +
+                        "<tbody>\n" + rows + "</tbody>\n"));
 }
 
 std::string chains(const Summary& summary) {

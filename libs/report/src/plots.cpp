@@ -367,8 +367,8 @@ std::optional<Heights> layers(const analysis::Attribution& a, bool is_chain, boo
   };
   if (is_chain) {
     Heights whole{part(Measure::kGpuTime)};
-    whole.back() = std::max(
-        0.0, part(Measure::kBacklog) + part(Measure::kGpuWait) + part(Measure::kNotify));
+    whole.back() =
+        std::max(0.0, part(Measure::kBacklog) + part(Measure::kGpuWait) + part(Measure::kNotify));
     return whole;
   }
   using analysis::Cause;
