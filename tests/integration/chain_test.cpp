@@ -105,6 +105,10 @@ TEST_F(ChainCli, AKilledAgentInTheMiddleEndsTheRunAndLeavesNobody) {
     ASSERT_GT(pid, 0) << agent;
     EXPECT_TRUE(kill(-pid, 0) != 0 && errno == ESRCH) << agent;
   }
+  // What was measured before is kept.
+  const Outcome report = run({"report", path("run")});
+  EXPECT_EQ(report.exit, 5) << report.err;
+  EXPECT_THAT(report.err, HasSubstr("it has no block.json, so it was not finished"));
 }
 
 TEST_F(ChainCli, WhereThereAreNoChainsOneLineSaysSo) {
