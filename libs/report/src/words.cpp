@@ -113,6 +113,42 @@ int weight(const AgentView& view) {
   return 0;
 }
 
+// "memory used, GiB" of memory_used_bytes; a name of somebody else's, as DCGM's, stays as it is.
+struct Reading {
+  std::string words;
+  double scale = 1;
+
+  explicit Reading(std::string_view field) {
+    struct Unit {
+      std::string_view suffix, words;
+      double scale;
+    };
+    constexpr std::array<Unit, 6> kUnits{{{"_bytes", "GiB", 1.0 / (1 << 30)},
+                                          {"_kb_per_s", "MB/s", 1e-3},
+                                          {"_mhz", "MHz", 1},
+                                          {"_watts", "W", 1},
+                                          {"_celsius", "°C", 1},
+                                          {"_percent", "%", 1}}};
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kShort{
+        {{"sm", "SM"}, {"gpu", "GPU"}, {"dram", "DRAM"}, {"pcie", "PCIe"}}};
+    const auto unit = std::ranges::find_if(
+        kUnits, [field](const Unit& one) { return field.ends_with(one.suffix); });
+    if (unit == kUnits.end()) {
+      words = field;
+      return;
+    }
+    words = field.substr(0, field.size() - unit->suffix.size());
+    std::ranges::replace(words, '_', ' ');
+    for (const auto& [small, right] : kShort) {
+      if (words == small || words.starts_with(std::string(small) + " ")) {
+        words.replace(0, small.size(), right);
+      }
+    }
+    words += fmt::format(", {}", unit->words);
+    scale = unit->scale;
+  }
+};
+
 }  // namespace
 
 namespace {
@@ -553,7 +589,9 @@ std::vector<std::vector<std::string>> covariate_table(const analysis::Summary& s
   for (const auto& [source, process, field] : readings) {
     auto& cells = rows.emplace_back();
     cells.push_back(source);
-    cells.push_back(process.empty() ? field : fmt::format("{} of {}", field, process));
+    const Reading reading(field);
+    cells.push_back(process.empty() ? reading.words
+                                    : fmt::format("{}: {}", process, reading.words));
     for (const auto& [phase, agent] : phases) {
       const auto found = std::ranges::find_if(
           summary.covariates,
@@ -561,10 +599,14 @@ std::vector<std::vector<std::string>> covariate_table(const analysis::Summary& s
             return one.source == s && one.process == p && one.field == f && one.phase == at &&
                    one.agent == who;
           });
-      cells.push_back(found == summary.covariates.end()
-                          ? std::string(kAbsent)
-                          : fmt::format("{} ({}–{})", number(found->mean), number(found->min),
-                                        number(found->max)));
+      if (found == summary.covariates.end()) {
+        cells.emplace_back(kAbsent);
+        continue;
+      }
+      const auto said = [scale = reading.scale](double value) { return number(value * scale); };
+      cells.push_back(found->min == found->max ? said(found->mean)
+                                               : fmt::format("{} ({}–{})", said(found->mean),
+                                                             said(found->min), said(found->max)));
     }
   }
   return rows;

@@ -78,6 +78,7 @@ TEST(QuantileName, HasNoTrailingZeros) {
 
 TEST(Interval, AnOpenSideIsMarked) {
   EXPECT_EQ(interval({1.0, 0.9, 1.1}), "0.900–1.10");
+  EXPECT_EQ(interval({0.1, -0.2, 0.3}), "−0.200 to 0.300");
   EXPECT_EQ(interval({1.0, 0.9, {}}), "at least 0.900");
   EXPECT_EQ(interval({1.0, {}, 1.2}), "at most 1.20");
   EXPECT_EQ(interval({1.0, {}, {}}), "");
