@@ -186,6 +186,13 @@ std::string made_of(const Summary& summary) {
   // Basis, which is words, last among words.
   std::vector<std::vector<std::string>> ordered = rows;
   for (auto& cells : ordered) std::rotate(cells.begin() + 4, cells.begin() + 6, cells.end());
+  for (std::size_t i = ordered.size() - 1; i > 1; --i) {
+    auto& cells = ordered[i];
+    if (cells[0] == ordered[i - 1][0] && cells[1] == ordered[i - 1][1]) {
+      cells[0].clear();
+      cells[1].clear();
+    }
+  }
   std::string body =
       plain_table("Shared minus solo. What is estimated rests on how turns are taken.", ordered, 5);
   const std::string turns = turn_sentence(summary);

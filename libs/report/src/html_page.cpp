@@ -52,7 +52,7 @@ border:1px solid currentColor}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--muted);padding-bottom:.5rem}
-th,td{padding:.32rem .7rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}
+th,td{padding:.32rem .55rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}
 th{font-weight:600}thead th{color:var(--muted);font-weight:500;vertical-align:bottom}
 th.word,td.word,tbody th{text-align:left}
 tbody th{white-space:normal;overflow-wrap:break-word;min-width:6rem;max-width:15rem}

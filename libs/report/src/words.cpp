@@ -381,9 +381,13 @@ std::vector<std::vector<std::string>> cause_table(const Summary& summary) {
   for (const auto& a : summary.attribution) {
     for (const auto& e : a.explained) {
       if (!e.ms.value && (a.at != "mean" || e.missing.empty())) continue;
+      // Said once, below the table.
+      const bool of_turns = summary.turns && e.missing == summary.turns->missing;
       rows.push_back({a.agent, a.at, std::string(record::info(e.part).name),
                       std::string(words(e.cause)), number(e.ms.value), interval(e.ms),
-                      e.ms.value ? (e.estimated ? "estimated" : "measured") : e.missing});
+                      e.ms.value ? (e.estimated ? "estimated" : "measured")
+                      : of_turns ? "not known"
+                                 : e.missing});
     }
   }
   if (!rows.empty()) {
