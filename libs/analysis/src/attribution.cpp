@@ -567,7 +567,9 @@ Attribution growth_at(const Place& place, std::size_t s, const GrowthSubject& su
 }
 
 void add_waits(const Place& place, std::size_t s, const std::vector<GrowthSubject>& subjects,
-               const SubjectSums& sums, std::optional<double> growth_ms, Summary& summary) {
+               const SubjectSums& sums, const Attribution& growth, Summary& summary) {
+  // A share of a growth that may be none says nothing.
+  const bool grew = growth.latency_interval.low.value_or(0) > 0;
   const RankedWindow& shared = sums.of_shared[place.window];
   const int blocks = blocks_with_samples(*subjects[s].shared);
   for (std::size_t other = 0; other < subjects.size(); ++other) {
@@ -589,7 +591,7 @@ void add_waits(const Place& place, std::size_t s, const std::vector<GrowthSubjec
     wait.gpu_wait_ms = rounded(of(OnNeighbour::kWait).ms);
     wait.gpu_time_ms = rounded(of(OnNeighbour::kOut).ms);
     wait.alone_ms = rounded(of(OnNeighbour::kAlone).ms);
-    if (growth_ms && *growth_ms > 0) wait.growth_ratio = *wait.ms.value / *growth_ms;
+    if (grew) wait.growth_ratio = *wait.ms.value / *growth.latency_growth_ms;
     summary.waits.push_back(std::move(wait));
   }
 }
@@ -680,7 +682,7 @@ void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, 
       Attribution growth = growth_at(place, s, subjects[s], sums[s], turns, on_timeline[s]);
       warn_of_residue(growth, warnings);
       if (on_timeline[s] && place.at != "p50") {
-        add_waits(place, s, subjects, sums[s], growth.latency_growth_ms, summary);
+        add_waits(place, s, subjects, sums[s], growth, summary);
       }
       summary.attribution.push_back(std::move(growth));
     }
