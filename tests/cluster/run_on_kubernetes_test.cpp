@@ -135,9 +135,27 @@ TEST_F(RunOnKubernetes, PrintsWhatItWouldMakeAndMakesNothing) {
   EXPECT_EQ(left(), "");
 }
 
-TEST_F(RunOnKubernetes, KeepsJobsAndPodsIfAsked) {
-  const Outcome outcome = run({"study", "--keep"});
+TEST_F(RunOnKubernetes, ReplaysATraceAndKeepsJobsAndPodsIfAsked) {
+  std::string csv = "timestamp_s,input_tokens,output_tokens\n";
+  for (int i = 0; i < 200; ++i) {
+    csv += std::to_string(i / 50) + "." + std::to_string(100 + i % 50 * 18) + ",10,1\n";
+  }
+  const std::string file = folder_.path() / "replay.yaml";
+  ASSERT_TRUE(write_file(folder_.path() / "code.csv", csv));
+  ASSERT_TRUE(write_file(file,
+                         "schema: kts.scenario/1\nname: replay\nsharing: time-slicing\nagents:\n"
+                         "  - {name: router, workload: {kind: fft, size: 64}, arrival: "
+                         "{process: trace, file: code.csv, scale: 2.0, length: 3s}}\n"
+                         "  - {name: other, workload: {kind: gemm, size: 64}, arrival: "
+                         "{process: poisson, rate: 100}}\n"));
+  const Outcome outcome = run({file, "--keep"});
   EXPECT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("router: 150 requests in 3s"));
+  EXPECT_EQ(read_file(folder() + "/traces/code.csv").value_or(""), csv);
+  const auto results = json("summary.json")["results"].items();
+  ASSERT_FALSE(results.empty());
+  EXPECT_EQ(results.front()["agent"].text(), "router");
+  EXPECT_GT(results.front()["n"].integer().value_or(0), 0);
   EXPECT_THAT(left(), HasSubstr("job.batch/kts-"));
   EXPECT_THAT(left(), HasSubstr("pod/kts-"));
   EXPECT_EQ(shell("kubectl delete jobs --all").exit, 0);

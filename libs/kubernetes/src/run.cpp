@@ -16,6 +16,7 @@
 #include "kts/kubernetes/environment.hpp"
 #include "kts/runner/local_run.hpp"
 #include "kts/runner/plan.hpp"
+#include "kts/runner/traces.hpp"
 #include "measurement.hpp"
 #include "pods.hpp"
 #include "strangers.hpp"
@@ -52,7 +53,9 @@ class Execution {
   Status execute() {
     KTS_TRY(permissions_, check_access(client_, run_.name_space));
     KTS_CHECK_OK(pods_.open_logs());
-    KTS_CHECK_OK(write_file(run_.folder / "scenario.yaml", to_yaml(scenario_)));
+    scenario::Scenario kept = scenario_;
+    KTS_CHECK_OK(runner::bring_traces(kept, run_.folder));
+    KTS_CHECK_OK(write_file(run_.folder / "scenario.yaml", to_yaml(kept)));
     describe();
     const Status measured = measure();
     if (!measured) measurement_.keep_what_is_whole();

@@ -22,7 +22,7 @@
 #include "kts/runner/plan.hpp"
 #include "kts/telemetry/recorder.hpp"
 #include "sharing_host.hpp"
-#include "traces.hpp"
+#include "kts/runner/traces.hpp"
 #include "worker_command.hpp"
 
 namespace kts::runner {
