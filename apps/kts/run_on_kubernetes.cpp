@@ -209,6 +209,7 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
   wishes.runtime_class = options.runtime_class;
   wishes.allow_neighbours = options.allow_neighbours;
   KTS_TRY(wishes.node_selector, parse_selector(options.node_selector));
+  if (run.scenario.device == "cuda") wishes.memory = runner::predict_memory(run.scenario);
 
   KTS_TRY(const Reached reached, reach_cluster(options, signals));
   kube::Connection* const connection = reached.connection.get();

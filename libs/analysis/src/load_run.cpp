@@ -22,6 +22,7 @@
 #include "kts/scenario/scenario.hpp"
 #include "load_samples.hpp"
 #include "load_sources.hpp"
+#include "memory_use.hpp"
 #include "notes.hpp"
 #include "parallel.hpp"
 
@@ -695,6 +696,7 @@ Status read_environment(const fs::path& run, Summary& header) {
     header.device.driver = text_of(*device, "driver").value_or("");
   }
   header.sharing = text_of(object, "sharing").value_or("");
+  header.memory = memory_use(object);
   for (auto& text : texts_of(object, "warnings")) header.warnings.push_back(std::move(text));
   for (auto& text : texts_of(object, "inconclusive")) {
     header.inconclusive.push_back(std::move(text));

@@ -15,6 +15,7 @@
 #include "kts/kubernetes/access.hpp"
 #include "kts/kubernetes/environment.hpp"
 #include "kts/runner/local_run.hpp"
+#include "kts/runner/memory.hpp"
 #include "kts/runner/plan.hpp"
 #include "kts/runner/traces.hpp"
 #include "measurement.hpp"
@@ -80,6 +81,7 @@ class Execution {
     environment_.image = run_.image;
     environment_.place = run_.place;
     environment_.allow_neighbours = run_.allow_neighbours;
+    foresee_memory();
     for (const std::string& warning : run_.place.warnings) journal_.warn(warning);
     if (!permissions_.events) {
       journal_.warn(
@@ -90,6 +92,19 @@ class Execution {
       journal_.warn(fmt::format("measured beside others: {} held GPUs of node {}",
                                 fmt::join(run_.place.neighbours, ", "), run_.place.node));
     }
+  }
+
+  void foresee_memory() {
+    environment_.memory = runner::predict_memory(scenario_);
+    for (runner::AgentMemory& memory : environment_.memory) {
+      memory.missing = "what a pod's process holds isn't seen from outside";
+    }
+    if (!on_gpu_) return;
+    const Place& place = run_.place;
+    const runner::MemoryOutlook outlook = runner::memory_outlook(
+        environment_.memory,
+        {place.product.empty() ? "the card" : place.product, place.card_bytes, {}});
+    outlook.tight ? journal_.warn(outlook.text) : journal_.note(outlook.text);
   }
 
   Status measure() {
@@ -246,6 +261,11 @@ class Execution {
   Status write_environment() {
     environment_.pods = pods_.facts();
     for (const PodFacts& pod : environment_.pods) {
+      const auto memory =
+          std::ranges::find(environment_.memory, pod.agent, &runner::AgentMemory::agent);
+      if (memory != environment_.memory.end() && pod.operand_bytes > 0) {
+        memory->allocated_bytes = pod.operand_bytes;
+      }
       if (pod.throttled_usec <= 0) continue;
       journal_.warn(
           fmt::format("{} was halted for {:.1f} ms of the blocks by its container's CPU limit; "

@@ -113,6 +113,10 @@ TEST_F(RunAsPods, WritesEveryBlockAndLeavesNothing) {
   EXPECT_THAT(environment["kubernetes"]["repeated"], IsEmpty());
   EXPECT_THAT(environment["warnings"], IsEmpty());
   EXPECT_EQ(environment["kubernetes"]["pods"][0]["gpu_uuid"], "GPU-1");
+  ASSERT_EQ(environment["memory"].size(), 2U);
+  EXPECT_EQ(environment["memory"][0]["agent"], "fft");
+  EXPECT_GT(environment["memory"][0]["predicted_bytes"], 0);
+  EXPECT_THAT(environment["memory"][0]["missing"], HasSubstr("isn't seen from outside"));
 }
 
 // Ten requests a second from its 2nd second on.

@@ -266,6 +266,10 @@ class PodAgent final : process::Fleet::Listener {
                     state_name(before), words.empty() ? "none" : words),
         {},
         fmt::format("agent {}", options_.agent)};
+    if (const std::string& own = fleet_.last_line(child_); judged && !own.empty()) {
+      error.message = own;
+      error.where += fmt::format(" while {}", state_name(before));
+    }
     if (out_of_memory) {
       error.code = ErrorCode::kEnvironment;
       error.message = fmt::format("the kernel killed the worker for want of memory while {}",

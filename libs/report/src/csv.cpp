@@ -121,6 +121,20 @@ void append_chain(std::string& out, const analysis::ChainPhase& c) {
   }
 }
 
+// "predicted", "allocated" and "measured" of an agent.
+void append_memory(std::string& out, const analysis::AgentMemory& m) {
+  CsvRow row;
+  row.agent = m.agent;
+  row.measure = "memory";
+  row.unit = "bytes";
+  for (const auto& [statistic, bytes] :
+       {std::pair("predicted", m.predicted), std::pair("allocated", m.allocated),
+        std::pair("measured", m.measured)}) {
+    row.statistic = statistic;
+    append(out, row, {bytes ? std::optional(static_cast<double>(*bytes)) : std::nullopt, {}, {}});
+  }
+}
+
 }  // namespace
 
 std::string summary_csv(const Summary& summary) {
@@ -132,6 +146,9 @@ std::string summary_csv(const Summary& summary) {
   for (const auto& a : summary.attribution) append_attribution(out, a);
   for (const auto& w : summary.waits) append_wait(out, w);
   for (const auto& c : summary.chains) append_chain(out, c);
+  if (summary.memory) {
+    for (const auto& m : summary.memory->agents) append_memory(out, m);
+  }
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include "format.hpp"
 #include "html_page.hpp"
 #include "kts/report/report.hpp"
+#include "memory_words.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -265,6 +266,13 @@ std::string card_meanwhile(const Summary& summary) {
   return section("What the card did meanwhile", body);
 }
 
+std::string memory_held(const Summary& summary) {
+  std::string body = plain_table(kMemoryCaption, memory_table(summary), 3);
+  const std::string said = memory_sentence(summary);
+  if (!said.empty()) body += "<p>" + escape_html(said) + "</p>\n";
+  return section(kMemoryTitle, body);
+}
+
 std::string samples(const Summary& summary) {
   std::string rows;
   for (const auto& r : summary.results) {
@@ -321,12 +329,12 @@ std::string report_html(const Summary& summary, const Drawing& drawing) {
     alert += "<section class=\"alert\">\n<h2>The card wasn't the same throughout</h2>\n" +
              list(summary.conditions) + "</section>\n";
   }
-  return page(summary.scenario.empty() ? summary.run_id : summary.scenario,
-              header(summary) + alert + agent_cards(all) + figures(drawing) +
-                  results_table(summary, all) + objectives(summary) + growth(summary) +
-                  waits(summary) + made_of(summary) + chains(summary) + card_meanwhile(summary) +
-                  loads(summary) + section("Warnings", list(summary.warnings)) + samples(summary) +
-                  vocabulary(summary));
+  return page(
+      summary.scenario.empty() ? summary.run_id : summary.scenario,
+      header(summary) + alert + agent_cards(all) + figures(drawing) + results_table(summary, all) +
+          objectives(summary) + growth(summary) + waits(summary) + made_of(summary) +
+          chains(summary) + card_meanwhile(summary) + memory_held(summary) + loads(summary) +
+          section("Warnings", list(summary.warnings)) + samples(summary) + vocabulary(summary));
 }
 
 }  // namespace kts::report

@@ -8,6 +8,7 @@
 #include "chain_words.hpp"
 #include "format.hpp"
 #include "kts/report/report.hpp"
+#include "memory_words.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -221,6 +222,14 @@ std::string kernel_table(const Summary& summary) {
   return out + "\n";
 }
 
+std::string memory_section(const Summary& summary) {
+  const std::string rows = plain_table(memory_table(summary), "lllrrrr");
+  if (rows.empty()) return {};
+  std::string out = fmt::format("## {}\n\n{}\n\n{}", kMemoryTitle, kMemoryCaption, rows);
+  const std::string said = memory_sentence(summary);
+  return said.empty() ? out : out + escape_markdown(said) + "\n\n";
+}
+
 std::string covariates(const Summary& summary) {
   const auto rows = covariate_table(summary);
   if (rows.empty() && summary.covariates_missing.empty()) return {};
@@ -302,6 +311,7 @@ std::string results_markdown(const Summary& summary) {
   out += kernel_table(summary);
   out += chains_markdown(summary);
   out += covariates(summary);
+  out += memory_section(summary);
   out += load_table(summary);
   out += sample_table(summary);
   out += list("Warnings", summary.warnings);

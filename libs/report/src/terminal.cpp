@@ -6,6 +6,7 @@
 
 #include "format.hpp"
 #include "kts/report/report.hpp"
+#include "memory_words.hpp"
 #include "painter.hpp"
 #include "words.hpp"
 
@@ -130,6 +131,8 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
     const std::string tokens = printable(token_rate_sentence(view));
     if (!tokens.empty()) out += wrapped("- " + tokens, "  ");
   }
+  const std::string memory = printable(memory_sentence(summary));
+  if (!memory.empty()) out += wrapped("- " + memory, "  ");
   if (summary.within_run_only) out += wrapped("- " + method_sentence(summary), "  ");
   return out;
 }

@@ -99,6 +99,20 @@ AgentInfo agent(std::string name, std::string workload, std::string arrival) {
   return info;
 }
 
+// As on an H200: operands, cuBLAS' workspace, and the two processes by the driver's word.
+analysis::MemoryUse memory_on_h200() {
+  using analysis::AgentMemory;
+  constexpr std::uint64_t kContext = std::uint64_t{560} << 20;
+  AgentMemory router{"router", 0,           0,           0,           268'435'456, 0,
+                     kContext, 855'638'016, 268'435'456, 824'180'736, "nvml"};
+  router.error_ratio = -0.0368;
+  AgentMemory thinker{"thinker", 0,           0,           0,           201'326'592, 33'554'432,
+                      kContext,  822'083'584, 234'881'024, 851'443'712, "nvml"};
+  thinker.error_ratio = 0.0357;
+  return {{router, thinker}, 1'677'721'600, 1'675'624'448, 150'754'820'096,
+          0.01113,           0.01111,       -0.00125};
+}
+
 }  // namespace
 
 Summary one_agent() {
@@ -189,6 +203,7 @@ Summary two_agents() {
                 {"thinker", "router", 3790, 4, {0.4, {}, {}}, {0.41, 0.39, 0.43}, {}}};
   s.turns = analysis::TurnFigures{2.091, 0.152, "data sheet datasheet.json", ""};
   s.turn_checks = {{"router", 3802, {1.31, 1.28}, {2.4, 2.39}, {3.02, 2.41}}};
+  s.memory = memory_on_h200();
   s.loads = {{"router", Phase::kSolo, 199.9, 199.8, 0, false, ""},
              {"router", Phase::kShared, 199.7, 199.4, 0, false, ""}};
   s.slos = {{"router", 0.99, 5, {7.61, 7.08, 8.14}, true, false}};
@@ -267,6 +282,18 @@ Summary cannot_conclude() {
     r.p99.ci_high = {};  // too few samples for an upper bound
     if (r.agent == "thinker") r.p50 = {*r.p50.value, {}, {}};
   }
+  s.memory = memory_on_h200();
+  for (analysis::AgentMemory& agent : s.memory->agents) {
+    agent.context = agent.measured = std::nullopt;
+    agent.measured_by.clear();
+    agent.error_ratio = std::nullopt;
+    agent.predicted = agent.allocated;
+    agent.missing = "under MPS the driver's figures are the server's";
+  }
+  s.memory->predicted = 503'316'480;
+  s.memory->predicted_share = 0.00334;
+  s.memory->measured = std::nullopt;
+  s.memory->measured_share = s.memory->error_ratio = std::nullopt;
   s.findings = {finding_of("router", 1.0005, 1.06, 1.176, {}, false),
                 finding_of("thinker", 0.994, 1.006, 1.014, {}, false)};
   s.ccdfs = {ccdf("router", Phase::kSolo, 0.403, 0.443),

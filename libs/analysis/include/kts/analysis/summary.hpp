@@ -251,6 +251,25 @@ struct ChainPhase {
   std::vector<ChainDivision> divisions;
 };
 
+// One agent's memory on the device, bytes. Predicted: what it allocates by its shapes, and a
+// process's context beside that, which is an estimate. Allocated: what its worker said. Measured:
+// the most that its process was seen to hold.
+struct AgentMemory {
+  std::string agent;
+  std::optional<std::uint64_t> weights, kv_cache, activations, operands, workspace, context;
+  std::optional<std::uint64_t> predicted, allocated, measured;
+  std::string measured_by = {};            // "nvml" | "resident set"
+  std::string missing = {};                // why it wasn't measured
+  std::optional<double> error_ratio = {};  // measured / predicted - 1
+};
+// All agents' against what the device has; sums are empty where a part of them is.
+struct MemoryUse {
+  std::vector<AgentMemory> agents;
+  std::optional<std::uint64_t> predicted, measured;  // of all at once
+  std::optional<std::uint64_t> device;               // of the card, or of the machine with the CPU
+  std::optional<double> predicted_share, measured_share, error_ratio;
+};
+
 // All that renderers may say; they compute nothing.
 struct Summary {
   std::string run_id;
@@ -275,6 +294,7 @@ struct Summary {
   std::vector<SloOutcome> slos;
   std::vector<Ccdf> ccdfs;
   std::vector<ChainPhase> chains;
+  std::optional<MemoryUse> memory;  // empty where the run's folder says nothing of it
   std::vector<Covariate> covariates;
   std::vector<KernelUse> kernels;  // of runs that were traced
   std::vector<BlockCovariate> block_covariates;

@@ -45,6 +45,7 @@ struct Environment {
   Place place;
   bool allow_neighbours = false;
   std::vector<PodFacts> pods;
+  std::vector<runner::AgentMemory> memory;
   DcgmFacts dcgm;
   std::vector<std::string> repeated;  // "block 7 (shared): fft: late"
   Times times;
