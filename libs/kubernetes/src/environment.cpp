@@ -61,6 +61,7 @@ std::string to_json(const Environment& e) {
   kubernetes["neighbours"] = e.place.neighbours;
   kubernetes["repeated"] = e.repeated;
   kubernetes["times_s"] = {{"until_ready", in_ms(e.times.until_ready)},
+                           {"until_told", in_ms(e.times.until_told)},
                            {"until_begun", in_ms(e.times.until_begun)},
                            {"blocks", in_ms(e.times.blocks)},
                            {"until_records", in_ms(e.times.until_records)},

@@ -32,6 +32,8 @@ using std::chrono_literals::operator""s;
 constexpr Nanoseconds kTick = 100ms;
 constexpr Nanoseconds kLeaveWithin = 10s;
 constexpr Nanoseconds kGoneWithin = 30s;
+constexpr Nanoseconds kEndsSoon = 2500ms;  // pods print again what isn't acknowledged for 5 s
+constexpr std::size_t kWorthTelling = 1U << 20;  // of the 2 MiB that pods print unacknowledged
 constexpr Nanoseconds kMoreForEachPod = 500ms;  // the kubelet takes them one after the other
 
 // A run's course; what it is made of does the work.
@@ -210,7 +212,13 @@ class Execution {
   Status dismiss() {
     environment_.times.blocks =
         static_cast<double>(measurement_.last_end_ns() - measurement_.first_start_ns()) * 1e-9;
+    for (const auto& slot : pods_.slots()) {
+      if (!slot->told_at) continue;
+      const std::chrono::duration<double> told = *slot->told_at - created_at_;
+      environment_.times.until_told = std::max(environment_.times.until_told, told.count());
+    }
     pods_.let_leave();
+    dismissed_ = true;
     KTS_CHECK_OK(measurement_.end());
     KTS_CHECK_OK(pods_.tell_now(measurement_.plan()));
     Status done =
@@ -308,6 +316,14 @@ class Execution {
     }
   }
 
+  // A kubelet that has just seen a change comes late to the next: what needn't be acknowledged
+  // before the plan's end goes with it.
+  [[nodiscard]] bool may_acknowledge() const {
+    if (measurement_.over() || !measurement_.between_blocks()) return false;
+    return measurement_.last_end_ns() - clock_.now() > kEndsSoon.count() ||
+           pods_.unacknowledged_bytes() > kWorthTelling;
+  }
+
   Status tick() {
     if (run_.signals != nullptr) {
       if (const auto number = run_.signals->take()) {
@@ -321,7 +337,7 @@ class Execution {
     if (!measurement_.began()) return {};
     KTS_CHECK_OK(measurement_.settle());
     dcgm_.tick();
-    return pods_.tell(measurement_.plan(), measurement_.between_blocks());
+    return pods_.tell(measurement_.plan(), dismissed_ || may_acknowledge());
   }
 
   kube::Client& client_;
@@ -333,6 +349,7 @@ class Execution {
   Environment environment_;
   MonotonicTime created_at_{};
   std::optional<MonotonicTime> records_at_;
+  bool dismissed_ = false;
 
   Journal journal_;
   NodeClock clock_;

@@ -35,6 +35,8 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
 constexpr auto kBeatEvery = 1s;
+// Until there is a plan: by the newest line kts knows the node's clock.
+constexpr auto kBeatUntilPlanned = 100ms;
 constexpr auto kRepeatEvery = 5s;
 constexpr auto kPollEvery = 20ms;
 // A block that begins later than this isn't run.
@@ -151,6 +153,7 @@ class PodAgent final : process::Fleet::Listener {
       if (!in_block_ || ending_ != Ending::kNo) read_files();
       watch_worker();
       if (ending_ == Ending::kNo) follow_plan();
+      if (!in_block_) wake_at(next_poll_);  // one has just ended
       if (ending_ != Ending::kNo) end_worker();
       say_frames();
       print();
@@ -389,7 +392,7 @@ class PodAgent final : process::Fleet::Listener {
       case Worker::kParked:
         if (collecting_) return close_block();
         if (skipped_ || finished_ == block.index) return;
-        if (now_ > latest) return skip("late");
+        if (now_ > latest) return skip(plan_taken_at_ > latest ? "late_plan" : "late");
         if (now_ < instant(prepare_ns(block, place))) {
           return wake_at(instant(prepare_ns(block, place)));
         }
@@ -493,6 +496,7 @@ class PodAgent final : process::Fleet::Listener {
   void take_plan(const std::string& text) {
     auto plan = parse_plan(text);
     const Status status = plan ? schedule_.update(std::move(*plan)) : tl::unexpected(plan.error());
+    plan_taken_at_ = next_beat_ = now_;  // kts sees how long it took
     if (status) return;
     Error error = status.error();
     error.where = plan_file_.path().string();
@@ -555,11 +559,13 @@ class PodAgent final : process::Fleet::Listener {
     if (room && (say_ready_ || (repeats && worker_ == Worker::kParked && !schedule_.known()))) {
       output_.put(to_line(ready_frame()));
       say_ready_ = false;
+      next_beat_ = now_;
     }
     if (repeats && failure_) output_.put(to_line(*failure_));
     if (now_ >= next_beat_) {
       if (room) output_.put(to_line(beat_frame()));
-      next_beat_ = now_ + kBeatEvery;
+      const bool expects_plan = worker_ == Worker::kParked && !schedule_.known();
+      next_beat_ = now_ + (expects_plan ? kBeatUntilPlanned : kBeatEvery);
     }
     wake_at(next_beat_);
     if (room && (failure_ || !schedule_.known())) wake_at(next_repeat_);
@@ -739,7 +745,7 @@ class PodAgent final : process::Fleet::Listener {
   Schedule schedule_;
 
   MonotonicTime now_, wake_;
-  MonotonicTime next_beat_, next_repeat_, next_poll_;
+  MonotonicTime next_beat_, next_repeat_, next_poll_, plan_taken_at_;
   bool say_ready_ = false;
 
   Worker worker_ = Worker::kNone;
