@@ -170,10 +170,11 @@ std::string waits(const Summary& summary) {
   }
   if (body.empty()) return {};
   body += plain_table(
-      "Mean latency in blocks without one agent, ms: what the wait for it predicts, and what was "
+      "Latency in blocks without one agent, ms: what the wait for it predicts, and what was "
       "measured.",
-      left_out_table(summary), 3);
+      left_out_table(summary), 4);
   std::vector<std::string> said;
+  if (!summary.left_out.empty()) said.push_back(left_out_sentence(summary));
   for (const auto& agent : summary.agents) {
     std::string sentence = wait_sentence(summary, agent.name);
     if (!sentence.empty()) said.push_back(std::move(sentence));

@@ -97,11 +97,13 @@ Json wait(const analysis::Wait& w) {
 Json left_out(const analysis::LeftOut& l) {
   return {{"agent", l.agent},
           {"left_out", l.left_out},
+          {"at", l.at},
           {"n", l.n},
           {"blocks", l.blocks},
           {"drop", estimate_json(l.drop)},
           {"predicted", estimate_json(l.predicted)},
-          {"agrees", optional(l.agrees)}};
+          {"agreement", name(l.agreement)},
+          {"cycles_needed", optional(l.cycles_needed)}};
 }
 
 Json turn_check(const analysis::TurnCheck& c) {

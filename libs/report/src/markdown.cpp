@@ -94,12 +94,12 @@ std::string waits_for_whom(const Summary& summary) {
     out += plain_table(rows, align);
   }
   if (out.empty()) return {};
-  const std::string left_out = plain_table(left_out_table(summary), "lllrrr");
+  const std::string left_out = plain_table(left_out_table(summary), "llllrrr");
   if (!left_out.empty()) {
-    out +=
-        "Mean latency in blocks without one agent, ms: what the wait for it predicts, and what was "
-        "measured.\n\n" +
-        left_out;
+    out += escape_markdown(left_out_sentence(summary)) +
+           " Latency in blocks without one agent, ms: what the wait for it predicts, and what was "
+           "measured.\n\n" +
+           left_out;
   }
   std::string said;
   for (const auto& agent : summary.agents) {

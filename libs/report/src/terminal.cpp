@@ -127,6 +127,9 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
     const std::string waits = printable(wait_sentence(summary, view.info->name));
     if (!waits.empty()) out += wrapped("- " + waits, "  ");
   }
+  if (const std::string left_out = left_out_sentence(summary); !left_out.empty()) {
+    out += wrapped("- " + printable(left_out), "  ");
+  }
   for (const auto& view : all) {
     const std::string tokens = printable(token_rate_sentence(view));
     if (!tokens.empty()) out += wrapped("- " + tokens, "  ");

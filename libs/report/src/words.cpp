@@ -441,17 +441,51 @@ std::vector<std::vector<std::string>> left_out_table(const Summary& summary) {
   };
   std::vector<std::vector<std::string>> rows;
   for (const auto& left : summary.left_out) {
-    rows.push_back({left.agent, left.left_out,
-                    !left.agrees   ? "can't be told"
-                    : *left.agrees ? "yes"
-                                   : "no",
-                    bounded(left.predicted), bounded(left.drop), std::to_string(left.blocks)});
+    std::string told(name(left.agreement));
+    if (left.agreement == analysis::LeftOutCheck::kDiffers && *left.predicted.value > 0) {
+      told += fmt::format(" by {}", percent(*left.drop.value / *left.predicted.value - 1));
+    }
+    if (left.cycles_needed) {
+      told += fmt::format("; about {} cycles would", count(*left.cycles_needed));
+    }
+    rows.push_back({left.agent, left.left_out, left.at, std::move(told), bounded(left.predicted),
+                    bounded(left.drop), std::to_string(left.blocks)});
   }
   if (!rows.empty()) {
     rows.insert(rows.begin(),
-                {"agent", "without", "agree", "predicted drop", "measured drop", "blocks"});
+                {"agent", "without", "at", "agreement", "predicted drop", "measured drop", "cycles"});
   }
   return rows;
+}
+
+std::string left_out_sentence(const Summary& summary) {
+  using analysis::LeftOutCheck;
+  if (summary.left_out.empty()) return {};
+  std::size_t agree = 0;
+  std::vector<std::string> differ;
+  std::size_t open = 0;
+  std::uint64_t cycles = 0;
+  for (const auto& left : summary.left_out) {
+    agree += left.agreement == LeftOutCheck::kAgrees;
+    open += left.agreement == LeftOutCheck::kCannotTell;
+    cycles = std::max(cycles, left.cycles_needed.value_or(0));
+    if (left.agreement == LeftOutCheck::kDiffers) {
+      differ.push_back(fmt::format("{} without {} ({})", left.agent, left.left_out, left.at));
+    }
+  }
+  std::string sentence =
+      fmt::format("Left out one by one: what agents wait for each other agrees with the drop of "
+                  "their latency in {} of {} cases",
+                  agree, summary.left_out.size());
+  if (!differ.empty()) {
+    sentence += fmt::format("; it differs for {}", differ.front());
+    if (differ.size() > 1) sentence += fmt::format(" and {} more", differ.size() - 1);
+  }
+  if (open > 0) {
+    sentence += fmt::format("; {} can't be told", open);
+    if (cycles > 0) sentence += fmt::format(", which takes up to about {} cycles", count(cycles));
+  }
+  return sentence + ".";
 }
 
 std::vector<std::vector<std::string>> turn_table(const Summary& summary) {

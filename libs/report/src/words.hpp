@@ -57,6 +57,7 @@ std::vector<std::vector<std::string>> cause_table(const analysis::Summary& summa
 std::vector<std::vector<std::string>> wait_table(const analysis::Summary& summary,
                                                  std::string_view at);
 std::vector<std::vector<std::string>> left_out_table(const analysis::Summary& summary);
+std::string left_out_sentence(const analysis::Summary& summary);  // empty where none was
 std::vector<std::vector<std::string>> turn_table(const analysis::Summary& summary);
 std::string cannot_conclude_sentence(const AgentView& view);  // empty unless it can't
 std::string slo_sentence(const analysis::SloOutcome& slo);

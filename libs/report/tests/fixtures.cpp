@@ -199,8 +199,33 @@ Summary two_agents() {
   s.waits = {{"router", "thinker", "mean", {1.3, 1.21, 1.39}, 0.2, 1.1, 0.0, 1.1, 0.915},
              {"router", "thinker", "p99", {6.9, {}, {}}, 3.9, 3.0, 0.0, 3.0, 0.963},
              {"thinker", "router", "mean", {0.41, 0.39, 0.43}, 0.0, 0.01, 0.4, 0.01, {}}};
-  s.left_out = {{"router", "thinker", 3790, 10, {1.36, 1.27, 1.45}, {1.3, 1.21, 1.39}, true},
-                {"thinker", "router", 3790, 4, {0.4, {}, {}}, {0.41, 0.39, 0.43}, {}}};
+  s.left_out = {{"router",
+                 "thinker",
+                 "mean",
+                 3790,
+                 10,
+                 {1.36, 1.27, 1.45},
+                 {1.3, 1.21, 1.39},
+                 LeftOutCheck::kAgrees,
+                 {}},
+                {"router",
+                 "thinker",
+                 "p95",
+                 3790,
+                 10,
+                 {3.1, 2.8, 3.4},
+                 {4.2, 3.9, 4.5},
+                 LeftOutCheck::kDiffers,
+                 {}},
+                {"thinker",
+                 "router",
+                 "mean",
+                 3790,
+                 4,
+                 {0.4, {}, {}},
+                 {0.41, 0.39, 0.43},
+                 LeftOutCheck::kCannotTell,
+                 5}};
   s.turns = analysis::TurnFigures{2.091, 0.152, "data sheet datasheet.json", ""};
   s.turn_checks = {{"router", 3802, {1.31, 1.28}, {2.4, 2.39}, {3.02, 2.41}}};
   s.memory = memory_on_h200();

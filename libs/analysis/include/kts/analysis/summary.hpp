@@ -114,14 +114,19 @@ struct Wait {
   std::optional<double> growth_ratio;  // of the latency's growth
 };
 
-// Whether an agent's wait for another goes away with that one, shown by blocks without it.
+// Whether an agent's wait for another goes away with that one, shown by blocks without it
+// (docs/attribution.md).
+enum class LeftOutCheck { kAgrees, kDiffers, kCannotTell };
 struct LeftOut {
   std::string agent, left_out;
+  std::string at;       // "mean" | "p95"
   std::uint64_t n = 0;  // iterations of `agent` without it
-  int blocks = 0;
-  Estimate drop;               // of the mean latency, ms
-  Estimate predicted;          // the wait on average
-  std::optional<bool> agrees;  // the two differ by no more than their intervals; empty without
+  int blocks = 0;       // one a cycle
+  Estimate drop;        // of the latency, ms
+  Estimate predicted;   // the wait at the same place
+  LeftOutCheck agreement = LeftOutCheck::kCannotTell;
+  // Of a run that could tell, in all, if intervals shrink by the root of their number.
+  std::optional<std::uint64_t> cycles_needed;
 };
 
 // How agents take turns on the device, and how well that tells the waits which were measured.
@@ -314,7 +319,8 @@ struct Summary {
 
 [[nodiscard]] std::string_view name(Phase phase);
 [[nodiscard]] std::string_view name(Neighbours neighbours);
-[[nodiscard]] std::string_view name(Cause cause);   // "switched_out"
+[[nodiscard]] std::string_view name(LeftOutCheck agreement);  // "cannot tell"
+[[nodiscard]] std::string_view name(Cause cause);          // "switched_out"
 [[nodiscard]] std::string_view words(Cause cause);  // "turns of others in the middle of its work"
 
 // The baseline's row comes first among an agent's solo rows; an agent without solo blocks of its
