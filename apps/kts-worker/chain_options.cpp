@@ -15,6 +15,13 @@ namespace kts::worker_app {
 namespace {
 
 constexpr std::int64_t kMostRoles = 4096;
+constexpr std::int64_t kMostDescriptors = 1 << 20;
+
+tl::unexpected<Error> refuse_role(std::string_view text, std::string_view what,
+                                  std::int64_t most) {
+  return bad_input(fmt::format("'{}' has no {} from 0 to {}", text, what, most),
+                   std::string(kChainMeaning), "--chain");
+}
 
 class RoleText {
  public:
@@ -41,8 +48,7 @@ class RoleText {
     const std::string text = take(key);
     const auto value = parse_int64(text);
     if (value && *value >= 0 && *value <= most) return *value;
-    return bad_input(fmt::format("'{}' has no {} from 0 to {}", text_, key, most),
-                     std::string(kChainMeaning), "--chain");
+    return refuse_role(text_, key, most);
   }
   [[nodiscard]] const std::map<std::string, std::string>& rest() const { return values_; }
 
@@ -51,17 +57,36 @@ class RoleText {
   std::map<std::string, std::string> values_;
 };
 
+// "7:1+9:2".
+Result<std::vector<worker::ChainNext>> read_next(std::string_view words) {
+  std::vector<worker::ChainNext> next;
+  for (std::string_view rest = words; !rest.empty();) {
+    const std::string_view one = rest.substr(0, rest.find('+'));
+    rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+    const std::size_t colon = std::min(one.find(':'), one.size());
+    const auto inbox = parse_int64(one.substr(0, colon));
+    const auto step = parse_int64(one.substr(std::min(colon + 1, one.size())));
+    if (!inbox || *inbox < 0 || *inbox > kMostDescriptors) {
+      return refuse_role(words, "inbox", kMostDescriptors);
+    }
+    if (!step || *step < 0 || *step > kMostRoles) return refuse_role(words, "step", kMostRoles);
+    next.push_back({static_cast<int>(*inbox), static_cast<std::uint16_t>(*step)});
+  }
+  return next;
+}
+
 Result<worker::ChainRole> read_role(const std::string& words) {
   RoleText text(words);
   worker::ChainRole role;
   KTS_TRY(const std::int64_t chain, text.take_number("chain", kMostRoles));
   KTS_TRY(const std::int64_t step, text.take_number("step", kMostRoles));
   role.chain = static_cast<std::uint32_t>(chain);
-  role.step = static_cast<std::uint32_t>(step);
+  role.step = static_cast<std::uint16_t>(step);
   role.name = text.take("name");
-  if (text.rest().contains("next")) {
-    KTS_TRY(const std::int64_t next, text.take_number("next", 1 << 20));
-    role.next = static_cast<int>(next);
+  KTS_TRY(role.next, read_next(text.take("next")));
+  if (text.rest().contains("branches")) {
+    KTS_TRY(const std::int64_t branches, text.take_number("branches", kMostRoles));
+    role.branches = std::max(1U, static_cast<std::uint32_t>(branches));
   }
   ArrivalTexts arrival;
   arrival.process = text.take("process");

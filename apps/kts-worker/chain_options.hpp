@@ -10,7 +10,8 @@
 namespace kts::worker_app {
 
 inline constexpr const char* kChainMeaning =
-    "A step of a chain: chain=N,name=NAME,step=N[,next=FD][,seed=N,process=PROCESS,rate=N,...]";
+    "A step of a chain: chain=N,name=NAME,step=N[,branches=N][,next=FD:STEP+FD:STEP...]"
+    "[,seed=N,process=PROCESS,rate=N,...]";
 
 // Of --chain, one a step; kBadInput says which text is wrong.
 [[nodiscard]] Result<std::vector<worker::ChainRole>> read_chain_roles(

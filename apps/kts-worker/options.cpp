@@ -36,7 +36,7 @@ Records go to standard output, one line an iteration, and a summary to standard 
       between KTS_META and KTS_END; of LLM requests with ,<input_tokens>,<output_tokens>,
       <first_token> at its end, then for each token after the first
       KTS_TOKEN,v2,<agent>,<seq>,<index>,<done>
-      and of a step of a chain KTS_STEP,v2,<agent>,<seq>,<chain>,<request>,<step>
+      and of a step of a chain KTS_STEP,v2,<agent>,<seq>,<chain>,<request>,<step>[,<last>]
   v1  KTS_APP,v1,<KIND>,<i>,<start>,<end>,<gpu_time in ms>,<phase>           the study's line alone
 
 Examples:

@@ -24,17 +24,24 @@ namespace {
 
 constexpr std::uint64_t kFewestAround = 20;
 
+using Layout = std::vector<scenario::ChainStep>;
+
 // One request's steps; those that weren't read are empty.
-using ChainRequest = std::vector<std::optional<record::Iteration>>;
+struct StepTaken {
+  record::Iteration iteration;
+  std::int32_t last = record::kNoStep;  // as the record says
+  friend bool operator==(const StepTaken&, const StepTaken&) = default;
+};
+using ChainRequest = std::vector<std::optional<StepTaken>>;
 
 struct ChainLogs {
   std::map<std::uint64_t, ChainRequest> requests;
-  std::optional<std::uint64_t> due;  // as the first agent counted them
+  std::optional<std::uint64_t> due;  // as the first agents counted them
   std::uint64_t lost = 0;            // steps without their lines
 };
 
 Status read_step_lines(const std::filesystem::path& path, const std::string& agent,
-                       const scenario::Chain& chain, ChainLogs& logs) {
+                       const std::string& chain, const Layout& layout, ChainLogs& logs) {
   KTS_TRY(LineReader reader, LineReader::open(path));
   LineReader::Line line;
   std::optional<record::Iteration> last;
@@ -51,11 +58,19 @@ Status read_step_lines(const std::filesystem::path& path, const std::string& age
             fmt::format("a step of agent '{}' in the log of '{}'", record->agent, agent),
             "keep each agent's output in its own log", at_line(path, line.number));
       }
-      if (record->chain != chain.name) continue;
+      if (record->chain != chain) continue;
       const record::Step& step = record->step;
-      if (step.step >= chain.steps.size() || chain.steps[step.step] != agent) {
+      if (step.step >= layout.size() || layout[step.step].agent != agent) {
+        return bad_input(fmt::format("chain '{}' has no step {} of this agent", chain, step.step),
+                         "scenario.yaml and the log belong to different runs",
+                         at_line(path, line.number));
+      }
+      const std::vector<std::size_t>& after = layout[step.step].after;
+      if (step.last != record::kNoStep &&
+          std::ranges::find(after, static_cast<std::size_t>(step.last)) == after.end()) {
         return bad_input(
-            fmt::format("chain '{}' has no step {} of this agent", chain.name, step.step),
+            fmt::format("step {} of chain '{}' doesn't wait for step {}", step.step, chain,
+                        step.last),
             "scenario.yaml and the log belong to different runs", at_line(path, line.number));
       }
       // Its record was lost.
@@ -64,22 +79,23 @@ Status read_step_lines(const std::filesystem::path& path, const std::string& age
         continue;
       }
       ChainRequest& request = logs.requests[step.request];
-      request.resize(chain.steps.size());
+      request.resize(layout.size());
       auto& place = request[step.step];
-      if (place && *place != *last) {
+      const StepTaken taken{*last, step.last};
+      if (place && *place != taken) {
         return bad_input(fmt::format("a second step {} of request {} that differs from the first",
                                      step.step, step.request),
                          "keep the lines of one block in one log", at_line(path, line.number));
       }
-      place = *last;
+      place = taken;
     } else if (const auto* end_line = std::get_if<record::EndLine>(&parsed)) {
       const auto end = record::parse_end(end_line->json);
       if (!end) continue;
       logs.lost += std::max(end->steps.value_or(steps), steps) - steps;
       for (const auto& [name, count] : end->chain_requests) {
         const auto* number = std::get_if<std::int64_t>(&count);
-        if (name == chain.name && number != nullptr && *number >= 0) {
-          logs.due = static_cast<std::uint64_t>(*number);
+        if (name == chain && number != nullptr && *number >= 0) {
+          logs.due = std::max(logs.due.value_or(0), static_cast<std::uint64_t>(*number));
         }
       }
     }
@@ -91,8 +107,57 @@ bool is_complete(const ChainRequest& request) {
   return std::ranges::all_of(request, [](const auto& step) { return step.has_value(); });
 }
 
-// The whole way as one iteration, whose parts are the sums of the steps' parts.
-record::Iteration whole_way(std::uint64_t number, const ChainRequest& request) {
+using Path = std::vector<std::size_t>;
+
+// Of these steps the one that was done last; the first of equals.
+std::size_t last_done(const ChainRequest& request, const Path& steps) {
+  return *std::ranges::max_element(
+      steps, {}, [&](std::size_t step) { return request[step]->iteration.done_ns; });
+}
+
+// The steps that nothing comes after.
+Path ends_of(const Layout& layout) {
+  std::vector<bool> goes_on(layout.size(), false);
+  for (const scenario::ChainStep& step : layout) {
+    for (const std::size_t before : step.after) goes_on[before] = true;
+  }
+  Path ends;
+  for (std::size_t k = 0; k < layout.size(); ++k) {
+    if (!goes_on[k]) ends.push_back(k);
+  }
+  return ends;
+}
+
+// The steps that a complete request's latency is the sum of, last one first: from the one that was
+// done last back over those that each step waited for. Empty, with the step that isn't due when the
+// last one before it was done, where the records don't fit together.
+Path critical_path(const Layout& layout, const Path& ends, const ChainRequest& request,
+                   std::size_t& misfit) {
+  std::vector<std::size_t> waited_for(layout.size(), 0);
+  std::int64_t begin_ns = request.front()->iteration.due_ns;
+  for (std::size_t k = 0; k < layout.size(); ++k) {
+    misfit = k;
+    const std::int64_t due_ns = request[k]->iteration.due_ns;
+    if (layout[k].after.empty()) {
+      if (due_ns != begin_ns) return {};
+      continue;
+    }
+    std::size_t before = last_done(request, layout[k].after);
+    if (request[before]->iteration.done_ns != due_ns) return {};
+    // Of several that were done at one instant the record says which counted.
+    if (request[k]->last != record::kNoStep) {
+      before = static_cast<std::size_t>(request[k]->last);
+      if (request[before]->iteration.done_ns != due_ns) return {};
+    }
+    waited_for[k] = before;
+  }
+  Path path{last_done(request, ends)};
+  while (!layout[path.back()].after.empty()) path.push_back(waited_for[path.back()]);
+  return path;
+}
+
+// The whole way as one iteration, whose parts are the sums over the critical path.
+record::Iteration whole_way(std::uint64_t number, const ChainRequest& request, const Path& path) {
   // Modulo 2^64: what a damaged file says of the device may not fit on the way.
   std::uint64_t backlog = 0;
   std::uint64_t wait = 0;
@@ -104,20 +169,21 @@ record::Iteration whole_way(std::uint64_t number, const ChainRequest& request) {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(instant) + ns);
   };
   bool device = true;
-  for (const auto& step : request) {
-    add(backlog, length_ns(*step, Measure::kBacklog));
-    if (step->gpu_start_ns == record::kUnavailable) {
+  for (const std::size_t k : path) {
+    const record::Iteration& step = request[k]->iteration;
+    add(backlog, length_ns(step, Measure::kBacklog));
+    if (step.gpu_start_ns == record::kUnavailable) {
       device = false;
       continue;
     }
-    add(wait, length_ns(*step, Measure::kGpuWait));
-    add(time, length_ns(*step, Measure::kGpuTime));
+    add(wait, length_ns(step, Measure::kGpuWait));
+    add(time, length_ns(step, Measure::kGpuTime));
   }
   record::Iteration way;
   way.seq = number;
-  way.due_ns = request.front()->due_ns;
+  way.due_ns = request[path.back()]->iteration.due_ns;
   way.submit_ns = after(way.due_ns, backlog);
-  way.done_ns = request.back()->done_ns;
+  way.done_ns = request[path.front()]->iteration.done_ns;
   if (device) {
     way.gpu_start_ns = after(way.submit_ns, wait);
     way.gpu_end_ns = after(way.gpu_start_ns, time);
@@ -125,63 +191,92 @@ record::Iteration whole_way(std::uint64_t number, const ChainRequest& request) {
   return way;
 }
 
-void append_steps(const ChainRequest& request, ChainBlock& block) {
-  block.latency.append(request.back()->done_ns - request.front()->due_ns);
-  for (std::size_t step = 0; step < request.size(); ++step) {
-    block.steps[step].latency.append(length_ns(*request[step], Measure::kLatency));
-    block.steps[step].work.append(length_ns(*request[step], Measure::kGpuTime));
+void append_steps(const ChainRequest& request, const Path& path, std::int64_t latency_ns,
+                  ChainBlock& block) {
+  block.latency.append(latency_ns);
+  for (std::size_t k = 0; k < request.size(); ++k) {
+    ChainBlock::Step& step = block.steps[k];
+    step.latency.append(length_ns(request[k]->iteration, Measure::kLatency));
+    step.work.append(length_ns(request[k]->iteration, Measure::kGpuTime));
+    step.critical.push_back(std::ranges::find(path, k) != path.end());
   }
 }
 
 // Sums of one step over the requests that count.
 struct StepSum {
-  double latency_ns = 0;
+  double own_ns = 0;
+  double latency_ns = 0;  // on the critical path, as those below
   double work_ns = 0;
   std::uint64_t n = 0;
+  std::uint64_t critical = 0;
   std::uint64_t worked = 0;  // whose time of work is known
 
-  void add(std::int64_t latency, std::int64_t work) {
-    latency_ns += static_cast<double>(latency);
+  void add(const ChainBlock::Step& step, std::size_t request) {
+    const auto latency = static_cast<double>(step.latency[request]);
+    own_ns += latency;
     ++n;
-    if (work == record::kUnavailable) return;
-    work_ns += static_cast<double>(work);
+    if (!step.critical[request]) return;
+    latency_ns += latency;
+    ++critical;
+    if (step.work[request] == record::kUnavailable) return;
+    work_ns += static_cast<double>(step.work[request]);
     ++worked;
   }
-  [[nodiscard]] ChainStep step(const std::string& agent) const {
+  [[nodiscard]] ChainStep step(const scenario::ChainStep& layout) const {
     ChainStep out;
-    out.agent = agent;
+    out.agent = layout.agent;
+    out.after = layout.after;
+    out.critical = critical;
     if (n == 0) return out;
+    out.own_ms = own_ns / static_cast<double>(n) / 1e6;
     out.latency_ms = latency_ns / static_cast<double>(n) / 1e6;
-    if (worked < n) return out;
+    if (worked < critical) return out;
     out.work_ms = work_ns / static_cast<double>(n) / 1e6;
     out.wait_ms = *out.latency_ms - *out.work_ms;
     return out;
   }
 };
 
+// How often each branch was the critical one: as often as one of its first steps was.
+ChainFork share_out(const scenario::ChainFork& fork, const std::vector<StepSum>& sums) {
+  ChainFork out;
+  for (const scenario::ChainFork::Branch& branch : fork.branches) {
+    ChainFork::Branch& counted = out.branches.emplace_back();
+    counted.words = branch.words;
+    for (const std::size_t head : branch.heads) counted.critical += sums[head].critical;
+    if (const std::uint64_t n = sums.front().n; n > 0) {
+      counted.critical_ratio = static_cast<double>(counted.critical) / static_cast<double>(n);
+    }
+  }
+  return out;
+}
+
 // Over requests whose latency lies within the bounds.
-ChainDivision divide(std::string at, const std::vector<const ChainBlock*>& blocks,
-                     const std::vector<std::string>& agents, double low_ns, double high_ns) {
-  std::vector<StepSum> sums(agents.size());
+ChainDivision divide(std::string at, const std::vector<const ChainBlock*>& blocks, double low_ns,
+                     double high_ns) {
+  const ChainBlock& any = *blocks.front();
+  std::vector<StepSum> sums(any.layout.size());
   for (const ChainBlock* block : blocks) {
     for (std::size_t i = 0; i < block->latency.size(); ++i) {
       const auto latency = static_cast<double>(block->latency[i]);
       if (latency < low_ns || latency > high_ns) continue;
-      for (std::size_t k = 0; k < sums.size(); ++k) {
-        sums[k].add(block->steps[k].latency[i], block->steps[k].work[i]);
-      }
+      for (std::size_t k = 0; k < sums.size(); ++k) sums[k].add(block->steps[k], i);
     }
   }
   ChainDivision division;
   division.at = std::move(at);
   division.n = sums.front().n;
-  for (std::size_t k = 0; k < sums.size(); ++k) division.steps.push_back(sums[k].step(agents[k]));
+  for (std::size_t k = 0; k < sums.size(); ++k) {
+    division.steps.push_back(sums[k].step(any.layout[k]));
+  }
+  for (const scenario::ChainFork& fork : any.forks) {
+    division.forks.push_back(share_out(fork, sums));
+  }
   return division;
 }
 
 // Around p95 and p99, as far as there are requests enough.
-std::vector<ChainDivision> divide_tails(const std::vector<const ChainBlock*>& blocks,
-                                        const std::vector<std::string>& agents) {
+std::vector<ChainDivision> divide_tails(const std::vector<const ChainBlock*>& blocks) {
   std::vector<std::int64_t> latencies;
   for (const ChainBlock* block : blocks) {
     for (std::size_t i = 0; i < block->latency.size(); ++i) latencies.push_back(block->latency[i]);
@@ -192,41 +287,56 @@ std::vector<ChainDivision> divide_tails(const std::vector<const ChainBlock*>& bl
     if (window.quantile < 0.9 || latencies.empty()) continue;
     const double low = *selector.quantile(window.quantile - window.reach);
     const double high = *selector.quantile(window.quantile + window.reach);
-    ChainDivision division = divide(std::string(window.name), blocks, agents, low, high);
+    ChainDivision division = divide(std::string(window.name), blocks, low, high);
     if (division.n >= kFewestAround) divisions.push_back(std::move(division));
   }
   return divisions;
+}
+
+tl::unexpected<Error> does_not_fit(const scenario::Chain& chain, const Layout& layout,
+                                   std::uint64_t number, std::size_t step,
+                                   const std::filesystem::path& path) {
+  const Path& before = layout[step].after;
+  const std::string what =
+      before.empty() ? fmt::format("step {} is not due with step 0", step)
+      : before.size() == 1
+          ? fmt::format("step {} is not due when step {} was done", step, before.front())
+          : fmt::format("step {} is not due when the last of steps {} was done", step,
+                        fmt::join(before, ", "));
+  return bad_input(fmt::format("request {} of chain '{}': {}", number, chain.name, what),
+                   "measure again", path.string());
 }
 
 }  // namespace
 
 Status load_chain_block(const scenario::Chain& chain, const ChainBlockFolder& folder,
                         RunData& data) {
+  const Layout layout = steps_of(chain);
+  const Path ends = ends_of(layout);
   ChainLogs logs;
-  for (const std::string& agent : std::set(chain.steps.begin(), chain.steps.end())) {
-    KTS_CHECK_OK(read_step_lines(folder.path / (agent + ".log"), agent, chain, logs));
+  std::set<std::string> agents;
+  for (const scenario::ChainStep& step : layout) agents.insert(step.agent);
+  for (const std::string& agent : agents) {
+    KTS_CHECK_OK(read_step_lines(folder.path / (agent + ".log"), agent, chain.name, layout, logs));
   }
   AgentBlock prototype = folder.prototype;
   prototype.agent = chain.name;
   SampleCollector collector(prototype, folder.window, folder.segments, logs.requests.size());
   ChainBlock& steps = data.chains.emplace_back();
   steps.chain = chain.name;
-  steps.agents = chain.steps;
+  steps.layout = layout;
+  steps.forks = forks_of(chain);
   steps.block = prototype.block;
   steps.phase = prototype.phase;
-  steps.steps.resize(chain.steps.size());
+  steps.steps.resize(layout.size());
   std::int64_t last_done_ns = folder.window.stop_ns;
   std::int64_t due_before_ns = 0;
   for (const auto& [number, request] : logs.requests) {
     if (!is_complete(request)) continue;
-    for (std::size_t k = 1; k < request.size(); ++k) {
-      if (request[k]->due_ns == request[k - 1]->done_ns) continue;
-      return bad_input(fmt::format("request {} of chain '{}': step {} is not due when step {} was "
-                                   "done",
-                                   number, chain.name, k, k - 1),
-                       "measure again", folder.path.string());
-    }
-    const record::Iteration way = whole_way(number, request);
+    std::size_t misfit = 0;
+    const Path path = critical_path(layout, ends, request, misfit);
+    if (path.empty()) return does_not_fit(chain, layout, number, misfit, folder.path);
+    const record::Iteration way = whole_way(number, request, path);
     if (way.due_ns < due_before_ns) {
       return bad_input(fmt::format("request {} of chain '{}' is due before the one ahead of it",
                                    number, chain.name),
@@ -237,7 +347,7 @@ Status load_chain_block(const scenario::Chain& chain, const ChainBlockFolder& fo
     collector.add(way, length_ns(way, Measure::kGpuTime));
     ++steps.finished;
     if (way.due_ns >= folder.window.sample_from_ns && way.due_ns < folder.window.stop_ns) {
-      append_steps(request, steps);
+      append_steps(request, path, way.done_ns - way.due_ns, steps);
     }
   }
   const std::uint64_t due = std::max<std::uint64_t>(logs.due.value_or(0), logs.requests.size());
@@ -268,7 +378,8 @@ Status load_chain_block(const scenario::Chain& chain, const ChainBlockFolder& fo
 AgentInfo describe_chain(const scenario::Chain& chain) {
   AgentInfo info;
   info.name = chain.name;
-  info.workload = fmt::format("{}", fmt::join(chain.steps, " → "));
+  info.workload = describe_way(chain);
+  info.is_chain = true;
   info.arrival = workload::describe(chain.arrival);
   info.baseline = chain.name;
   if (chain.slo) {
@@ -303,10 +414,9 @@ std::vector<ChainPhase> divide_chains(const RunData& data) {
         out.finished += block->finished;
         out.unfinished += block->unfinished;
       }
-      const std::vector<std::string>& agents = blocks.front()->agents;
       constexpr double kAll = std::numeric_limits<double>::infinity();
-      out.divisions.push_back(divide("mean", blocks, agents, -kAll, kAll));
-      std::ranges::move(divide_tails(blocks, agents), std::back_inserter(out.divisions));
+      out.divisions.push_back(divide("mean", blocks, -kAll, kAll));
+      std::ranges::move(divide_tails(blocks), std::back_inserter(out.divisions));
     }
   }
   return phases;

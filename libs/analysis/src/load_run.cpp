@@ -777,9 +777,10 @@ void check_one_device_an_agent(const std::vector<LogJob>& jobs, Summary& header)
 Status load_chains(const scenario::Scenario& scenario, const std::vector<LogJob>& jobs,
                    const std::vector<BlockFolder>& blocks, RunData& data) {
   for (const scenario::Chain& chain : scenario.chains) {
+    const std::vector<scenario::ChainStep> steps = steps_of(chain);
     for (const BlockFolder& block : blocks) {
-      const bool active = std::ranges::all_of(chain.steps, [&](const std::string& agent) {
-        return std::ranges::find(block.active, agent) != block.active.end();
+      const bool active = std::ranges::all_of(steps, [&](const scenario::ChainStep& step) {
+        return std::ranges::find(block.active, step.agent) != block.active.end();
       });
       if (!active || !block.has_window()) continue;
       ChainBlockFolder folder;
@@ -790,12 +791,20 @@ Status load_chains(const scenario::Scenario& scenario, const std::vector<LogJob>
       folder.prototype.active = block.active;
       folder.window = trimmed_window(block);
       for (const LogJob& job : jobs) {
-        if (job.block == &block && job.agent == chain.steps.front()) folder.segments = job.segments;
+        if (job.block == &block && job.agent == steps.front().agent) folder.segments = job.segments;
       }
       KTS_CHECK_OK(load_chain_block(chain, folder, data));
     }
   }
   return {};
+}
+
+// Of those that chains tie to each other.
+void name_parties(const scenario::Scenario& scenario, std::vector<AgentInfo>& agents) {
+  for (std::size_t i = 0; i < scenario.agents.size(); ++i) {
+    if (scenario.agents[i].arrival.process != workload::ArrivalProcess::kChain) continue;
+    agents[i].party = party_name(scenario, party_of(scenario, i));
+  }
 }
 
 std::vector<BlockWindow> windows_of(const std::vector<BlockFolder>& blocks) {
@@ -886,6 +895,7 @@ Result<RunData> load_run_folder(const fs::path& run, const LoadOptions& options)
   if (scenario) {
     if (header.sharing.empty()) header.sharing = scenario->sharing;
     for (const auto& agent : scenario->agents) header.agents.push_back(describe(agent));
+    name_parties(*scenario, header.agents);
     for (const LogJob& job : jobs) {
       const bool known = std::any_of(scenario->agents.begin(), scenario->agents.end(),
                                      [&](const auto& agent) { return agent.name == job.agent; });
@@ -898,7 +908,9 @@ Result<RunData> load_run_folder(const fs::path& run, const LoadOptions& options)
       return scenario::same_baseline(scenario->agents[a], scenario->agents[b]);
     });
     for (const scenario::Chain& chain : scenario->chains) {
-      header.agents.push_back(describe_chain(chain));
+      AgentInfo& info = header.agents.emplace_back(describe_chain(chain));
+      const std::string first = steps_of(chain).front().agent;
+      info.party = std::ranges::find(header.agents, first, &AgentInfo::name)->party;
       data.baseline[chain.name] = chain.name;
     }
   } else {

@@ -24,7 +24,7 @@ double window_ns(const AgentBlock& block) {
 
 }  // namespace
 
-std::optional<Load> load_of(const Group& group, const Service& service) {
+std::optional<Load> load_of(const Group& group, const Service& service, bool is_chain) {
   if (group.blocks.empty() ||
       !std::ranges::all_of(group.blocks, [](const AgentBlock* block) { return is_open(*block); })) {
     return std::nullopt;
@@ -71,9 +71,12 @@ std::optional<Load> load_of(const Group& group, const Service& service) {
     growing_backlogs += first && last && *last > kBacklogGrowth * *first && *last > gpu_time_ns;
   }
   if (2 * given_up > blocks.size()) {
+    const std::string in_blocks = fmt::format("in {} of {} blocks", given_up, blocks.size());
     load.why =
-        fmt::format("its queue had to be given up in {} of {} blocks, with {} requests never begun",
-                    given_up, blocks.size(), load.abandoned);
+        is_chain ? fmt::format("{} requests had to be given up before or on their way, {}",
+                               load.abandoned, in_blocks)
+                 : fmt::format("its queue had to be given up {}, with {} requests never begun",
+                               in_blocks, load.abandoned);
   } else if (2 * growing_backlogs > blocks.size()) {
     load.why = fmt::format("the backlog keeps growing in {} of {} blocks", growing_backlogs,
                            blocks.size());

@@ -91,9 +91,7 @@ std::string left_out_of(const AgentBlock& block, const std::vector<std::string>&
 std::vector<std::string> processes_of(const RunData& data) {
   std::vector<std::string> names;
   for (const AgentInfo& info : data.header.agents) {
-    const bool is_chain = std::ranges::any_of(
-        data.chains, [&](const ChainBlock& block) { return block.chain == info.name; });
-    if (!is_chain) names.push_back(info.name);
+    if (!info.is_chain) names.push_back(info.name);
   }
   return names;
 }
@@ -187,17 +185,21 @@ void mark_lost_tokens(std::string_view agent, Phase phase, std::vector<GroupStat
 }
 
 // Of an overloaded agent its overload tells.
-void warn_of_abandoned(std::string_view agent, Phase phase, const std::vector<GroupStats>& groups,
+void warn_of_abandoned(const AgentInfo& info, Phase phase, const std::vector<GroupStats>& groups,
                        Notes& warnings) {
   std::uint64_t abandoned = 0;
   for (const GroupStats& g : groups) abandoned += g.group.abandoned;
   if (abandoned == 0) return;
-  warnings.add(
-      fmt::format("abandoned {}", name(phase)),
-      fmt::format("{}: {} request{} of its {} blocks {} never begun: its queue didn't drain after "
-                  "the block and was given up",
-                  agent, abandoned, abandoned == 1 ? "" : "s", name(phase),
-                  abandoned == 1 ? "was" : "were"));
+  const std::string what = fmt::format("{}: {} request{} of its {} blocks", info.name, abandoned,
+                                       abandoned == 1 ? "" : "s", name(phase));
+  warnings.add(fmt::format("abandoned {}", name(phase)),
+               info.is_chain
+                   ? fmt::format("{} didn't come to {} end: what was still under way long after the "
+                                 "block was given up",
+                                 what, abandoned == 1 ? "its" : "their")
+                   : fmt::format("{} {} never begun: its queue didn't drain after the block and was "
+                                 "given up",
+                                 what, abandoned == 1 ? "was" : "were"));
 }
 
 void measure_group(GroupStats& stats, Measure measure, const AgentInfo& info,
@@ -433,9 +435,10 @@ Reason why_inconclusive(const AgentStats& agent, const GroupStats* solo, const S
        {std::pair(Phase::kSolo, solo), std::pair(Phase::kShared, &agent.shared.front())}) {
     const Distribution& samples = (*stats)[Measure::kLatency];
     if (stats->group.tails_lost) {
-      const std::string_view what = stats->group.abandoned > stats->group.lost
-                                        ? "never began too many requests"
-                                        : "lost too many records";
+      const std::string_view what = stats->group.abandoned <= stats->group.lost
+                                        ? "lost too many records"
+                                    : agent.info.is_chain ? "gave too many requests up"
+                                                          : "never began too many requests";
       return {fmt::format("{} {}", what, name(phase)),
               fmt::format("{} {} of its {} blocks to judge latency p99", who, what, name(phase))};
     }
@@ -529,20 +532,26 @@ Summary summarize(const RunData& data) {
       }
       auto& load = phase == Phase::kSolo ? agent.solo_load : agent.shared_load;
       load = load_of(main.group, {main.estimate(Measure::kGpuWait, 0.5).value,
-                                  main.estimate(Measure::kGpuTime, 0.5).value});
+                                  main.estimate(Measure::kGpuTime, 0.5).value},
+                     agent.info.is_chain);
       if (load) {
         load->agent = agent.info.name;
         load->phase = phase;
         summary.loads.push_back(*load);
       }
       if (!load || !load->overloaded) {
-        warn_of_abandoned(agent.info.name, phase, *groups, warnings);
+        warn_of_abandoned(agent.info, phase, *groups, warnings);
       }
     }
   }
 
   const bool any_slo = std::ranges::any_of(
       agents, [](const AgentStats& agent) { return agent.info.slo_quantile.has_value(); });
+  // Whom the conclusion is about where nobody has an SLO: what a chain is for is its whole way.
+  const auto chain = std::ranges::find_if(
+      agents, [](const AgentStats& agent) { return agent.info.is_chain; });
+  const std::size_t leader =
+      chain == agents.end() ? 0 : static_cast<std::size_t>(chain - agents.begin());
   std::vector<GrowthSubject> subjects;
   for (std::size_t i = 0; i < agents.size(); ++i) {
     AgentStats& agent = agents[i];
@@ -563,7 +572,7 @@ Summary summarize(const RunData& data) {
                   summary);
     }
     add_slo(agent, overloaded, summary);
-    if (any_slo ? agent.info.slo_quantile.has_value() : i == 0) {
+    if (any_slo ? agent.info.slo_quantile.has_value() : i == leader) {
       conclude(agent, solo, summary, inconclusive);
     } else {
       tell_overload(agent, warnings);

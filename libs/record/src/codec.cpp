@@ -194,7 +194,12 @@ Line parse_step(std::string_view text) {
   }
   if (const auto wrong = take(step.request); !wrong.empty()) return MalformedLine{wrong};
   if (const auto wrong = take(step.step); !wrong.empty()) return MalformedLine{wrong};
+  if (fields.finished()) return record;
+  if (const auto wrong = take(step.last); !wrong.empty()) return MalformedLine{wrong};
   if (!fields.finished()) return MalformedLine{kTooMany};
+  if (static_cast<std::uint32_t>(step.last) >= step.step) {
+    return MalformedLine{"a step that waited for itself or a later one"};
+  }
   return record;
 }
 
@@ -329,6 +334,10 @@ char* format_step(char* out, std::string_view agent, std::string_view chain, con
   out = put(out, step.request);
   *out++ = ',';
   out = put(out, step.step);
+  if (step.last != kNoStep) {
+    *out++ = ',';
+    out = put(out, step.last);
+  }
   *out++ = '\n';
   return out;
 }

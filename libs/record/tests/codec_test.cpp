@@ -220,10 +220,20 @@ TEST(ParseStep, LineIsReadBack) {
   EXPECT_EQ(record->step, (Step{17, 41, 0, 3}));
 }
 
+TEST(ParseStep, OneThatWaitedForSeveralSaysWhichWasLast) {
+  const Step step{17, 41, 0, 3, 1};
+  char buffer[kMaxRecordLine];
+  const std::string text(buffer, format_step(buffer, "thinker", "answer", step));
+  EXPECT_EQ(text, "KTS_STEP,v2,thinker,17,answer,41,3,1\n");
+  const Line line = parse_line({text.data(), text.size() - 1});
+  EXPECT_EQ(std::get<StepRecord>(line).step, step);
+}
+
 TEST(ParseStep, WhatIsWrongIsSaid) {
   for (const std::string_view line :
        {"KTS_STEP,", "KTS_STEP,v", "KTS_STEP,v2,a", "KTS_STEP,v2,a,1", "KTS_STEP,v2,a,1,",
-        "KTS_STEP,v2,a,1,c", "KTS_STEP,v2,a,1,c,1", "KTS_STEP,v2,a,1,c,1,"}) {
+        "KTS_STEP,v2,a,1,c", "KTS_STEP,v2,a,1,c,1", "KTS_STEP,v2,a,1,c,1,",
+        "KTS_STEP,v2,a,1,c,1,1,"}) {
     EXPECT_EQ(reason(line), "cut short") << line;
   }
   EXPECT_EQ(reason("KTS_STEP,v1,a,1,c,1,1"), "a step of an unknown version");
@@ -233,7 +243,12 @@ TEST(ParseStep, WhatIsWrongIsSaid) {
             "a chain's name that is empty, too long or has odd characters");
   EXPECT_EQ(reason("KTS_STEP,v2,a,1,c,x,1"), "a field that is not a whole number");
   EXPECT_EQ(reason("KTS_STEP,v2,a,1,c,1,4294967296"), "a number that is too large");
-  EXPECT_EQ(reason("KTS_STEP,v2,a,1,c,1,1,1"), "too many fields");
+  EXPECT_EQ(reason("KTS_STEP,v2,a,1,c,1,2,1,1"), "too many fields");
+  EXPECT_EQ(reason("KTS_STEP,v2,a,1,c,1,2,-1"), "a field that is not a whole number");
+  for (const char* step : {"KTS_STEP,v2,a,1,c,1,1,1", "KTS_STEP,v2,a,1,c,1,0,0",
+                           "KTS_STEP,v2,a,1,c,1,1,2147483647"}) {
+    EXPECT_EQ(reason(step), "a step that waited for itself or a later one") << step;
+  }
 }
 
 TEST(ParseV2, TwoLinesRunTogetherAreMalformed) {

@@ -100,7 +100,8 @@ void append_wait(std::string& out, const analysis::Wait& w) {
   append(out, row, w.ms);
 }
 
-// "step3_mean" of latency, wait and work.
+// "step3_mean" of latency, wait and work; where the chain forks also of own, and how often the step
+// was on the critical path.
 void append_chain(std::string& out, const analysis::ChainPhase& c) {
   CsvRow row;
   row.agent = c.chain;
@@ -117,6 +118,13 @@ void append_chain(std::string& out, const analysis::ChainPhase& c) {
         row.measure = measure;
         append(out, row, {value, {}, {}});
       }
+      if (division.forks.empty()) continue;
+      row.measure = "own";
+      append(out, row, {step.own_ms, {}, {}});
+      row.measure = "critical";
+      row.unit = "requests";
+      append(out, row, {static_cast<double>(step.critical), {}, {}});
+      row.unit = "ms";
     }
   }
 }

@@ -220,8 +220,8 @@ std::string loads(const Summary& summary) {
   if (rows.empty()) return rows;
   return section(
       "Load",
-      table("Requests per second of agents with open arrivals, and how many were never begun.",
-            head_cells({"agent", "phase"}, {"offered", "completed", "never begun", ""}) +
+      table("Requests per second of agents with open arrivals, and how many were given up.",
+            head_cells({"agent", "phase"}, {"offered", "completed", "given up", ""}) +
                 "<tbody>\n" + rows + "</tbody>\n"));
 }
 
@@ -236,9 +236,12 @@ std::string chains(const Summary& summary) {
     }
     const auto& head = chain.rows.front();
     const std::vector<std::string_view> numbers(head.begin() + 2, head.end());
-    body += table(fmt::format("{}: {}", escape_html(chain.chain), kChainCaption),
+    const std::string of_forks = chain.forks ? fmt::format(" {}", kForkCaption) : "";
+    body += table(fmt::format("{}: {}{}", escape_html(chain.chain), kChainCaption, of_forks),
                   head_cells({"step", "agent"}, numbers) + "<tbody>\n" + rows + "</tbody>\n");
-    for (const std::string& sentence : chain.sentences) body += "<p>" + sentence + "</p>\n";
+    for (const std::string& sentence : chain.sentences) {
+      body += "<p>" + escape_html(sentence) + "</p>\n";
+    }
   }
   return section(kChainTitle, body);
 }

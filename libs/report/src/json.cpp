@@ -144,13 +144,29 @@ Json slo(const analysis::SloOutcome& s) {
 
 Json chain_step(const analysis::ChainStep& s) {
   return {{"agent", s.agent},
+          {"after", s.after},
           {"latency_ms", optional(s.latency_ms)},
           {"wait_ms", optional(s.wait_ms)},
-          {"work_ms", optional(s.work_ms)}};
+          {"work_ms", optional(s.work_ms)},
+          {"own_ms", optional(s.own_ms)},
+          {"critical", s.critical}};
+}
+
+Json chain_branch(const analysis::ChainFork::Branch& b) {
+  return {{"branch", b.words},
+          {"critical", b.critical},
+          {"critical_ratio", optional(b.critical_ratio)}};
+}
+
+Json chain_fork(const analysis::ChainFork& f) {
+  return {{"branches", array(f.branches, chain_branch)}};
 }
 
 Json chain_division(const analysis::ChainDivision& d) {
-  return {{"at", d.at}, {"n", d.n}, {"steps", array(d.steps, chain_step)}};
+  return {{"at", d.at},
+          {"n", d.n},
+          {"steps", array(d.steps, chain_step)},
+          {"forks", array(d.forks, chain_fork)}};
 }
 
 Json chain(const analysis::ChainPhase& c) {

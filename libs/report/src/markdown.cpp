@@ -169,7 +169,7 @@ std::string growth_table(const Summary& summary) {
 std::string load_table(const Summary& summary) {
   if (summary.loads.empty()) return {};
   std::string out = "## Load\n\n";
-  out += table_head({"agent", "phase", "offered /s", "completed /s", "never begun", "overloaded"},
+  out += table_head({"agent", "phase", "offered /s", "completed /s", "given up", "overloaded"},
                     "llrrrl");
   for (const auto& load : summary.loads) {
     out +=

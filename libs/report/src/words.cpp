@@ -40,10 +40,13 @@ std::string with_interval(const Estimate& ratio) {
   return times(*ratio.value) + (bounds.empty() ? "" : ", " + bounds);
 }
 
-std::string neighbours_of(const Summary& summary, std::string_view agent) {
+// The agents of a chain are no neighbours of each other, nor of it.
+std::string neighbours_of(const Summary& summary, const analysis::AgentInfo& agent) {
   std::vector<std::string_view> others;
   for (const auto& info : summary.agents) {
-    if (info.name != agent) others.emplace_back(info.name);
+    const bool together = info.name == agent.name || info.is_chain ||
+                          (!agent.party.empty() && info.party == agent.party);
+    if (!together) others.emplace_back(info.name);
   }
   if (others.size() == 1) return std::string(others[0]);
   if (others.size() == 2) return fmt::format("{} and {}", others[0], others[1]);
@@ -64,7 +67,7 @@ bool both_phases(const AgentView& view) { return view.solo != nullptr && view.sh
 std::string hurt_sentence(const Summary& summary, const AgentView& view) {
   std::string sentence =
       fmt::format("{} {}, {}'s p99 latency is {} what it is alone ({}): {} ms instead of {} ms",
-                  under_mode(summary), neighbours_of(summary, view.info->name), view.info->name,
+                  under_mode(summary), neighbours_of(summary, *view.info), view.info->name,
                   times(*view.df->ratio.value), bounds_words(view.df->ratio),
                   number(view.shared->p99.value), number(view.solo->p99.value));
   if (view.rates.ratio) {
@@ -84,11 +87,11 @@ std::string finding_about(const Summary& summary, const AgentView& view) {
       return hurt_sentence(summary, view);
     case Verdict::kFree:
       return fmt::format("{} {}, {}'s p99 latency is as good as alone ({}).", under_mode(summary),
-                         neighbours_of(summary, view.info->name), view.info->name,
+                         neighbours_of(summary, *view.info), view.info->name,
                          with_interval(view.df->ratio));
     case Verdict::kHelped:
       return fmt::format("{} {}, {}'s p99 latency is lower than alone: {} ({}).",
-                         under_mode(summary), neighbours_of(summary, view.info->name),
+                         under_mode(summary), neighbours_of(summary, *view.info),
                          view.info->name, p99_change(view), with_interval(view.df->ratio));
     case Verdict::kCannotConclude:
       return cannot_conclude_sentence(view);
@@ -223,11 +226,16 @@ std::string finding(const Summary& summary) {
   const bool any_slo = std::any_of(all.begin(), all.end(), [](const AgentView& v) {
     return v.info->slo_latency_ms.has_value();
   });
+  // Without one a chain leads: its whole way is what its agents are for.
+  const bool any_chain =
+      std::any_of(all.begin(), all.end(), [](const AgentView& v) { return v.info->is_chain; });
   const AgentView* chosen = nullptr;
   std::size_t hurt = 0;
   for (const auto& view : all) {
     hurt += weight(view) == 5 ? 1 : 0;
-    if (any_slo && !view.info->slo_latency_ms) continue;
+    if (any_slo ? !view.info->slo_latency_ms.has_value() : any_chain && !view.info->is_chain) {
+      continue;
+    }
     const auto ratio = [](const AgentView& v) { return v.df ? v.df->ratio.value.value_or(0) : 0; };
     if (chosen == nullptr || weight(view) > weight(*chosen) ||
         (weight(view) == weight(*chosen) && ratio(view) > ratio(*chosen))) {
@@ -403,18 +411,14 @@ std::vector<std::vector<std::string>> wait_table(const Summary& summary, std::st
   }
   std::vector<std::vector<std::string>> rows(1, {"waits"});
   // The device works for a chain's agents, not for the chain.
-  const auto is_chain = [&](const analysis::AgentInfo& info) {
-    return std::ranges::find(summary.chains, info.name, &analysis::ChainPhase::chain) !=
-           summary.chains.end();
-  };
   for (const auto& on : summary.agents) {
-    if (!is_chain(on)) rows.front().push_back("for " + on.name);
+    if (!on.is_chain) rows.front().push_back("for " + on.name);
   }
   for (const auto& agent : summary.agents) {
-    if (is_chain(agent)) continue;
+    if (agent.is_chain) continue;
     std::vector<std::string> cells{agent.name};
     for (const auto& on : summary.agents) {
-      if (is_chain(on)) continue;
+      if (on.is_chain) continue;
       const auto wait = std::ranges::find_if(summary.waits, [&](const analysis::Wait& w) {
         return w.at == at && w.agent == agent.name && w.on == on.name;
       });

@@ -312,6 +312,46 @@ TEST(ChainWords, EachStepIsARowAndWhatIsUnknownIsMarked) {
   EXPECT_THAT(summary_json(summary), HasSubstr("\"unfinished\": 2"));
   EXPECT_THAT(summary_csv(summary), HasSubstr("answer,shared,,wait,step1_mean,ms,21,,,95,,,,\n"));
   EXPECT_THAT(summary_csv(summary), HasSubstr("answer,solo,,work,step2_mean,ms,,,,93,,,,\n"));
+  EXPECT_THAT(chains_markdown(summary), Not(HasSubstr("critical path")));
+}
+
+TEST(ChainWords, AForkSaysWhichBranchTheOthersWaitedFor) {
+  Summary summary = fixtures::two_agents();
+  analysis::ChainDivision mean{"mean", 90, {}};
+  mean.steps = {{"router", 10, 7, 3, {}, 90, 10.0},
+                {"guard", 4, 3, 1, {0}, 30, 11.0},
+                {"tool", 9, 3, 6, {0}, 60, 12.5},
+                {"router", 12, 9, 3, {1, 2}, 90, 12.0}};
+  mean.forks = {{{{"guard", 30, 1.0 / 3}, {"tool", 60, 2.0 / 3}}}};
+  summary.chains = {{"answer", analysis::Phase::kSolo, 98, 0, {mean}}};
+  const std::string markdown = chains_markdown(summary);
+  EXPECT_THAT(markdown, HasSubstr("critical path"));
+  EXPECT_THAT(markdown, HasSubstr("| 2 | guard, after 1 | 4.00 (3.00 + 1.00) |\n"
+                                  "| 3 | tool, after 1 | 9.00 (3.00 + 6.00) |\n"
+                                  "| 4 | router, after 2 and 3 | 12.0 (9.00 + 3.00) |\n"));
+  const std::string sentence =
+      "Of 90 solo requests, side by side ended last: guard in 30 (33 %), tool in 60 (67 %).";
+  EXPECT_THAT(markdown, HasSubstr(sentence));
+  EXPECT_THAT(report_html(summary, {}), HasSubstr(sentence));
+  EXPECT_THAT(summary_json(summary), HasSubstr("\"branch\": \"tool\""));
+  EXPECT_THAT(summary_csv(summary), HasSubstr("answer,solo,,own,step3_mean,ms,12.5,,,90,,,,\n"));
+  EXPECT_THAT(summary_csv(summary),
+              HasSubstr("answer,solo,,critical,step3_mean,requests,60,,,90,,,,\n"));
+}
+
+TEST(Headline, AChainLeadsAndItsAgentsAreNoNeighboursOfIt) {
+  Summary summary = fixtures::two_agents();
+  ASSERT_EQ(summary.agents.size(), 2U);
+  summary.agents[0].party = "answer";
+  summary.agents[0].is_chain = true;
+  for (auto& slo : {0, 1}) summary.agents[static_cast<std::size_t>(slo)].slo_latency_ms.reset();
+  analysis::AgentInfo member = summary.agents[1];
+  member.name = "member";
+  member.party = "answer";
+  summary.agents.push_back(member);
+  const std::string sentence = finding(summary);
+  EXPECT_THAT(sentence, HasSubstr("beside " + summary.agents[1].name + ", " +
+                                  summary.agents[0].name + "'s p99 latency"));
 }
 
 }  // namespace

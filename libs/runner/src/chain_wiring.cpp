@@ -69,15 +69,22 @@ void ChainWiring::connect(std::size_t place, process::Command& command) const {
   flag("--chain-inbox", fmt::format("{}", own->second.reading));
   for (std::size_t c = 0; c < scenario_->chains.size(); ++c) {
     const scenario::Chain& chain = scenario_->chains[c];
-    for (std::size_t step = 0; step < chain.steps.size(); ++step) {
-      if (chain.steps[step] != agent) continue;
+    const std::vector<scenario::ChainStep> steps = steps_of(chain);
+    for (std::size_t step = 0; step < steps.size(); ++step) {
+      if (steps[step].agent != agent) continue;
       std::string role = fmt::format("chain={},name={},step={}", c, chain.name, step);
-      if (step + 1 < chain.steps.size()) {
-        const int next = inboxes_.at(chain.steps[step + 1]).writing;
+      std::string successors;
+      for (std::size_t other = step + 1; other < steps.size(); ++other) {
+        if (std::ranges::find(steps[other].after, step) == steps[other].after.end()) continue;
+        const int next = inboxes_.at(steps[other].agent).writing;
         keep(next);
-        role += fmt::format(",next={}", next);
+        successors += fmt::format("{}{}:{}", successors.empty() ? "" : "+", next, other);
       }
-      if (step == 0) {
+      if (!successors.empty()) role += ",next=" + successors;
+      if (steps[step].after.size() > 1) {
+        role += fmt::format(",branches={}", steps[step].after.size());
+      }
+      if (steps[step].after.empty()) {
         role += fmt::format(",seed={},{}", chain.seed, arrival_words(chain.arrival));
       }
       flag("--chain", std::move(role));

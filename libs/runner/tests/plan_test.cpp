@@ -93,7 +93,7 @@ TEST(Plan, AgentsOfAChainAreMeasuredAloneTogether) {
   }
   scenario::Chain& way = scenario.chains.emplace_back();
   way.name = "way";
-  way.steps = {"c", "a", "c"};
+  way.way = {{"c"}, {"a"}, {"c"}};
   EXPECT_EQ(order_of(scenario, false), "a b S | S b a");
   const auto blocks = plan_blocks(scenario, false);
   EXPECT_EQ(blocks[0].active, (std::vector<std::size_t>{0, 2}));

@@ -13,37 +13,70 @@ namespace {
 
 constexpr std::size_t kMaxChains = 16;
 constexpr std::size_t kMaxSteps = 64;
+constexpr int kMaxDepth = 16;  // of lists in lists
 
 bool waits_for_chain(const AgentSpec& agent) {
   return agent.arrival.process == workload::ArrivalProcess::kChain;
 }
 
-Result<std::vector<std::string>> read_steps(const YamlValue& value, const Scenario& scenario) {
+Result<std::string> read_step(const YamlValue& item, const Scenario& scenario) {
+  KTS_TRY(std::string step, item.name());
+  const auto agent = std::ranges::find(scenario.agents, step, &AgentSpec::name);
+  if (agent == scenario.agents.end()) {
+    std::vector<std::string_view> names;
+    for (const AgentSpec& known : scenario.agents) names.push_back(known.name);
+    const std::string near = nearest_word(step, names);
+    return item.refuse(fmt::format("no agent is called '{}'", step),
+                       near.empty() ? fmt::format("there are: {}", fmt::join(names, ", "))
+                                    : fmt::format("did you mean '{}'?", near));
+  }
+  if (!waits_for_chain(*agent)) {
+    return item.refuse(fmt::format("'{}' has arrivals of its own", step),
+                       "give it 'arrival: {process: chain}'; the chain's are the chain's");
+  }
+  return step;
+}
+
+// The parts that a list names: at depth 0 the chain's, one after the other; at each level below by
+// turns side by side and one after the other. Adds to `steps` how many agents were named.
+Result<std::vector<ChainPart>> read_parts(const YamlValue& value, const Scenario& scenario,
+                                          int depth, std::size_t& steps) {
   KTS_TRY(const std::vector<YamlValue> items, value.items());
-  if (items.size() < 2 || items.size() > kMaxSteps) {
+  const bool side_by_side = depth % 2 == 1;
+  if (depth > kMaxDepth) {
+    return value.refuse(fmt::format("lists more than {} deep", kMaxDepth),
+                        "a list in a list in a list comes one after the other again: write it flat");
+  }
+  if (depth > 0 && items.size() < 2) {
     return value.refuse(
-        fmt::format("{} step{}", items.size(), items.size() == 1 ? "" : "s"),
+        items.empty() ? "an empty group"
+                      : fmt::format("a group of one {}", side_by_side ? "branch" : "step"),
+        side_by_side ? "name two branches or more, or the agent without brackets"
+                     : "name two steps or more, or the agent without brackets");
+  }
+  std::vector<ChainPart> parts;
+  for (const YamlValue& item : items) {
+    ChainPart part;
+    if (item.is_list()) {
+      KTS_TRY(part.parts, read_parts(item, scenario, depth + 1, steps));
+    } else {
+      KTS_TRY(part.agent, read_step(item, scenario));
+      ++steps;
+    }
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+Result<std::vector<ChainPart>> read_way(const YamlValue& value, const Scenario& scenario) {
+  std::size_t steps = 0;
+  KTS_TRY(std::vector<ChainPart> way, read_parts(value, scenario, 0, steps));
+  if (steps < 2 || steps > kMaxSteps) {
+    return value.refuse(
+        fmt::format("{} step{}", steps, steps == 1 ? "" : "s"),
         fmt::format("name 2 to {} agents, one as often as it is needed", kMaxSteps));
   }
-  std::vector<std::string_view> names;
-  for (const AgentSpec& agent : scenario.agents) names.push_back(agent.name);
-  std::vector<std::string> steps;
-  for (const YamlValue& item : items) {
-    KTS_TRY(std::string step, item.name());
-    const auto agent = std::ranges::find(scenario.agents, step, &AgentSpec::name);
-    if (agent == scenario.agents.end()) {
-      const std::string near = nearest_word(step, names);
-      return item.refuse(fmt::format("no agent is called '{}'", step),
-                         near.empty() ? fmt::format("there are: {}", fmt::join(names, ", "))
-                                      : fmt::format("did you mean '{}'?", near));
-    }
-    if (!waits_for_chain(*agent)) {
-      return item.refuse(fmt::format("'{}' has arrivals of its own", step),
-                         "give it 'arrival: {process: chain}'; the chain's are the chain's");
-    }
-    steps.push_back(std::move(step));
-  }
-  return steps;
+  return way;
 }
 
 Result<Chain> read_chain(const YamlValue& value, const Scenario& scenario, std::uint64_t seed) {
@@ -66,7 +99,7 @@ Result<Chain> read_chain(const YamlValue& value, const Scenario& scenario, std::
         "take poisson, uniform, gamma or on-off");
   }
   KTS_TRY(const YamlValue steps, value.require("steps"));
-  KTS_TRY(chain.steps, read_steps(steps, scenario));
+  KTS_TRY(chain.way, read_way(steps, scenario));
   if (value.has("seed")) {
     KTS_TRY(chain.seed, read_seed(value.at("seed")));
   }
@@ -76,9 +109,76 @@ Result<Chain> read_chain(const YamlValue& value, const Scenario& scenario, std::
   return chain;
 }
 
-bool has_step(const Chain& chain, const std::string& agent) {
-  return std::ranges::find(chain.steps, agent) != chain.steps.end();
+bool has_step(const std::vector<ChainPart>& parts, const std::string& agent) {
+  return std::ranges::any_of(parts, [&](const ChainPart& part) {
+    return part.parts.empty() ? part.agent == agent : has_step(part.parts, agent);
+  });
 }
+bool has_step(const Chain& chain, const std::string& agent) { return has_step(chain.way, agent); }
+
+// Whose branches or steps alternate with each level.
+enum class Arranged { kInTurn, kSideBySide };
+
+constexpr Arranged other(Arranged order) {
+  return order == Arranged::kInTurn ? Arranged::kSideBySide : Arranged::kInTurn;
+}
+
+std::string words_of(const std::vector<ChainPart>& parts, Arranged order) {
+  std::vector<std::string> words;
+  for (const ChainPart& part : parts) {
+    const std::string inner = part.parts.empty() ? part.agent : words_of(part.parts, other(order));
+    words.push_back(part.parts.empty() || order == Arranged::kSideBySide ? inner
+                                                                       : fmt::format("({})", inner));
+  }
+  return fmt::format("{}", fmt::join(words, order == Arranged::kInTurn ? " → " : " | "));
+}
+
+std::string yaml_of(const std::vector<ChainPart>& parts) {
+  std::vector<std::string> words;
+  for (const ChainPart& part : parts) {
+    words.push_back(part.parts.empty() ? part.agent : yaml_of(part.parts));
+  }
+  return fmt::format("[{}]", fmt::join(words, ", "));
+}
+
+// Numbers the steps and notes the forks on its way through the parts.
+class Layout {
+ public:
+  explicit Layout(const Chain& chain) { walk(chain.way, Arranged::kInTurn, {}); }
+  std::vector<ChainStep> steps;
+  std::vector<ChainFork> forks;
+
+ private:
+  using Steps = std::vector<std::size_t>;
+
+  // The steps after which all of them are done.
+  Steps walk(const std::vector<ChainPart>& parts, Arranged order, Steps after) {
+    if (order == Arranged::kInTurn) {
+      for (const ChainPart& part : parts) after = walk(part, order, std::move(after));
+      return after;
+    }
+    const std::size_t fork = forks.size();
+    forks.emplace_back();
+    Steps last;
+    for (const ChainPart& part : parts) {
+      ChainFork::Branch branch;
+      const std::size_t first = steps.size();
+      const Steps ends = walk(part, order, after);
+      last.insert(last.end(), ends.begin(), ends.end());
+      branch.words = part.parts.empty() ? part.agent : words_of(part.parts, other(order));
+      for (std::size_t step = first; step < steps.size(); ++step) {
+        if (steps[step].after == after) branch.heads.push_back(step);
+      }
+      forks[fork].branches.push_back(std::move(branch));
+    }
+    return last;
+  }
+  Steps walk(const ChainPart& part, Arranged order, Steps after) {
+    if (!part.parts.empty()) return walk(part.parts, other(order), std::move(after));
+    steps.push_back({part.agent, std::move(after)});
+    return {steps.size() - 1};
+  }
+};
 
 }  // namespace
 
@@ -119,12 +219,18 @@ std::string to_yaml(const std::vector<Chain>& chains) {
   if (chains.empty()) return {};
   std::string out = "chains:\n";
   for (const Chain& chain : chains) {
-    out += fmt::format("  - name: {}\n    arrival: {}\n    steps: [{}]\n    seed: {}\n", chain.name,
-                       to_yaml(chain.arrival), fmt::join(chain.steps, ", "), chain.seed);
+    out += fmt::format("  - name: {}\n    arrival: {}\n    steps: {}\n    seed: {}\n", chain.name,
+                       to_yaml(chain.arrival), yaml_of(chain.way), chain.seed);
     if (chain.slo) out += to_yaml(*chain.slo);
   }
   return out;
 }
+
+std::vector<ChainStep> steps_of(const Chain& chain) { return Layout(chain).steps; }
+
+std::vector<ChainFork> forks_of(const Chain& chain) { return Layout(chain).forks; }
+
+std::string describe_way(const Chain& chain) { return words_of(chain.way, Arranged::kInTurn); }
 
 std::vector<std::size_t> party_of(const Scenario& scenario, std::size_t agent) {
   std::set<std::size_t> party{agent};

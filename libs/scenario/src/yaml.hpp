@@ -31,6 +31,7 @@ class YamlValue {
   [[nodiscard]] Result<double> number() const;
   [[nodiscard]] Result<Nanoseconds> duration(Nanoseconds low, Nanoseconds high) const;
   [[nodiscard]] Result<std::vector<YamlValue>> items() const;
+  [[nodiscard]] bool is_list() const { return node_.IsSequence(); }
 
   // "s.yaml:7: agents[0].workload", for an error that somebody else words.
   [[nodiscard]] std::string where() const;

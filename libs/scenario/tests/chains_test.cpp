@@ -36,10 +36,76 @@ TEST(Chains, AreReadAndWrittenBack) {
   const Chain& chain = scenario.chains[0];
   EXPECT_EQ(chain.name, "answer");
   EXPECT_EQ(chain.arrival.rate_per_s, 5);
-  EXPECT_THAT(chain.steps, ElementsAre("router", "guard", "router"));
+  EXPECT_THAT(steps_of(chain), ElementsAre(ChainStep{"router", {}}, ChainStep{"guard", {0}},
+                                           ChainStep{"router", {1}}));
+  EXPECT_THAT(forks_of(chain), testing::IsEmpty());
+  EXPECT_EQ(describe_way(chain), "router → guard → router");
   EXPECT_EQ(chain.slo->quantile, 0.95);
   EXPECT_NE(chain.seed, 0U);
   EXPECT_EQ(parse(to_yaml(scenario), "again").value(), scenario);
+}
+
+Scenario with_way(const std::string& steps) {
+  std::string yaml = kAnswer;
+  yaml.replace(yaml.find("[router"), std::string::npos, steps + "\n");
+  return parse(with_chains(yaml), "s.yaml").value();
+}
+
+TEST(Chains, ForksJoinBeforeTheNextStep) {
+  const Scenario scenario =
+      with_way("[router, [guard, [router, guard]], [guard, guard], router]");
+  const Chain& chain = scenario.chains.at(0);
+  EXPECT_THAT(steps_of(chain),
+              ElementsAre(ChainStep{"router", {}}, ChainStep{"guard", {0}}, ChainStep{"router", {0}},
+                          ChainStep{"guard", {2}}, ChainStep{"guard", {1, 3}},
+                          ChainStep{"guard", {1, 3}}, ChainStep{"router", {4, 5}}));
+  EXPECT_EQ(describe_way(chain),
+            "router → (guard | router → guard) → (guard | guard) → router");
+  EXPECT_THAT(to_yaml(scenario),
+              HasSubstr("steps: [router, [guard, [router, guard]], [guard, guard], router]\n"));
+  EXPECT_EQ(parse(to_yaml(scenario), "again").value(), scenario);
+  const std::vector<ChainFork> forks = forks_of(chain);
+  ASSERT_EQ(forks.size(), 2U);
+  EXPECT_EQ(forks[0].branches.at(1).words, "router → guard");
+  EXPECT_THAT(forks[0].branches.at(1).heads, ElementsAre(2));
+  EXPECT_THAT(forks[1].branches.at(0).heads, ElementsAre(4));
+}
+
+TEST(Chains, AWayMayBeginAndEndByAForkAndForkWithinOne) {
+  const Chain chain = with_way("[[router, [[guard, router], guard]]]").chains.at(0);
+  EXPECT_THAT(steps_of(chain), ElementsAre(ChainStep{"router", {}}, ChainStep{"guard", {}},
+                                           ChainStep{"router", {}}, ChainStep{"guard", {1, 2}}));
+  EXPECT_EQ(describe_way(chain), "(router | (guard | router) → guard)");
+  const std::vector<ChainFork> forks = forks_of(chain);
+  ASSERT_EQ(forks.size(), 2U);
+  EXPECT_THAT(forks[0].branches.at(1).heads, ElementsAre(1, 2));
+  EXPECT_EQ(forks[1].branches.at(0).words, "guard");
+}
+
+TEST(Chains, GroupsThatAreNoForksAreNamed) {
+  const auto why_not = [](const std::string& steps) {
+    std::string yaml = kAnswer;
+    yaml.replace(yaml.find("[router"), std::string::npos, steps + "\n");
+    return why(with_chains(yaml));
+  };
+  EXPECT_THAT(why_not("[router, [], guard]"),
+              testing::AllOf(HasSubstr("s.yaml:16: chains[0].steps[1]"),
+                             HasSubstr("an empty group")));
+  EXPECT_THAT(why_not("[router, [guard]]"), HasSubstr("a group of one branch"));
+  EXPECT_THAT(why_not("[router, [guard, [router]]]"), HasSubstr("a group of one step"));
+  EXPECT_THAT(why_not("[router, [guard, gaurd]]"),
+              testing::AllOf(HasSubstr("steps[1][1]"), HasSubstr("did you mean 'guard'?")));
+  EXPECT_THAT(why_not("[[batch, router]]"), HasSubstr("'batch' has arrivals of its own"));
+  EXPECT_THAT(why_not("[]"), HasSubstr("0 steps"));
+  // What a cycle would take.
+  EXPECT_THAT(why_not("&way [router, *way]"), HasSubstr("write the value out"));
+  EXPECT_THAT(why_not("[router, {agent: guard}]"), HasSubstr("steps[1]"));
+  std::string deep = "[router, guard]";
+  for (int i = 0; i < 17; ++i) deep = "[router, " + deep + "]";
+  EXPECT_THAT(why_not(deep), HasSubstr("lists more than 16 deep"));
+  std::string many = "[router";
+  for (int i = 0; i < 32; ++i) many += ", [guard, router]";
+  EXPECT_THAT(why_not(many + "]"), HasSubstr("65 steps"));
 }
 
 TEST(Chains, AgentsOfAChainAreOneParty) {
@@ -100,8 +166,8 @@ TEST(Chains, SomeWaysOfMeasuringHaveNone) {
 TEST(Chains, TheBuiltInOneMeetsTheThinkerTwice) {
   for (const char* kind : {"cpu", "cuda"}) {
     const Scenario chain = load_built_in("chain", kind).value();
-    EXPECT_THAT(chain.chains.at(0).steps,
-                ElementsAre("router", "guard", "thinker", "tool", "thinker"));
+    EXPECT_EQ(describe_way(chain.chains.at(0)),
+              "router → (guard | tool) → thinker → tool → thinker");
     EXPECT_EQ(party_of(chain, 0).size(), 4U);
   }
 }

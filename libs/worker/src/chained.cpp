@@ -4,6 +4,7 @@
 
 #include "kts/worker/chain.hpp"
 #include "kts/worker/loop.hpp"
+#include "join.hpp"
 #include "nanoseconds.hpp"
 
 namespace kts::worker {
@@ -17,8 +18,9 @@ struct Loop::ChainSource {
 };
 
 // Until each of its roles has ended: those at the beginning of a chain with the block, the others
-// when the agent before says so, which it does after its last request. So nobody needs to know how
-// long a chain is, and an agent may come in it several times.
+// when all steps before say so, which they do after their last requests. So nobody needs to know
+// how long a chain is, and an agent may come in it several times, side by side with itself as well.
+// What waits for a branch that was given up is dropped with the block: it is counted there.
 void Loop::run_chained() {
   ChainPort& port = *spec_.port;
   std::vector<ChainSource> sources;
@@ -33,6 +35,7 @@ void Loop::run_chained() {
   }
   outcome_.chain_requests.assign(spec_.roles.size(), 0);
   outcome_.in_chains = true;
+  for (Join& join : joins_) join.begin_block();
   MonotonicTime free = plan_.start;
   MonotonicTime given_up = MonotonicTime::max();  // when it was asked to
   std::size_t left = spec_.roles.size();
@@ -50,14 +53,20 @@ void Loop::run_chained() {
                                 ns(next->due) < message->due_ns)) {
       const ChainMessage taken = *message;
       port.pop();
-      const ChainRole* const role = role_of(taken);
-      if (role == nullptr) continue;  // of a block that was cut short
+      const auto place = role_of(taken);
+      if (!place) continue;  // of a block that was cut short
+      const ChainRole& role = spec_.roles[*place];
       if (taken.kind == ChainMessage::Kind::kEnd) {
-        end_role(*role);
+        if (!joins_[*place].end_branch()) continue;
+        end_role(role);
         --left;
-      } else if (taken.due_ns < ns(given_up) && gives_up) {
+        continue;
+      }
+      const auto joined = joins_[*place].add(taken);
+      if (!joined) continue;
+      if (joined->due_ns < ns(given_up) && gives_up) {
         ++outcome_.abandoned;
-      } else if (!serve(*role, taken.request, MonotonicTime(Nanoseconds(taken.due_ns)), free)) {
+      } else if (!serve(role, *joined, free)) {
         break;
       }
     } else if (any_source && next->due < plan_.stop && gives_up) {
@@ -66,10 +75,11 @@ void Loop::run_chained() {
       next->requests += dropped;
       next->due = MonotonicTime::max();
     } else if (any_source && next->due < plan_.stop && next->due <= now) {
-      const MonotonicTime due = next->due;
-      const std::uint64_t request = next->requests++;
+      ChainMessage request;
+      request.request = next->requests++;
+      request.due_ns = ns(next->due);
       if (const auto arrival = next->schedule.next()) next->due += arrival->gap;
-      if (!serve(*next->role, request, due, free)) break;
+      if (!serve(*next->role, request, free)) break;
     } else if (any_source && next->due >= plan_.stop && now >= plan_.stop) {
       for (const ChainSource& source : sources) end_role(*source.role);
       left -= sources.size();
@@ -91,17 +101,18 @@ void Loop::note_sources(const std::vector<ChainSource>& sources) {
   }
 }
 
-const ChainRole* Loop::role_of(const ChainMessage& message) const {
-  if (message.block != plan_.block) return nullptr;
+std::optional<std::size_t> Loop::role_of(const ChainMessage& message) const {
+  if (message.block != plan_.block) return std::nullopt;
   const auto found = std::ranges::find_if(spec_.roles, [&](const ChainRole& role) {
     return role.chain == message.chain && role.step == message.step;
   });
-  return found == spec_.roles.end() ? nullptr : &*found;
+  if (found == spec_.roles.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - spec_.roles.begin());
 }
 
-bool Loop::serve(const ChainRole& role, std::uint64_t chain_request, MonotonicTime due,
-                 MonotonicTime& free) {
+bool Loop::serve(const ChainRole& role, const ChainMessage& message, MonotonicTime& free) {
   Request& request = requests_.front();
+  const MonotonicTime due{Nanoseconds(message.due_ns)};
   request.due = due;
   request.shape = spec_.shape;
   request.submit = pacing_.now();
@@ -109,12 +120,13 @@ bool Loop::serve(const ChainRole& role, std::uint64_t chain_request, MonotonicTi
   lateness_.add(ns(request.submit) - ns(std::max(due, free)));
   await(1);
   free = request.done;
-  // First of all, as the successor's request is due from here on.
-  if (engine_.status()) hand_on(role, ChainMessage::Kind::kRequest, chain_request, ns(free));
+  // First of all, as the next steps' requests are due from here on.
+  if (engine_.status()) hand_on(role, ChainMessage::Kind::kRequest, message.request, ns(free));
   const std::uint64_t seq = outcome_.iterations;
   if (!settle(1)) return false;
   ++outcome_.steps;
-  if (!sink_.push(record::Step{seq, chain_request, role.chain, role.step})) {
+  const std::int32_t last = role.branches > 1 ? message.from : record::kNoStep;
+  if (!sink_.push(record::Step{seq, message.request, role.chain, role.step, last})) {
     ++outcome_.steps_lost;
   }
   return true;
@@ -122,8 +134,10 @@ bool Loop::serve(const ChainRole& role, std::uint64_t chain_request, MonotonicTi
 
 void Loop::hand_on(const ChainRole& role, ChainMessage::Kind kind, std::uint64_t request,
                    std::int64_t due_ns) {
-  if (role.next < 0) return;
-  spec_.port->send(role.next, {kind, plan_.block, role.chain, role.step + 1, request, due_ns});
+  for (const ChainNext& next : role.next) {
+    spec_.port->send(next.inbox,
+                     {kind, plan_.block, role.chain, next.step, role.step, request, due_ns});
+  }
 }
 
 void Loop::end_role(const ChainRole& role) {

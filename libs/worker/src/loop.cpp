@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "join.hpp"
 #include "nanoseconds.hpp"
 
 namespace kts::worker {
@@ -22,7 +23,10 @@ Loop::Loop(workload::Engine& engine, Pacing& pacing, RecordSink& sink, const Loo
       pacing_(pacing),
       sink_(sink),
       spec_(spec),
-      requests_(static_cast<std::size_t>(spec.in_flight), Request{{}, {}, {}, spec.shape}) {}
+      requests_(static_cast<std::size_t>(spec.in_flight), Request{{}, {}, {}, spec.shape}) {
+  for (const ChainRole& role : spec_.roles) joins_.emplace_back(role.branches);
+}
+Loop::~Loop() = default;
 
 // What lies beyond the first four million
 // follows from their mean gap: a million a second for an hour would take minutes to count.

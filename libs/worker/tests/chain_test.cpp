@@ -22,10 +22,18 @@ using Kind = ChainMessage::Kind;
 
 constexpr int kBlock = 3;
 
-ChainMessage request(std::uint32_t step, std::uint64_t number, Nanoseconds due) {
-  return {Kind::kRequest, kBlock, 0, step, number, due.count()};
+ChainMessage request(std::uint16_t step, std::uint64_t number, Nanoseconds due,
+                     std::uint16_t from = 0) {
+  return {Kind::kRequest, kBlock, 0, step, from, number, due.count()};
 }
-ChainMessage end_of(std::uint32_t step) { return {Kind::kEnd, kBlock, 0, step, 0, 0}; }
+ChainMessage end_of(std::uint16_t step) { return {Kind::kEnd, kBlock, 0, step, 0, 0, 0}; }
+
+// Step `step` of the chain, after which comes the next one, whose agent's inbox is `next`.
+ChainRole role(std::uint16_t step, int next) {
+  ChainRole role{0, "answer", step};
+  if (next >= 0) role.next = {{next, static_cast<std::uint16_t>(step + 1)}};
+  return role;
+}
 
 // Messages that are there from an instant on.
 class FakePort final : public ChainPort {
@@ -78,9 +86,9 @@ class ChainedLoop : public testing::Test {
     return loop.run(plan);
   }
   static ChainRole beginning(int next) {
-    ChainRole role{0, "answer", 0, next};
-    role.arrival = {workload::ArrivalProcess::kUniform, 100, 0ns};
-    return role;
+    ChainRole first = role(0, next);
+    first.arrival = {workload::ArrivalProcess::kUniform, 100, 0ns};
+    return first;
   }
 
   FakeClock clock_;
@@ -114,7 +122,7 @@ TEST_F(ChainedLoop, WaitingMessagesAreServedInOrderAndTheWaitIsBacklog) {
   port_.arrives(1100ms, request(3, 7, 1100ms));
   port_.arrives(2s, end_of(1));
   port_.arrives(2s, end_of(3));
-  run({{0, "answer", 1, 5}, {0, "answer", 3, -1}});
+  run({role(1, 5), role(3, -1)});
   ASSERT_EQ(sink_.records.size(), 2U);
   EXPECT_EQ(sink_.records[0].due_ns, 1'099'000'000);
   EXPECT_EQ(sink_.records[0].submit_ns, 1'100'000'000);
@@ -130,7 +138,7 @@ TEST_F(ChainedLoop, WaitingMessagesAreServedInOrderAndTheWaitIsBacklog) {
 TEST_F(ChainedLoop, WhatIsUnderWayAtTheStopIsStillServed) {
   port_.arrives(2500ms, request(1, 0, 2499ms));
   port_.arrives(2600ms, end_of(1));
-  const BlockOutcome outcome = run({{0, "answer", 1, -1}});
+  const BlockOutcome outcome = run({role(1, -1)});
   EXPECT_EQ(outcome.iterations, 1U);
   EXPECT_EQ(outcome.abandoned, 0U);
   EXPECT_EQ(outcome.generation_stop, at(2s));
@@ -142,7 +150,7 @@ TEST_F(ChainedLoop, GivingUpDropsWhatWaitsAndCountsIt) {
   pacing_.request = StopRequest::kGiveUp;
   for (std::uint64_t i = 0; i < 10; ++i) port_.arrives(1s, request(1, i, 999ms));
   port_.arrives(2s, end_of(1));
-  const BlockOutcome outcome = run({{0, "answer", 1, 5}});
+  const BlockOutcome outcome = run({role(1, 5)});
   EXPECT_GT(outcome.iterations, 0U);
   EXPECT_EQ(outcome.iterations + outcome.abandoned, 10U);
   EXPECT_GT(outcome.abandoned, 0U);
@@ -154,7 +162,7 @@ TEST_F(ChainedLoop, WhatTheStepBeforeHadInProgressWhenGivingUpStillComesToItsEnd
   pacing_.request = StopRequest::kGiveUp;
   port_.arrives(2300ms, request(1, 0, 2299ms));
   port_.arrives(2301ms, end_of(1));
-  const BlockOutcome outcome = run({{0, "answer", 1, -1}});
+  const BlockOutcome outcome = run({role(1, -1)});
   EXPECT_EQ(outcome.iterations, 1U);
   EXPECT_EQ(outcome.abandoned, 0U);
 }
@@ -169,18 +177,109 @@ TEST_F(ChainedLoop, GivingUpCountsWhatWasDueAtTheBeginningOfTheChain) {
   EXPECT_NEAR(static_cast<double>(outcome.chain_requests[0]), 100, 1);
 }
 
+TEST_F(ChainedLoop, AForkHandsEachRequestToAllOfItsBranches) {
+  ChainRole fork = role(1, 5);
+  fork.next = {{5, 2}, {6, 3}};
+  port_.arrives(1100ms, request(1, 0, 1099ms));
+  port_.arrives(2s, end_of(1));
+  run({fork});
+  ASSERT_EQ(port_.sent.size(), 4U);
+  for (const std::size_t i : {0U, 2U}) {
+    EXPECT_EQ(port_.sent[i].first, 5);
+    EXPECT_EQ(port_.sent[i].second.step, 2U);
+    EXPECT_EQ(port_.sent[i].second.from, 1U);
+    EXPECT_EQ(port_.sent[i + 1].first, 6);
+    EXPECT_EQ(port_.sent[i + 1].second.step, 3U);
+    EXPECT_EQ(port_.sent[i].second.due_ns, port_.sent[i + 1].second.due_ns);
+  }
+  EXPECT_EQ(port_.sent[0].second.due_ns, sink_.records.at(0).done_ns);
+}
+
+TEST_F(ChainedLoop, AJoinIsDueWhenTheLastBranchIsDone) {
+  ChainRole join = role(3, -1);
+  join.branches = 2;
+  // The second one's first branch comes before the first one is whole.
+  port_.arrives(1100ms, request(3, 0, 1099ms, 1));
+  port_.arrives(1110ms, request(3, 1, 1109ms, 1));
+  port_.arrives(1120ms, request(3, 0, 1119ms, 2));
+  port_.arrives(1130ms, request(3, 1, 1108ms, 2));
+  port_.arrives(2s, end_of(3));
+  port_.arrives(2001ms, request(3, 2, 2000ms, 1));
+  port_.arrives(2001ms, request(3, 2, 1999ms, 2));
+  port_.arrives(2002ms, end_of(3));
+  const BlockOutcome outcome = run({join});
+  EXPECT_EQ(outcome.abandoned, 0U);
+  ASSERT_EQ(sink_.records.size(), 3U);
+  EXPECT_EQ(sink_.records[0].due_ns, 1'119'000'000);
+  EXPECT_EQ(sink_.records[1].due_ns, 1'109'000'000);
+  EXPECT_EQ(sink_.records[1].submit_ns, 1'130'000'000);
+  EXPECT_EQ(sink_.records[2].due_ns, 2'000'000'000);
+  EXPECT_THAT(sink_.steps, ElementsAre(record::Step{0, 0, 0, 3, 2}, record::Step{1, 1, 0, 3, 1},
+                                       record::Step{2, 2, 0, 3, 1}));
+}
+
+TEST_F(ChainedLoop, WhatABranchGaveUpIsNotWaitedForBeyondTheBlock) {
+  ChainRole join = role(3, 5);
+  join.branches = 2;
+  pacing_.stop_at = at(2200ms);
+  pacing_.request = StopRequest::kGiveUp;
+  port_.arrives(1100ms, request(3, 0, 1099ms, 1));
+  port_.arrives(1100ms, request(3, 1, 1099ms, 1));
+  port_.arrives(2s, end_of(3));
+  // In progress when the other branch gave up, which drops request 0.
+  port_.arrives(2300ms, request(3, 1, 2299ms, 2));
+  port_.arrives(2301ms, end_of(3));
+  const BlockOutcome outcome = run({join});
+  EXPECT_EQ(outcome.iterations, 1U);
+  // Counted where it was dropped.
+  EXPECT_EQ(outcome.abandoned, 0U);
+  ASSERT_EQ(sink_.steps.size(), 1U);
+  EXPECT_EQ(sink_.steps[0].request, 1U);
+  ASSERT_EQ(port_.sent.size(), 2U);
+  EXPECT_EQ(port_.sent.back().second.kind, Kind::kEnd);
+}
+
+TEST_F(ChainedLoop, AnAgentMayBeSideBySideWithItself) {
+  port_.arrives(1100ms, request(1, 0, 1099ms));
+  port_.arrives(1100ms, request(2, 0, 1099ms));
+  port_.arrives(2s, end_of(1));
+  port_.arrives(2s, end_of(2));
+  ChainRole one = role(1, 9);
+  one.next = {{9, 3}};
+  ChainRole other = role(2, 9);
+  run({one, other});
+  ASSERT_EQ(sink_.records.size(), 2U);
+  EXPECT_EQ(sink_.records[0].due_ns, sink_.records[1].due_ns);
+  EXPECT_EQ(sink_.records[1].submit_ns, sink_.records[0].done_ns);
+  EXPECT_EQ(port_.sent.at(0).second.from, 1U);
+  EXPECT_EQ(port_.sent.at(1).second.from, 2U);
+}
+
+TEST_F(ChainedLoop, AChainThatBeginsByAForkIsDueAtAllOfItsFirstSteps) {
+  ChainRole other = beginning(8);
+  other.step = 1;
+  run({beginning(9), other});
+  ASSERT_GE(sink_.records.size(), 198U);
+  ASSERT_EQ(sink_.records.size() % 2, 0U);
+  for (std::size_t i = 0; i < sink_.records.size(); i += 2) {
+    EXPECT_EQ(sink_.records[i].due_ns, sink_.records[i + 1].due_ns);
+    EXPECT_EQ(sink_.steps[i].request, sink_.steps[i + 1].request);
+    EXPECT_NE(sink_.steps[i].step, sink_.steps[i + 1].step);
+  }
+}
+
 TEST_F(ChainedLoop, MessagesOfAnotherBlockAreDropped) {
   ChainMessage stale = request(1, 0, 999ms);
   stale.block = kBlock - 1;
   port_.arrives(1s, stale);
   port_.arrives(2s, end_of(1));
-  EXPECT_EQ(run({{0, "answer", 1, -1}}).iterations, 0U);
+  EXPECT_EQ(run({role(1, -1)}).iterations, 0U);
   EXPECT_THAT(sink_.steps, IsEmpty());
 }
 
 TEST_F(ChainedLoop, NobodyLeftToHandOnEndsTheBlock) {
   port_.arrives(1500ms, request(1, 0, 1499ms));
-  const BlockOutcome outcome = run({{0, "answer", 1, -1}});
+  const BlockOutcome outcome = run({role(1, -1)});
   EXPECT_EQ(outcome.iterations, 1U);
 }
 
@@ -188,7 +287,7 @@ TEST_F(ChainedLoop, AFailedDeviceHandsNothingOn) {
   engine_.fails_at = 1;
   port_.arrives(1s, request(1, 0, 999ms));
   port_.arrives(2s, end_of(1));
-  const BlockOutcome outcome = run({{0, "answer", 1, 5}});
+  const BlockOutcome outcome = run({role(1, 5)});
   EXPECT_FALSE(outcome.device);
   EXPECT_THAT(port_.sent, IsEmpty());
 }

@@ -12,6 +12,7 @@
 
 #include "kts/analysis/summary.hpp"
 #include "kts/record/block_log.hpp"
+#include "kts/scenario/scenario.hpp"
 
 namespace kts::analysis {
 
@@ -90,9 +91,11 @@ struct AgentBlock {
 struct ChainBlock {
   struct Step {
     SampleColumn latency, work;  // done - due, and gpu_time
+    std::vector<bool> critical;  // whether it was on the critical path
   };
   std::string chain;
-  std::vector<std::string> agents;  // of its steps
+  std::vector<scenario::ChainStep> layout;  // of its steps
+  std::vector<scenario::ChainFork> forks;
   int block = 0;
   Phase phase = Phase::kSolo;
   SampleColumn latency;  // of the whole way

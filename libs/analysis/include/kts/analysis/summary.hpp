@@ -36,6 +36,10 @@ struct AgentInfo {
   std::optional<double> slo_quantile;
   std::optional<double> slo_latency_ms;
   std::string baseline;  // the agent whose solo blocks stand for its own; usually itself
+  // Who was measured alone together, by a name of their own: agents that chains tie to each other,
+  // and those chains; empty: itself.
+  std::string party = {};
+  bool is_chain = false;  // of agents in `party`
 };
 
 // One agent, one phase, one measure; all lengths in ms.
@@ -237,15 +241,28 @@ struct KernelUse {
 };
 
 // A step's mean share of a chain's latency: waiting (its backlog, the device, the caller's notice)
-// and the device's work; empty where the device doesn't say.
+// and the device's work; empty where the device doesn't say. Shares add up to the latency: beside
+// others a step has one only in requests on whose critical path it was, the way that was done last.
 struct ChainStep {
   std::string agent;
   std::optional<double> latency_ms, wait_ms, work_ms;
+  std::vector<std::size_t> after = {};  // places of the steps right before it
+  std::uint64_t critical = 0;           // requests on whose critical path it was
+  std::optional<double> own_ms = {};    // due to done, on the critical path or not
+};
+struct ChainFork {
+  struct Branch {
+    std::string words;  // "embed → search"
+    std::uint64_t critical = 0;
+    std::optional<double> critical_ratio;  // of the division's requests
+  };
+  std::vector<Branch> branches;
 };
 struct ChainDivision {
   std::string at;  // "mean" | "p95" | "p99": the requests around that rank of the chain's latency
   std::uint64_t n = 0;  // requests averaged over
   std::vector<ChainStep> steps;
+  std::vector<ChainFork> forks = {};  // outer ones first
 };
 // How one chain's time divides in one phase. Its latency stands among the results, by its name.
 struct ChainPhase {

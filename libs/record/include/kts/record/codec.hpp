@@ -24,7 +24,8 @@ char* format_v2(char* out, std::string_view agent, const Iteration& iteration);
 // "KTS_TOKEN,v2,<agent>,<seq>,<index>,<done>\n", likewise.
 char* format_token(char* out, std::string_view agent, const Token& token);
 
-// "KTS_STEP,v2,<agent>,<seq>,<chain>,<request>,<step>\n", likewise; `chain` is the chain's name.
+// "KTS_STEP,v2,<agent>,<seq>,<chain>,<request>,<step>\n", likewise; `chain` is the chain's name. A
+// step that several come right before has ",<last>" before its end.
 char* format_step(char* out, std::string_view agent, std::string_view chain, const Step& step);
 
 // "KTS_APP,v1,<KIND>,<i>,<start>,<end>,<gpu_time in ms, 6 decimals>,<phase>\n". `gpu_time_ns` may

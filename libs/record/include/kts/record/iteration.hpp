@@ -42,11 +42,13 @@ struct Token {
 };
 
 // That an iteration was step `step` of request `request` of a chain of agents.
+inline constexpr std::int32_t kNoStep = -1;
 struct Step {
-  std::uint64_t seq = 0;      // of the iteration
-  std::uint64_t request = 0;  // of the chain, from 0 in each block
-  std::uint32_t chain = 0;    // place in the scenario; the line has its name
-  std::uint32_t step = 0;     // from 0
+  std::uint64_t seq = 0;        // of the iteration
+  std::uint64_t request = 0;    // of the chain, from 0 in each block
+  std::uint32_t chain = 0;      // place in the scenario; the line has its name
+  std::uint32_t step = 0;       // from 0
+  std::int32_t last = kNoStep;  // where several come right before it: which was done last
 
   friend bool operator==(const Step&, const Step&) = default;
 };

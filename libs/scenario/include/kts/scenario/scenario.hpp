@@ -35,16 +35,47 @@ struct AgentSpec {
   friend bool operator==(const AgentSpec&, const AgentSpec&) = default;
 };
 
+// A part of a chain's way: one agent's step, or parts that come one after the other or side by side.
+struct ChainPart {
+  std::string agent;                  // empty: it is made of `parts`
+  std::vector<ChainPart> parts = {};  // two or more
+  friend bool operator==(const ChainPart&, const ChainPart&) = default;
+};
+
 // Agents that wait for each other: a request of it becomes due at its first step, and at each other
-// one when the step before is done.
+// one when all that come right before it are done.
 struct Chain {
   std::string name;  // as an agent's, and none of theirs
   workload::ArrivalSpec arrival;
-  std::vector<std::string> steps;  // agents, each as often as it is needed
-  std::uint64_t seed = 0;          // filled in from the scenario's seed and the chain's place
-  std::optional<Slo> slo;          // of the whole chain
+  // One after the other; the parts of one of them side by side, theirs one after the other again,
+  // and so on by turns. Each agent as often as it is needed.
+  std::vector<ChainPart> way;
+  std::uint64_t seed = 0;  // filled in from the scenario's seed and the chain's place
+  std::optional<Slo> slo;  // of the whole chain
   friend bool operator==(const Chain&, const Chain&) = default;
 };
+
+// A step by its number, which is its place in the order in which the way names the agents.
+struct ChainStep {
+  std::string agent;
+  // The steps that must be done before, ascending and all of smaller numbers; none: the chain
+  // begins here.
+  std::vector<std::size_t> after;
+  friend bool operator==(const ChainStep&, const ChainStep&) = default;
+};
+// Where a chain goes several ways at once.
+struct ChainFork {
+  struct Branch {
+    std::string words;              // "embed → search"
+    std::vector<std::size_t> heads;  // its first steps: one, unless it begins by a fork itself
+  };
+  std::vector<Branch> branches;
+};
+[[nodiscard]] std::vector<ChainStep> steps_of(const Chain& chain);
+// The outer ones first.
+[[nodiscard]] std::vector<ChainFork> forks_of(const Chain& chain);
+// "router → (guard | embed → search) → thinker".
+[[nodiscard]] std::string describe_way(const Chain& chain);
 
 // kMatrix: solo blocks, and blocks of each of the plan's sets (kts matrix).
 enum class Order { kInterleaved, kStudy, kMatrix };

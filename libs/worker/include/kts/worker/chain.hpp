@@ -14,13 +14,20 @@ namespace kts::worker {
 
 class StopFlag;
 
+// A step that comes right after another.
+struct ChainNext {
+  int inbox = -1;  // its agent's
+  std::uint16_t step = 0;
+};
+
 // One agent's part in a chain: what it does as one of its steps, and who comes next.
 struct ChainRole {
-  std::uint32_t chain = 0;  // place in the scenario
-  std::string name;         // the chain's
-  std::uint32_t step = 0;   // from 0
-  int next = -1;            // the inbox of the next step's agent; -1: this is the last one
-  // Of step 0: when the chain's requests become due.
+  std::uint32_t chain = 0;           // place in the scenario
+  std::string name;                  // the chain's
+  std::uint16_t step = 0;            // from 0
+  std::vector<ChainNext> next = {};  // each gets every request; none: the chain ends here
+  std::uint32_t branches = 1;        // steps right before it, for all of which it waits
+  // Of steps without one before: when the chain's requests become due.
   std::optional<workload::ArrivalSpec> arrival = std::nullopt;
   std::uint64_t seed = 1;
 };
@@ -28,12 +35,13 @@ struct ChainRole {
 // What one agent hands to the next.
 struct ChainMessage {
   enum class Kind : std::uint32_t { kRequest, kEnd };
-  Kind kind = Kind::kRequest;  // kEnd: no more of this step's requests come in this block
+  Kind kind = Kind::kRequest;  // kEnd: the sender's step hands nothing on any more in this block
   std::int32_t block = 0;
   std::uint32_t chain = 0;
-  std::uint32_t step = 0;     // the receiver's
+  std::uint16_t step = 0;     // the receiver's
+  std::uint16_t from = 0;     // the sender's
   std::uint64_t request = 0;  // of the chain, from 0 in each block
-  std::int64_t due_ns = 0;    // CLOCK_MONOTONIC: when the step before was done
+  std::int64_t due_ns = 0;    // CLOCK_MONOTONIC: when the sender's step was done
 };
 static_assert(sizeof(ChainMessage) == 32);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,6 +17,8 @@
 #include "kts/workload/engine.hpp"
 
 namespace kts::worker {
+
+class Join;
 
 // Where the loop leaves its records, instants in CLOCK_MONOTONIC ns. Neither waits nor allocates.
 class RecordSink {
@@ -76,6 +79,9 @@ struct BlockOutcome {
 class Loop {
  public:
   Loop(workload::Engine& engine, Pacing& pacing, RecordSink& sink, const LoopSpec& spec);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
 
   // Until the plan's stop, a stop request, its number of iterations or the device's failure; what
   // was due before the stop gets done, unless it is given up.
@@ -95,11 +101,10 @@ class Loop {
   struct ChainSource;
   void run_chained();
   void note_sources(const std::vector<ChainSource>& sources);
-  // Null for what is not of this block.
-  [[nodiscard]] const ChainRole* role_of(const ChainMessage& message) const;
+  // Its place among the roles; none for what is not of this block.
+  [[nodiscard]] std::optional<std::size_t> role_of(const ChainMessage& message) const;
   // False: device failure.
-  bool serve(const ChainRole& role, std::uint64_t chain_request, MonotonicTime due,
-             MonotonicTime& free);
+  bool serve(const ChainRole& role, const ChainMessage& message, MonotonicTime& free);
   void hand_on(const ChainRole& role, ChainMessage::Kind kind, std::uint64_t request,
                std::int64_t due_ns);
   void end_role(const ChainRole& role);
@@ -126,6 +131,7 @@ class Loop {
   LoopSpec spec_;
   Histogram lateness_;
   std::vector<Request> requests_;  // one a slot
+  std::vector<Join> joins_;        // one a role
   BlockPlan plan_;
   BlockOutcome outcome_;
 };
