@@ -212,6 +212,7 @@ TEST_F(PlantedTurns, OfRequestsAheadComeBackAsTheQueuesWaiting) {
   // Nothing but the heavy agent makes it grow, save for the work of requests that came meanwhile.
   EXPECT_NEAR(*wait.ms.value + *made_of(mean, Cause::kEarlierWork), growth, 0.1 * growth);
   EXPECT_LE(*wait.ms.ci_low, *wait.ms.value);
+  EXPECT_NEAR(*wait.growth_ratio, *wait.ms.value / growth, 1e-9);
 }
 
 TEST_F(PlantedTurns, LeaveLittleInNoPart) {
@@ -253,6 +254,16 @@ Summary beside_a_busy_agent(Plant plant, const std::string& sharing = "time-slic
   }
   if (sharing == "time-slicing") data.turns = TurnFigures{kSlice, kSwitch, "data sheet", ""};
   return summarize(data);
+}
+
+TEST(PlantedNothing, HasNoGrowthToHaveAShareOf) {
+  const Summary summary = beside_a_busy_agent([](Log& log, double due, Random& random) {
+    const double done = due + kService * random.uniform(0.9, 1.1);
+    log.add(due, due, due, done, done);
+  });
+  for (const Wait& wait : summary.waits) {
+    if (wait.agent == "light") EXPECT_FALSE(wait.growth_ratio) << *wait.growth_ratio;
+  }
 }
 
 TEST(PlantedSlowdown, ComesBackAsWorkTakingLonger) {
