@@ -130,7 +130,7 @@ std::string bash_script(const std::vector<Completed>& tree) {
   return fmt::format(
       "# bash completion of kts; source <(kts completion bash)\n"
       "_kts() {{\n"
-      "  local called=kts word flags= offered= files=0\n"
+      "  local called=kts word flags='' offered='' files=0\n"
       "  local current=\"${{COMP_WORDS[COMP_CWORD]}}\" last=\"${{COMP_WORDS[COMP_CWORD-1]}}\"\n"
       "  local before=\"${{COMP_WORDS[*]:1:COMP_CWORD-1}}\"\n"
       "{}"
@@ -151,7 +151,7 @@ std::string zsh_script(const std::vector<Completed>& tree) {
       "# zsh completion of kts; source <(kts completion zsh), or a file _kts on the fpath\n"
       "_kts() {{\n"
       "  setopt local_options sh_word_split\n"
-      "  local called=kts word flags= offered= files=0\n"
+      "  local called=kts word flags='' offered='' files=0\n"
       "  local current=\"${{words[CURRENT]}}\" last=\"${{words[CURRENT-1]}}\"\n"
       "  local before=\"${{words[2,CURRENT-1]}}\"\n"
       "{}"
@@ -160,7 +160,7 @@ std::string zsh_script(const std::vector<Completed>& tree) {
       "  ((files)) && _files\n"
       "  return 0\n"
       "}}\n"
-      "compdef _kts kts\n",
+      "if [[ ${{funcstack[1]}} == _kts ]]; then _kts; else compdef _kts kts; fi\n",
       cases(tree));
 }
 

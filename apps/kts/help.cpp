@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "examples.hpp"
+#include "help.hpp"
 
 #include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace kts::app {
 namespace {
@@ -57,6 +58,50 @@ constexpr std::array kExamples{
              "  kts report r --datasheet runs/…-probe/datasheet.json   a run explained by it\n"},
 };
 
+// What an option takes, the same word wherever it is.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kTypes{{
+    {"--beside", "WHICH"},
+    {"--cluster", "NAME"},
+    {"--context", "NAME"},
+    {"--device", "DEVICE"},
+    {"--engine", "PROGRAM"},
+    {"--image", "NAME"},
+    {"--kubeconfig", "FILE"},
+    {"--mode", "MODE"},
+    {"--namespace", "NAME"},
+    {"--node-selector", "SELECTOR"},
+    {"--on", "WHERE"},
+    {"--out", "DIR"},
+    {"--peak-gbs", "NUMBER"},
+    {"--peak-tflops", "NUMBER"},
+    {"--pull-policy", "POLICY"},
+    {"--resource", "NAME"},
+    {"--runtime-class", "NAME"},
+    {"--sharing", "MODE"},
+    {"--tag", "NAME"},
+    {"--timeout", "TIME"},
+    {"--to", "WHERE"},
+    {"--worker", "FILE"},
+    {"scenario", "SCENARIO"},
+    {"file", "FILE"},
+    {"kind", "KIND"},
+    {"name", "NAME"},
+}};
+
+void name_types(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    if (!option->get_type_name().starts_with("TEXT")) continue;
+    const std::string name =
+        option->get_lnames().empty() ? option->get_name(true) : "--" + option->get_lnames().front();
+    const auto type =
+        std::ranges::find(kTypes, name, &std::pair<std::string_view, std::string_view>::first);
+    if (type != kTypes.end()) option->type_name(std::string(type->second));
+  }
+  for (CLI::App* one : command.get_subcommands([](const CLI::App*) { return true; })) {
+    name_types(*one);
+  }
+}
+
 CLI::App& find(CLI::App& root, std::string_view command) {
   CLI::App* found = &root;
   while (!command.empty()) {
@@ -69,7 +114,8 @@ CLI::App& find(CLI::App& root, std::string_view command) {
 
 }  // namespace
 
-void add_examples(CLI::App& root) {
+void finish_help(CLI::App& root) {
+  name_types(root);
   for (const Examples& one : kExamples) {
     find(root, one.command)
         .footer("Examples:\n" + std::string(one.lines) + "\nExit codes: see kts --help.");

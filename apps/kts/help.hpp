@@ -5,7 +5,7 @@
 
 namespace kts::app {
 
-// Ends the help of each command with examples of it.
-void add_examples(CLI::App& root);
+// What the commands' help has in common: one word for what an option takes, examples at the end.
+void finish_help(CLI::App& root);
 
 }  // namespace kts::app

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "commands.hpp"
-#include "examples.hpp"
+#include "help.hpp"
 #include "kts/base/units.hpp"
 #include "kts/base/version.hpp"
 #include "usage.hpp"
@@ -95,7 +95,7 @@ int run(int argc, char** argv) {
       app::add_image(root),  app::add_workload(root), app::add_modes(root),
       app::add_matrix(root), app::add_probe(root),    app::add_completion(root)};
   root.footer(kFooter);  // last: subcommands inherit what is there when they are made
-  app::add_examples(root);
+  app::finish_help(root);
   if (argc < 2) {
     fmt::print(stderr, "{}", root.help());
     return static_cast<int>(ErrorCode::kBadInput);
