@@ -25,12 +25,12 @@ std::string word_in(const MemoryJson& object, const char* key) {
   return value.is_string() ? value.get<std::string>() : std::string();
 }
 
-std::optional<double> ratio_of(const Bytes& part, const Bytes& whole) {
+std::optional<double> share_of_bytes(const Bytes& part, const Bytes& whole) {
   if (!part || !whole || *whole == 0) return std::nullopt;
   return static_cast<double>(*part) / static_cast<double>(*whole);
 }
 std::optional<double> error_of(const Bytes& measured, const Bytes& predicted) {
-  const auto ratio = ratio_of(measured, predicted);
+  const auto ratio = share_of_bytes(measured, predicted);
   return ratio ? std::optional(*ratio - 1) : std::nullopt;
 }
 
@@ -76,8 +76,8 @@ std::optional<MemoryUse> memory_use(const nlohmann::json& environment) {
   const MemoryJson& device = field_of(environment, "device");
   const bool on_cpu = word_in(device, "kind") == "cpu";
   use.device = bytes_in(on_cpu ? field_of(environment, "cpu") : device, "memory_bytes");
-  use.predicted_share = ratio_of(use.predicted, use.device);
-  use.measured_share = ratio_of(use.measured, use.device);
+  use.predicted_share = share_of_bytes(use.predicted, use.device);
+  use.measured_share = share_of_bytes(use.measured, use.device);
   use.error_ratio = error_of(use.measured, use.predicted);
   return use;
 }

@@ -11,9 +11,9 @@ namespace kts::report {
 
 inline constexpr std::string_view kMemoryTitle = "Memory";
 inline constexpr std::string_view kMemoryCaption =
-    "Of the device. Predicted before the start: what the agent allocates by its shapes, and on a "
-    "GPU an estimate of its process's context. Allocated: what its worker said. Measured: the most "
-    "that its process was seen to hold. Error: measured against predicted.";
+    "Of the device. Predicted before the start: what the agent allocates by its shapes, and an "
+    "estimate of what its process needs beside that (context). Allocated: what its worker said. "
+    "Measured: the most that its process was seen to hold. Error: measured against predicted.";
 
 // Rows of cells, the head first, all agents' sum last; nothing without a MemoryUse. The first three
 // columns are words.

@@ -51,8 +51,9 @@ std::vector<AgentMemory> predict_memory(const scenario::Scenario& scenario) {
     AgentMemory memory;
     memory.agent = agent.name;
     memory.plan = workload::memory_of(agent.workload, kind);
-    if (kind == "cuda" && scenario.sharing != "mps") {
-      memory.context_bytes = workload::kCudaContextBytes;
+    if (scenario.sharing != "mps") {
+      memory.context_bytes =
+          kind == "cuda" ? workload::kCudaContextBytes : workload::kCpuProcessBytes;
       if (scenario.sharing == "streams") *memory.context_bytes /= scenario.agents.size();
     }
     agents.push_back(std::move(memory));

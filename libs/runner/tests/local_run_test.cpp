@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "fixture.hpp"
+#include "kts/workload/cost.hpp"
 
 namespace kts::runner {
 namespace {
@@ -126,7 +127,7 @@ TEST_F(FakeRun, EachAgentsMemoryIsForetoldAskedForAndLookedAt) {
   std::uint64_t least = 0;
   for (const Json& agent : environment["memory"]) {
     EXPECT_GT(agent["predicted_bytes"], 0);
-    EXPECT_FALSE(agent["predicted"].contains("context"));
+    EXPECT_EQ(agent["predicted"]["context"], workload::kCpuProcessBytes);
     EXPECT_EQ(agent["allocated_bytes"], 1024);  // as the fake worker says
     EXPECT_EQ(agent["measured_by"], "resident set");
     EXPECT_GT(agent["measured_bytes"], 100'000);

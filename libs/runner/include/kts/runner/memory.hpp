@@ -19,7 +19,7 @@ struct AgentMemory {
   std::string agent;
   workload::MemoryPlan plan;  // what it will allocate
   // An estimate of what its process needs beside that: in mode streams its share of the one
-  // process's. Empty on a CPU and under MPS, where the server has what the clients share.
+  // process's. Empty under MPS, where the server has what the clients share.
   std::optional<std::uint64_t> context_bytes;
   std::optional<std::uint64_t> allocated_bytes;  // what its worker says that it has allocated
   std::optional<std::uint64_t> measured_bytes;   // the most that its process was seen to hold

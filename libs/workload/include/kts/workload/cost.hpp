@@ -21,6 +21,8 @@ inline constexpr std::int64_t kCudaPassTokens = 4096;
 // What a process holds of a card beside what it allocates: the driver's context and the libraries'
 // kernels. An estimate: 530 to 596 MiB on an H100 and an H200, driver 580, CUDA 13.
 inline constexpr std::uint64_t kCudaContextBytes = std::uint64_t{560} << 20;
+// The same of a CPU's memory: the program, its libraries and their buffers.
+inline constexpr std::uint64_t kCpuProcessBytes = std::uint64_t{14} << 20;
 
 // Device memory that one agent allocates, bytes. A process's context comes on top.
 struct MemoryPlan {
