@@ -79,7 +79,7 @@ Result<std::filesystem::path> measure_fleet(const RunChoice& choice,
   kubernetes::ClusterRun run;
   KTS_CHECK_OK(fill_in(options, run));
   KTS_TRY(run.scenario, load_cluster_scenario(choice, progress));
-  KTS_TRY(run.traces, kubernetes::read_traces(run.scenario));
+  KTS_TRY(run.traces, kubernetes::load_pod_traces(run.scenario));
   const auto now = std::chrono::time_point_cast<Nanoseconds>(std::chrono::system_clock::now());
   run.run = kubernetes::new_run_id(now);
   KTS_TRY(const Nodes nodes, look_at_nodes(options, run, signals, progress));

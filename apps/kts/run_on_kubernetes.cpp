@@ -199,7 +199,7 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
   kubernetes::ClusterRun run;
   KTS_CHECK_OK(fill_in(options, run));
   KTS_TRY(run.scenario, load_cluster_scenario(choice, progress));
-  KTS_TRY(run.traces, kubernetes::read_traces(run.scenario));
+  KTS_TRY(run.traces, kubernetes::load_pod_traces(run.scenario));
   kubernetes::Wishes wishes;
   wishes.agents = run.scenario.agents.size();
   wishes.sharing = run.scenario.sharing;

@@ -11,7 +11,7 @@ using testing::AnyOf;
 using testing::HasSubstr;
 
 TEST_F(RunOnKubernetes, LeavesAFolderThatReportReadsAndNothingElse) {
-  const Outcome outcome = run({"study"});
+  const Outcome outcome = run({"study", "--quick"});
   ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
   EXPECT_TRUE(std::filesystem::exists(folder() + "/summary.json")) << outcome.err;
   EXPECT_EQ(left(), "");
@@ -47,7 +47,7 @@ TEST_F(RunOnKubernetes, AFifthAgentFindsNoSlot) {
   }
   const std::string file = folder_.path() / "five.yaml";
   ASSERT_TRUE(write_file(file, yaml));
-  const Outcome outcome = run({file, "--start-timeout", "15s"});
+  const Outcome outcome = run({file, "--start-timeout", "5s"});
   EXPECT_EQ(outcome.exit, 4) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("Insufficient nvidia.com/gpu"));
   EXPECT_EQ(left(), "");
@@ -68,7 +68,7 @@ TEST_F(RunOnKubernetes, AClaimNeedsAClusterThatKnowsClaims) {
 
 TEST_F(RunOnKubernetes, CtrlCLeavesNothingBehind) {
   bool told = false;
-  const Outcome outcome = run({"study"}, [&told](std::string_view line, pid_t pid) {
+  const Outcome outcome = run({brief(20)}, [&told](std::string_view line, pid_t pid) {
     if (line.find(", block ") == std::string_view::npos || std::exchange(told, true)) return;
     kill(pid, SIGINT);
   });
@@ -116,7 +116,7 @@ spec:
 YAML
 kubectl -n kube-public wait --for=condition=Ready --timeout=60s pod/dcgm)");
   ASSERT_EQ(made.exit, 0) << made.err;
-  const Outcome outcome = run({"study"});
+  const Outcome outcome = run({brief()});
   EXPECT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
   EXPECT_THAT(read_file(folder() + "/telemetry/dcgm.csv").value_or(""),
               HasSubstr(",GPU-5115b65d-7b5d-68f5-6c0a-5cded33fa6e4,97,,,,,,,\n"));
@@ -143,7 +143,8 @@ TEST_F(RunOnKubernetes, ReplaysATraceAndKeepsJobsAndPodsIfAsked) {
   const std::string file = folder_.path() / "replay.yaml";
   ASSERT_TRUE(write_file(folder_.path() / "code.csv", csv));
   ASSERT_TRUE(write_file(file,
-                         "schema: kts.scenario/1\nname: replay\nsharing: time-slicing\nagents:\n"
+                         "schema: kts.scenario/1\nname: replay\nsharing: time-slicing\n"
+                         "plan: {cycles: 2, block: 400ms}\nagents:\n"
                          "  - {name: router, workload: {kind: fft, size: 64}, arrival: "
                          "{process: trace, file: code.csv, scale: 2.0, length: 3s}}\n"
                          "  - {name: other, workload: {kind: gemm, size: 64}, arrival: "

@@ -262,7 +262,8 @@ TEST(PlantedNothing, HasNoGrowthToHaveAShareOf) {
     log.add(due, due, due, done, done);
   });
   for (const Wait& wait : summary.waits) {
-    if (wait.agent == "light") EXPECT_FALSE(wait.growth_ratio) << *wait.growth_ratio;
+    if (wait.agent != "light") continue;
+    EXPECT_FALSE(wait.growth_ratio) << *wait.growth_ratio;
   }
 }
 

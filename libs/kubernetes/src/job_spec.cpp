@@ -28,7 +28,7 @@ int cpu_request(std::size_t cores, std::size_t agents, int usual) {
 
 }  // namespace
 
-Result<std::map<std::size_t, workload::Trace>> read_traces(const scenario::Scenario& scenario) {
+Result<std::map<std::size_t, workload::Trace>> load_pod_traces(const scenario::Scenario& scenario) {
   std::map<std::size_t, workload::Trace> traces;
   for (std::size_t i = 0; i < scenario.agents.size(); ++i) {
     const workload::ArrivalSpec& arrival = scenario.agents[i].arrival;

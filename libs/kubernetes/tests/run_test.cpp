@@ -2,6 +2,7 @@
 // The course of a run as pods, against a cluster that does what the test says.
 #include "kts/kubernetes/run.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -129,7 +130,7 @@ TEST_F(RunAsPods, ATraceGoesToItsPodAndIntoTheFolder) {
   arrival = {};
   arrival.process = workload::ArrivalProcess::kTrace;
   arrival.trace = {file, 2, true, std::chrono::seconds(2), std::chrono::seconds(3)};
-  run_.traces = read_traces(run_.scenario).value();
+  run_.traces = load_pod_traces(run_.scenario).value();
   const JobSpec job = manifests(run_).front();
   EXPECT_THAT(job.trace, testing::StartsWith("timestamp_s,input_tokens,output_tokens\n0,100,20\n"));
   EXPECT_THAT(job.worker, testing::IsSupersetOf({std::string(kTraceFile), std::string("3s")}));
@@ -150,7 +151,7 @@ TEST_F(RunAsPods, ATraceOfMoreThanAnnotationsHoldIsRefused) {
   arrival = {};
   arrival.process = workload::ArrivalProcess::kTrace;
   arrival.trace.file = file;
-  const auto refused = read_traces(run_.scenario);
+  const auto refused = load_pod_traces(run_.scenario);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kBadInput);
   EXPECT_THAT(refused.error().hint, HasSubstr("length"));

@@ -41,6 +41,7 @@ constexpr auto kRepeatEvery = 5s;
 constexpr auto kPollEvery = 20ms;
 // A block that begins later than this isn't run.
 constexpr auto kTolerance = 1ms;
+constexpr auto kLastAck = 1s;
 // No chunk is begun when a block begins before it can be out.
 constexpr auto kPrintMargin = 50ms;
 // What the worker says besides records and isn't printed yet.
@@ -613,9 +614,11 @@ class PodAgent final : process::Fleet::Listener {
     if (!output_.idle() || !notes_.empty()) return false;
     if (outbox_.all_acknowledged()) return true;
     if (ending_ == Ending::kInterrupted) {
-      if (outbox_.all_printed() && !acknowledges_) return true;
-      wake_at(*leave_at_);
-      return false;
+      // A kubelet brings nothing more to a pod that it ends, but what is on its way.
+      const MonotonicTime last_ack = acknowledges_ ? *delivering_since_ + kLastAck : now_;
+      const bool done = outbox_.all_printed() && now_ >= last_ack;
+      if (!done) wake_at(outbox_.all_printed() ? std::min(last_ack, *leave_at_) : *leave_at_);
+      return done;
     }
     if (unheard_) return outbox_.all_printed();
     const MonotonicTime patience_ends =

@@ -24,7 +24,7 @@ struct ClusterRun {
   scenario::Scenario scenario;   // its device is decided: cpu or cuda
   std::filesystem::path folder;  // made by runner::prepare_folder
   std::map<std::size_t, workload::Trace>
-      traces;  // of agents that replay one, by place: read_traces
+      traces;  // of agents that replay one, by place: load_pod_traces
   Place place;
   std::string run;  // new_run_id
   std::string name_space = "default";
@@ -41,7 +41,7 @@ struct ClusterRun {
 [[nodiscard]] std::string new_run_id(EpochTime now);
 // The traces that agents of the scenario replay. kBadInput also where one is more than a pod's
 // annotations hold.
-[[nodiscard]] Result<std::map<std::size_t, workload::Trace>> read_traces(
+[[nodiscard]] Result<std::map<std::size_t, workload::Trace>> load_pod_traces(
     const scenario::Scenario& scenario);
 // What will be created first; on nodes of several cards more of the like may follow.
 [[nodiscard]] std::vector<JobSpec> manifests(const ClusterRun& run);
