@@ -133,8 +133,7 @@ std::vector<AgentStats> sort_into_groups(const RunData& data) {
 bool too_much_missing(const Group& group) {
   std::uint64_t all = group.trimmed + group.lost + group.abandoned;
   for (const AgentBlock* block : group.blocks) all += block->latency.size();
-  return static_cast<double>(group.lost + group.abandoned) >
-         kLostShare * static_cast<double>(all);
+  return static_cast<double>(group.lost + group.abandoned) > kLostShare * static_cast<double>(all);
 }
 
 // A request that was never begun would have been among the slowest: it is missing like a record

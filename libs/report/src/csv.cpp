@@ -160,6 +160,32 @@ std::string summary_csv(const Summary& summary) {
   return out;
 }
 
+std::string kernels_csv(const Summary& summary) {
+  std::string out =
+      "agent,kernel,symbol,phase,statistic,unit,value,ci_low,ci_high,launches,iterations,blocks\n";
+  for (const auto& change : summary.kernel_changes) {
+    const auto add = [&](std::string_view phase, std::string_view statistic, std::string_view unit,
+                         const Estimate& e, const analysis::KernelMeans* in) {
+      out += fmt::format(
+          "{},{},{},{},{},{},{},{},{},{},{},{}\n", escape_csv(change.agent),
+          escape_csv(change.name), escape_csv(change.symbol), phase, statistic, unit,
+          exact(e.value), exact(e.ci_low), exact(e.ci_high), in ? fmt::format("{}", in->n) : "",
+          in ? fmt::format("{}", in->iterations) : "", in ? fmt::format("{}", in->blocks) : "");
+    };
+    for (const auto& [phase, means] :
+         {std::pair("solo", &change.solo), std::pair("shared", &change.shared)}) {
+      if (!*means) continue;
+      const analysis::KernelMeans& in = **means;
+      add(phase, "launches", "1/iteration", {in.launches_per_iteration, {}, {}}, &in);
+      add(phase, "launch", "ms", in.launch_ms, &in);
+      add(phase, "iteration", "ms", in.iteration_ms, &in);
+    }
+    add("shared/solo", "launch", "ratio", change.launch_ratio, nullptr);
+    add("shared-solo", "iteration", "ms", change.added_ms, nullptr);
+  }
+  return out;
+}
+
 std::string covariates_csv(const Summary& summary) {
   std::string out = "block,phase,agent,source,process,field,readings,mean,min,max\n";
   for (const auto& [block, c] : summary.block_covariates) {

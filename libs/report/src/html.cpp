@@ -205,6 +205,18 @@ std::string made_of(const Summary& summary) {
   return section("What the growth is made of", body);
 }
 
+std::string kernels_section(const Summary& summary) {
+  std::string body = plain_table(
+      "By CUPTI's records, means over iterations: gpu_time, the part of it in which a kernel, copy "
+      "or set of the agent stood on the GPU (busy), and the rest (gaps).",
+      kernel_use_table(summary), 2);
+  body += plain_table(
+      "Kernels, those that added most first (all: kernels.csv), with 95 % intervals. "
+      "Lengths contain being switched out.",
+      kernel_change_table(summary), 2);
+  return section("What the GPU did", body + list(kernel_sentences(summary)));
+}
+
 std::string objectives(const Summary& summary) {
   return section("Objectives", list(objective_sentences(summary)));
 }
@@ -219,10 +231,9 @@ std::string loads(const Summary& summary) {
   }
   if (rows.empty()) return rows;
   return section(
-      "Load",
-      table("Requests per second of agents with open arrivals, and how many were given up.",
-            head_cells({"agent", "phase"}, {"offered", "completed", "given up", ""}) +
-                "<tbody>\n" + rows + "</tbody>\n"));
+      "Load", table("Requests per second of agents with open arrivals, and how many were given up.",
+                    head_cells({"agent", "phase"}, {"offered", "completed", "given up", ""}) +
+                        "<tbody>\n" + rows + "</tbody>\n"));
 }
 
 std::string chains(const Summary& summary) {
@@ -333,12 +344,13 @@ std::string report_html(const Summary& summary, const Drawing& drawing) {
     alert += "<section class=\"alert\">\n<h2>The card wasn't the same throughout</h2>\n" +
              list(summary.conditions) + "</section>\n";
   }
-  return page(
-      summary.scenario.empty() ? summary.run_id : summary.scenario,
-      header(summary) + alert + agent_cards(all) + figures(drawing) + results_table(summary, all) +
-          objectives(summary) + growth(summary) + waits(summary) + made_of(summary) +
-          chains(summary) + card_meanwhile(summary) + memory_held(summary) + loads(summary) +
-          section("Warnings", list(summary.warnings)) + samples(summary) + vocabulary(summary));
+  return page(summary.scenario.empty() ? summary.run_id : summary.scenario,
+              header(summary) + alert + agent_cards(all) + figures(drawing) +
+                  results_table(summary, all) + objectives(summary) + growth(summary) +
+                  waits(summary) + made_of(summary) + kernels_section(summary) + chains(summary) +
+                  card_meanwhile(summary) + memory_held(summary) + loads(summary) +
+                  section("Warnings", list(summary.warnings)) + samples(summary) +
+                  vocabulary(summary));
 }
 
 }  // namespace kts::report

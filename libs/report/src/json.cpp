@@ -238,6 +238,26 @@ Json kernel_use(const analysis::KernelUse& k) {
           {"top", std::move(top)}};
 }
 
+Json kernel_means(const std::optional<analysis::KernelMeans>& m) {
+  if (!m) return nullptr;
+  return {{"n", m->n},
+          {"iterations", m->iterations},
+          {"blocks", m->blocks},
+          {"launches_per_iteration", m->launches_per_iteration},
+          {"launch_ms", estimate_json(m->launch_ms)},
+          {"iteration_ms", estimate_json(m->iteration_ms)}};
+}
+
+Json kernel_change(const analysis::KernelChange& k) {
+  return {{"agent", k.agent},
+          {"name", k.name},
+          {"symbol", k.symbol},
+          {"solo", kernel_means(k.solo)},
+          {"shared", kernel_means(k.shared)},
+          {"launch_ratio", estimate_json(k.launch_ratio)},
+          {"added_ms", estimate_json(k.added_ms)}};
+}
+
 }  // namespace
 
 std::string summary_json(const Summary& summary) {
@@ -252,6 +272,7 @@ std::string summary_json(const Summary& summary) {
                       {"left_out", array(summary.left_out, left_out)},
                       {"chains", array(summary.chains, chain)},
                       {"kernels", array(summary.kernels, kernel_use)},
+                      {"kernel_changes", array(summary.kernel_changes, kernel_change)},
                       {"turns", turns(summary)},
                       {"loads", array(summary.loads, load)},
                       {"slos", array(summary.slos, slo)},

@@ -35,6 +35,12 @@ std::string bounds_words(const Estimate& estimate) {
                      bounds);
 }
 
+// "1.30 (1.21–1.39)"
+std::string bounded(const Estimate& estimate) {
+  const std::string bounds = interval(estimate);
+  return number(estimate.value) + (bounds.empty() ? "" : " (" + bounds + ")");
+}
+
 std::string with_interval(const Estimate& ratio) {
   const std::string bounds = bounds_words(ratio);
   return times(*ratio.value) + (bounds.empty() ? "" : ", " + bounds);
@@ -439,10 +445,6 @@ std::vector<std::vector<std::string>> wait_table(const Summary& summary, std::st
 }
 
 std::vector<std::vector<std::string>> left_out_table(const Summary& summary) {
-  const auto bounded = [](const Estimate& estimate) {
-    const std::string bounds = interval(estimate);
-    return number(estimate.value) + (bounds.empty() ? "" : " (" + bounds + ")");
-  };
   std::vector<std::vector<std::string>> rows;
   for (const auto& left : summary.left_out) {
     std::string told(name(left.agreement));
@@ -456,8 +458,8 @@ std::vector<std::vector<std::string>> left_out_table(const Summary& summary) {
                     bounded(left.drop), std::to_string(left.blocks)});
   }
   if (!rows.empty()) {
-    rows.insert(rows.begin(),
-                {"agent", "without", "at", "agreement", "predicted drop", "measured drop", "cycles"});
+    rows.insert(rows.begin(), {"agent", "without", "at", "agreement", "predicted drop",
+                               "measured drop", "cycles"});
   }
   return rows;
 }
@@ -477,10 +479,10 @@ std::string left_out_sentence(const Summary& summary) {
       differ.push_back(fmt::format("{} without {} ({})", left.agent, left.left_out, left.at));
     }
   }
-  std::string sentence =
-      fmt::format("Left out one by one: what agents wait for each other agrees with the drop of "
-                  "their latency in {} of {} cases",
-                  agree, summary.left_out.size());
+  std::string sentence = fmt::format(
+      "Left out one by one: what agents wait for each other agrees with the drop of "
+      "their latency in {} of {} cases",
+      agree, summary.left_out.size());
   if (!differ.empty()) {
     sentence += fmt::format("; it differs for {}", differ.front());
     if (differ.size() > 1) sentence += fmt::format(" and {} more", differ.size() - 1);
@@ -606,6 +608,89 @@ std::vector<std::pair<std::string, std::string>> run_facts(const Summary& summar
   add("driver", summary.device.driver);
   add("records", summary.source);
   return facts;
+}
+
+namespace {
+
+constexpr std::size_t kKernelsTold = 10;
+constexpr std::size_t kKernelNameWidth = 60;
+
+}  // namespace
+
+std::vector<std::vector<std::string>> kernel_use_table(const Summary& summary) {
+  if (summary.kernels.empty()) return {};
+  std::vector<std::vector<std::string>> rows{
+      {"agent", "phase", "iterations", "kernels each", "gpu_time ms", "busy ms", "gaps ms"}};
+  for (const auto& use : summary.kernels) {
+    std::optional<double> each;
+    if (use.iterations > 0) {
+      each = static_cast<double>(use.n) / static_cast<double>(use.iterations);
+    }
+    rows.push_back({use.agent, std::string(name(use.phase)), count(use.iterations), number(each),
+                    number(use.gpu_time_ms), number(use.busy_ms), number(use.gap_ms)});
+  }
+  return rows;
+}
+
+std::vector<std::vector<std::string>> kernel_change_table(const Summary& summary) {
+  if (summary.kernel_changes.empty()) return {};
+  std::vector<std::vector<std::string>> rows{{"agent", "kernel", "launches each",
+                                              "a launch alone, ms", "shared, ms",
+                                              "shared over alone", "added to an iteration, ms"}};
+  std::size_t told = 0;
+  std::string_view agent;
+  for (const auto& change : summary.kernel_changes) {
+    told = change.agent == agent ? told + 1 : 1;
+    agent = change.agent;
+    if (told > kKernelsTold) continue;
+    const auto& means = change.shared ? change.shared : change.solo;
+    const auto launch = [](const std::optional<analysis::KernelMeans>& in) {
+      return in ? bounded(in->launch_ms) : std::string(kAbsent);
+    };
+    std::string ratio(kAbsent);
+    if (change.launch_ratio.value) {
+      const std::string bounds = interval(change.launch_ratio);
+      ratio = times(*change.launch_ratio.value) + (bounds.empty() ? "" : " (" + bounds + ")");
+    }
+    rows.push_back({change.agent, shorten(change.name, kKernelNameWidth),
+                    means ? number(means->launches_per_iteration) : std::string(kAbsent),
+                    launch(change.solo), launch(change.shared), std::move(ratio),
+                    bounded(change.added_ms)});
+  }
+  return rows;
+}
+
+std::vector<std::string> kernel_sentences(const Summary& summary) {
+  std::vector<std::string> sentences;
+  std::string_view agent;
+  for (const auto& most : summary.kernel_changes) {
+    if (most.agent == agent) continue;
+    agent = most.agent;
+    if (!most.added_ms.value) continue;
+    const std::string name = shorten(most.name, kKernelNameWidth);
+    if (!most.added_ms.ci_low) {
+      sentences.push_back(
+          *most.added_ms.value > 0
+              ? fmt::format("Of {}'s kernels {} seems to have grown most, by {} ms an iteration, "
+                            "without an interval: more cycles.",
+                            agent, name, number(most.added_ms.value))
+              : fmt::format("None of {}'s kernels seems to have grown.", agent));
+      continue;
+    }
+    if (!(*most.added_ms.ci_low > 0)) {
+      sentences.push_back(fmt::format("None of {}'s kernels grew for certain.", agent));
+      continue;
+    }
+    std::string sentence =
+        fmt::format("Of {}'s kernels {} grew most: {} ms more an iteration ({})", agent, name,
+                    number(most.added_ms.value), bounds_words(most.added_ms));
+    if (most.launch_ratio.value) {
+      sentence += fmt::format("; a launch takes {} as long as alone ({})",
+                              times(*most.launch_ratio.value), bounds_words(most.launch_ratio));
+    }
+    sentences.push_back(sentence + ".");
+  }
+  return sentences;
 }
 
 std::string_view covariate_sentence() {

@@ -457,6 +457,28 @@ Summary traced() {
                 0.0015,
                 {{"void_kernel<float, 4096>", 1140, 70.5}, {"transpose|pad", 1140, 49.2}}},
                {agent, Phase::kShared, 3, 0, 0, 40, 7, {}, {}, {}, {}, {}}};
+  // Another agent's that was traced beside others, too.
+  s.kernel_changes = {{"thinker",
+                       "spin",
+                       "_Z4spinPxi",
+                       KernelMeans{1140, 570, 6, 2, {0.06, 0.05, 0.07}, {0.12, 0.1, 0.14}},
+                       KernelMeans{1100, 550, 6, 2, {0.11, 0.1, 0.12}, {0.22, 0.2, 0.24}},
+                       {1.833, 1.55, 2.18},
+                       {0.1, 0.072, 0.128}},
+                      {"thinker",
+                       "transpose|pad",
+                       "transpose|pad",
+                       KernelMeans{1140, 570, 6, 2, {0.04, 0.03, 0.05}, {0.08, 0.06, 0.1}},
+                       KernelMeans{0, 550, 6, 0, {}, {0, 0, 0}},
+                       {},
+                       {-0.08, -0.1, -0.06}},
+                      {agent,
+                       "void_kernel<float, 4096>",
+                       "void_kernel<float, 4096>",
+                       KernelMeans{1140, 570, 3, 2, {0.0618, {}, {}}, {0.124, {}, {}}},
+                       {},
+                       {},
+                       {}}};
   return s;
 }
 

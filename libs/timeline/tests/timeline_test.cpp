@@ -364,8 +364,8 @@ TEST(Timeline, NothingPartialStaysWhenItCannotBeWritten) {
 
 // The events that check_trace.py is tried with as well.
 TEST(TraceRules, FindWhatIsWrong) {
-  const json cases = json::parse(
-      read_file(KTS_SOURCE_DIR "/libs/timeline/tests/data/wrong_events.json").value());
+  const json cases =
+      json::parse(read_file(KTS_SOURCE_DIR "/libs/timeline/tests/data/wrong_events.json").value());
   const auto with = [&](const json& more) {
     json trace{{"otherData", json::object()}, {"traceEvents", cases["good"]}};
     for (const json& event : more) trace["traceEvents"].push_back(event);

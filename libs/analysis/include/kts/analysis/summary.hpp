@@ -240,6 +240,24 @@ struct KernelUse {
   std::vector<Top> top;  // kernels by total time, at most ten
 };
 
+// One of an agent's kernels, alone beside shared. Lengths contain being switched out.
+struct KernelMeans {
+  std::uint64_t n = 0;           // launches joined to iterations
+  std::uint64_t iterations = 0;  // of which each counts, whether it launched the kernel or not
+  int blocks = 0;
+  double launches_per_iteration = 0;
+  Estimate launch_ms;     // a launch's length; empty where there was none
+  Estimate iteration_ms;  // all its launches in an iteration
+};
+struct KernelChange {
+  std::string agent;
+  std::string name;                         // readable
+  std::string symbol;                       // as its compiler mangled it
+  std::optional<KernelMeans> solo, shared;  // empty: nothing was traced in these blocks
+  Estimate launch_ratio;                    // shared / solo
+  Estimate added_ms;                        // to an iteration, shared - solo
+};
+
 // A step's mean share of a chain's latency: waiting (its backlog, the device, the caller's notice)
 // and the device's work; empty where the device doesn't say. Shares add up to the latency: beside
 // others a step has one only in requests on whose critical path it was, the way that was done last.
@@ -318,7 +336,8 @@ struct Summary {
   std::vector<ChainPhase> chains;
   std::optional<MemoryUse> memory;  // empty where the run's folder says nothing of it
   std::vector<Covariate> covariates;
-  std::vector<KernelUse> kernels;  // of runs that were traced
+  std::vector<KernelUse> kernels;            // of runs that were traced
+  std::vector<KernelChange> kernel_changes;  // agent by agent, those that added most first
   std::vector<BlockCovariate> block_covariates;
   // What of the telemetry says nothing of single blocks, why, and what to do about it.
   std::string covariates_missing;
@@ -337,7 +356,7 @@ struct Summary {
 [[nodiscard]] std::string_view name(Phase phase);
 [[nodiscard]] std::string_view name(Neighbours neighbours);
 [[nodiscard]] std::string_view name(LeftOutCheck agreement);  // "cannot tell"
-[[nodiscard]] std::string_view name(Cause cause);          // "switched_out"
+[[nodiscard]] std::string_view name(Cause cause);             // "switched_out"
 [[nodiscard]] std::string_view words(Cause cause);  // "turns of others in the middle of its work"
 
 // The baseline's row comes first among an agent's solo rows; an agent without solo blocks of its
