@@ -17,8 +17,7 @@ namespace {
 constexpr std::int64_t kMostRoles = 4096;
 constexpr std::int64_t kMostDescriptors = 1 << 20;
 
-tl::unexpected<Error> refuse_role(std::string_view text, std::string_view what,
-                                  std::int64_t most) {
+tl::unexpected<Error> refuse_role(std::string_view text, std::string_view what, std::int64_t most) {
   return bad_input(fmt::format("'{}' has no {} from 0 to {}", text, what, most),
                    std::string(kChainMeaning), "--chain");
 }

@@ -58,6 +58,9 @@ TEST_F(ChainCli, TheWholeWayIsMeasuredAloneAndShared) {
   EXPECT_THAT(solo["parked"].get<std::vector<std::string>>(), ElementsAre("batch"));
   EXPECT_THAT(text("run/blocks/01-solo-answer/router.log"),
               HasSubstr("\nKTS_STEP,v2,router,0,answer,0,0\n"));
+  // The guard and the tool are side by side; the thinker's first step says which was last.
+  EXPECT_THAT(text("run/blocks/01-solo-answer/thinker.log"),
+              testing::ContainsRegex("\nKTS_STEP,v2,thinker,0,answer,0,3,[12]\n"));
 
   const Json summary = Json::parse(text("run/summary.json"));
   EXPECT_EQ(summary["agents"].back()["name"], "answer");
@@ -65,7 +68,14 @@ TEST_F(ChainCli, TheWholeWayIsMeasuredAloneAndShared) {
   for (const Json& phase : summary["chains"]) {
     EXPECT_GT(phase["finished"], 0);
     const Json& mean = phase["divisions"][0];
-    EXPECT_EQ(mean["steps"].size(), 5U);
+    EXPECT_EQ(mean["steps"].size(), 6U);
+    EXPECT_EQ(mean["steps"][3]["after"], Json({1, 2}));
+    const Json& branches = mean["forks"][0]["branches"];
+    ASSERT_EQ(branches.size(), 2U);
+    EXPECT_EQ(branches[0]["branch"], "guard");
+    EXPECT_EQ(branches[1]["branch"], "tool");
+    EXPECT_EQ(branches[0]["critical"].get<int>() + branches[1]["critical"].get<int>(),
+              mean["n"].get<int>());
     double sum = 0;
     for (const Json& step : mean["steps"]) sum += step["latency_ms"].get<double>();
     for (const Json& result : summary["results"]) {

@@ -65,11 +65,12 @@ constexpr Measure part_of(Cause cause) {
   return Measure::kGpuTime;
 }
 
-// The agents' samples of one shared block.
+// The agents' samples of one block in which several were active.
 struct SharedBlock {
+  static constexpr std::size_t kNoPlace = std::numeric_limits<std::size_t>::max();
   struct Member {
     std::size_t subject;
-    std::size_t place;  // in the subject's group
+    std::size_t place;  // in the subject's group; kNoPlace: it only stands in others' way
     const AgentBlock* block;
   };
   std::vector<Member> members;
@@ -95,6 +96,34 @@ std::vector<SharedBlock> shared_blocks(const std::vector<GrowthSubject>& subject
       if (block.due_gap.size() != block.latency.size() || block.latency.size() == 0) continue;
       found[{block.block, block.window_start_ns}].members.push_back({s, place, &block});
     }
+  }
+  std::vector<SharedBlock> blocks;
+  for (auto& [key, block] : found) {
+    if (block.members.size() > 1) blocks.push_back(std::move(block));
+  }
+  return blocks;
+}
+
+// The solo blocks of agents that a chain ties to each other: alone together, they wait for each
+// other there as well.
+std::vector<SharedBlock> solo_blocks(const std::vector<GrowthSubject>& subjects,
+                                     const RunData& data) {
+  std::map<std::pair<int, std::int64_t>, SharedBlock> found;
+  for (const AgentBlock& block : data.blocks) {
+    if (block.phase != Phase::kSolo || block.active.size() < 2 || block.latency.size() == 0 ||
+        block.due_gap.size() != block.latency.size()) {
+      continue;
+    }
+    const auto subject = std::ranges::find(subjects, block.agent, &GrowthSubject::agent);
+    if (subject == subjects.end()) continue;
+    std::size_t place = SharedBlock::kNoPlace;
+    if (subject->solo) {
+      const auto& own = subject->solo->blocks;
+      const auto at = std::ranges::find(own, &block);
+      if (at != own.end()) place = static_cast<std::size_t>(at - own.begin());
+    }
+    found[{block.block, block.window_start_ns}].members.push_back(
+        {static_cast<std::size_t>(subject - subjects.begin()), place, &block});
   }
   std::vector<SharedBlock> blocks;
   for (auto& [key, block] : found) {
@@ -353,25 +382,41 @@ void add_plain(const Group& group, RankedSums& sums, bool alone, std::vector<dou
   }
 }
 
-void add_timeline(const SharedBlock& block, const Turns& turns, std::vector<SubjectSums>& sums,
-                  std::vector<double> row) {
+void add_timeline(const SharedBlock& block, std::optional<RankedSums> SubjectSums::*phase,
+                  const Turns& turns, std::vector<SubjectSums>& sums, std::vector<double> row) {
   const Timeline timeline = timeline_of(block, turns.rules);
   for (std::size_t a = 0; a < block.members.size(); ++a) {
     const auto& member = block.members[a];
-    if (!sums[member.subject].shared) continue;
+    auto& into = sums[member.subject].*phase;
+    if (!into || member.place == SharedBlock::kNoPlace) continue;
     const std::vector<Held> held = timeline.held(a, turns.lengths);
     for (std::size_t i = 0; i < member.block->latency.size(); ++i) {
       if (member.block->latency[i] == record::kUnavailable) continue;
       fill_parts(row, *member.block, i);
-      if (timeline.knows(a, i)) fill_shared(row, held[i], block, member.subject, turns);
-      sums[member.subject].shared->add(member.place, static_cast<double>(member.block->latency[i]),
-                                       row);
+      if (timeline.knows(a, i)) {
+        // Who isn't there in a solo block isn't waited for.
+        if (phase == &SubjectSums::solo) {
+          std::fill(row.begin() + kFirstNeighbour, row.end(), 0.0);
+        }
+        fill_shared(row, held[i], block, member.subject, turns);
+      }
+      into->add(member.place, static_cast<double>(member.block->latency[i]), row);
     }
   }
 }
 
+std::vector<bool> members_of(std::size_t subjects, const std::vector<SharedBlock>& blocks) {
+  std::vector<bool> members(subjects, false);
+  for (const SharedBlock& block : blocks) {
+    for (const auto& member : block.members) members[member.subject] = true;
+  }
+  return members;
+}
+
 std::vector<SubjectSums> sum_up(const std::vector<GrowthSubject>& subjects,
-                                const std::vector<SharedBlock>& blocks, const Turns& turns) {
+                                const std::vector<SharedBlock>& blocks,
+                                const std::vector<SharedBlock>& alone_together,
+                                const Turns& turns) {
   const std::size_t columns = kFirstNeighbour + subjects.size() * kPerNeighbour;
   const std::vector<double> row(columns, kNone);
   std::vector<SubjectSums> sums(subjects.size());
@@ -384,14 +429,17 @@ std::vector<SubjectSums> sum_up(const std::vector<GrowthSubject>& subjects,
     sums[s].solo.emplace(*subjects[s].solo, subjects[s].solo_latency->windows, columns);
     sums[s].shared.emplace(*subjects[s].shared, subjects[s].shared_latency->windows, columns);
   }
-  std::vector<bool> on_timeline(subjects.size(), false);
-  for (const SharedBlock& block : blocks) {
-    for (const auto& member : block.members) on_timeline[member.subject] = true;
-  }
-  for_each_index(blocks.size(), [&](std::size_t b) { add_timeline(blocks[b], turns, sums, row); });
+  const std::vector<bool> on_timeline = members_of(subjects.size(), blocks);
+  const std::vector<bool> not_alone = members_of(subjects.size(), alone_together);
+  for_each_index(blocks.size(), [&](std::size_t b) {
+    add_timeline(blocks[b], &SubjectSums::shared, turns, sums, row);
+  });
+  for_each_index(alone_together.size(), [&](std::size_t b) {
+    add_timeline(alone_together[b], &SubjectSums::solo, turns, sums, row);
+  });
   for_each_index(subjects.size(), [&](std::size_t s) {
     if (!sums[s].solo) return;
-    add_plain(*subjects[s].solo, *sums[s].solo, true, row);
+    if (!not_alone[s]) add_plain(*subjects[s].solo, *sums[s].solo, !subjects[s].is_chain, row);
     if (!on_timeline[s]) add_plain(*subjects[s].shared, *sums[s].shared, false, row);
     sums[s].of_solo = sums[s].solo->windows(kMinIterations);
     sums[s].of_shared = sums[s].shared->windows(kMinIterations);
@@ -503,7 +551,7 @@ Attribution growth_at(const Place& place, std::size_t s, const GrowthSubject& su
     result.latency_interval =
         spread.around(result.latency_growth_ms, solo.latency_variance, shared.latency_variance);
   }
-  if (!any_part || !sums.shared) return result;
+  if (!any_part || !sums.shared || subject.is_chain) return result;
   for (const Cause cause : kCauses) {
     if (!is_of_mode(cause, turns.taken)) continue;
     Explanation explanation;
@@ -511,6 +559,7 @@ Attribution growth_at(const Place& place, std::size_t s, const GrowthSubject& su
     explanation.cause = cause;
     explanation.ms = column(column_of(cause));
     explanation.ms.value = rounded(explanation.ms.value);
+    explanation.solo_ms = rounded(solo.columns[column_of(cause)].ms);
     explanation.estimated = is_estimated(cause, turns);
     if (!explanation.ms.value) explanation.missing = why_missing(cause, s, turns, on_timeline);
     result.explained.push_back(std::move(explanation));
@@ -543,7 +592,12 @@ void add_waits(const Place& place, std::size_t s, const std::vector<GrowthSubjec
     wait.gpu_wait_ms = rounded(of(OnNeighbour::kWait).ms);
     wait.gpu_time_ms = rounded(of(OnNeighbour::kOut).ms);
     wait.alone_ms = rounded(of(OnNeighbour::kAlone).ms);
-    if (grew) wait.growth_ratio = *wait.ms.value / *growth.latency_growth_ms;
+    if (grew) {
+      // Agents of a chain wait for each other alone as well.
+      const std::optional<double> alone =
+          sums.of_solo[place.window].columns[column_of(other, OnNeighbour::kAll)].ms;
+      wait.growth_ratio = (*all.ms - alone.value_or(0)) / *growth.latency_growth_ms;
+    }
     summary.waits.push_back(std::move(wait));
   }
 }
@@ -566,11 +620,9 @@ void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, 
                Notes& warnings) {
   const std::vector<SharedBlock> blocks = shared_blocks(subjects);
   const Turns turns = learn(blocks, subjects, data);
-  const std::vector<SubjectSums> sums = sum_up(subjects, blocks, turns);
-  std::vector<bool> on_timeline(subjects.size(), false);
-  for (const SharedBlock& block : blocks) {
-    for (const auto& member : block.members) on_timeline[member.subject] = true;
-  }
+  const std::vector<SubjectSums> sums =
+      sum_up(subjects, blocks, solo_blocks(subjects, data), turns);
+  const std::vector<bool> on_timeline = members_of(subjects.size(), blocks);
   std::vector<Place> places{{"mean", 0, {}}};
   for (std::size_t w = 0; w < kRankWindows.size(); ++w) {
     places.push_back({kRankWindows[w].name, w + 1, kRankWindows[w].quantile});

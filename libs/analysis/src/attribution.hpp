@@ -23,7 +23,8 @@ struct GrowthSubject {
   std::optional<double> solo_time_mean_ms, solo_time_p50_ms;        // gpu_time
   std::optional<double> solo_wait_mean_ms;                          // gpu_wait
   std::vector<std::pair<std::string, const Group*>> left_out = {};  // shared without that agent
-  bool told = true;  // else it only stands in others' way
+  bool told = true;       // else it only stands in others' way
+  bool is_chain = false;  // whose causes are its agents'
 };
 
 // Fills in attribution, waits, left_out, turns and turn_checks: where each agent's growth went, and

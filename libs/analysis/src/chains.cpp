@@ -68,10 +68,10 @@ Status read_step_lines(const std::filesystem::path& path, const std::string& age
       const std::vector<std::size_t>& after = layout[step.step].after;
       if (step.last != record::kNoStep &&
           std::ranges::find(after, static_cast<std::size_t>(step.last)) == after.end()) {
-        return bad_input(
-            fmt::format("step {} of chain '{}' doesn't wait for step {}", step.step, chain,
-                        step.last),
-            "scenario.yaml and the log belong to different runs", at_line(path, line.number));
+        return bad_input(fmt::format("step {} of chain '{}' doesn't wait for step {}", step.step,
+                                     chain, step.last),
+                         "scenario.yaml and the log belong to different runs",
+                         at_line(path, line.number));
       }
       // Its record was lost.
       if (!last || last->seq != step.seq) {

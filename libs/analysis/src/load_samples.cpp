@@ -14,7 +14,7 @@ SampleCollector::SampleCollector(const AgentBlock& prototype, const SampleWindow
     : window_(window),
       length_ns_(window.stop_ns - window.start_ns),
       third_ns_(length_ns_ / 3),
-      keeps_due_(prototype.phase == Phase::kShared && !prototype.active.empty()),
+      keeps_due_(prototype.active.size() > (prototype.phase == Phase::kShared ? 0 : 1)),
       blocks_(static_cast<std::size_t>(segments), prototype) {
   const std::int64_t sampled_ns = window.stop_ns - window.sample_from_ns;
   std::int64_t from = window.start_ns;

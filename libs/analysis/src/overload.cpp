@@ -72,11 +72,11 @@ std::optional<Load> load_of(const Group& group, const Service& service, bool is_
   }
   if (2 * given_up > blocks.size()) {
     const std::string in_blocks = fmt::format("in {} of {} blocks", given_up, blocks.size());
-    load.why =
-        is_chain ? fmt::format("{} requests had to be given up before or on their way, {}",
-                               load.abandoned, in_blocks)
-                 : fmt::format("its queue had to be given up {}, with {} requests never begun",
-                               in_blocks, load.abandoned);
+    load.why = is_chain
+                   ? fmt::format("{} requests had to be given up before or on their way, {}",
+                                 load.abandoned, in_blocks)
+                   : fmt::format("its queue had to be given up {}, with {} requests never begun",
+                                 in_blocks, load.abandoned);
   } else if (2 * growing_backlogs > blocks.size()) {
     load.why = fmt::format("the backlog keeps growing in {} of {} blocks", growing_backlogs,
                            blocks.size());

@@ -191,14 +191,15 @@ void warn_of_abandoned(const AgentInfo& info, Phase phase, const std::vector<Gro
   if (abandoned == 0) return;
   const std::string what = fmt::format("{}: {} request{} of its {} blocks", info.name, abandoned,
                                        abandoned == 1 ? "" : "s", name(phase));
-  warnings.add(fmt::format("abandoned {}", name(phase)),
-               info.is_chain
-                   ? fmt::format("{} didn't come to {} end: what was still under way long after the "
-                                 "block was given up",
-                                 what, abandoned == 1 ? "its" : "their")
-                   : fmt::format("{} {} never begun: its queue didn't drain after the block and was "
-                                 "given up",
-                                 what, abandoned == 1 ? "was" : "were"));
+  warnings.add(
+      fmt::format("abandoned {}", name(phase)),
+      info.is_chain
+          ? fmt::format("{} didn't come to {} end: what was still under way long after the "
+                        "block was given up",
+                        what, abandoned == 1 ? "its" : "their")
+          : fmt::format("{} {} never begun: its queue didn't drain after the block and was "
+                        "given up",
+                        what, abandoned == 1 ? "was" : "were"));
 }
 
 void measure_group(GroupStats& stats, Measure measure, const AgentInfo& info,
@@ -345,6 +346,7 @@ GrowthSubject subject_of(const AgentStats& agent, const GroupStats* solo, bool t
   GrowthSubject subject;
   subject.agent = agent.info.name;
   subject.told = told;
+  subject.is_chain = agent.info.is_chain;
   for (const auto& [name, group] : agent.left_out) subject.left_out.emplace_back(name, &group);
   if (solo) {
     subject.solo = &solo->group;
@@ -530,8 +532,9 @@ Summary summarize(const RunData& data) {
         summary.ccdfs.push_back(std::move(ccdf));
       }
       auto& load = phase == Phase::kSolo ? agent.solo_load : agent.shared_load;
-      load = load_of(main.group, {main.estimate(Measure::kGpuWait, 0.5).value,
-                                  main.estimate(Measure::kGpuTime, 0.5).value},
+      load = load_of(main.group,
+                     {main.estimate(Measure::kGpuWait, 0.5).value,
+                      main.estimate(Measure::kGpuTime, 0.5).value},
                      agent.info.is_chain);
       if (load) {
         load->agent = agent.info.name;
@@ -547,8 +550,8 @@ Summary summarize(const RunData& data) {
   const bool any_slo = std::ranges::any_of(
       agents, [](const AgentStats& agent) { return agent.info.slo_quantile.has_value(); });
   // Whom the conclusion is about where nobody has an SLO: what a chain is for is its whole way.
-  const auto chain = std::ranges::find_if(
-      agents, [](const AgentStats& agent) { return agent.info.is_chain; });
+  const auto chain =
+      std::ranges::find_if(agents, [](const AgentStats& agent) { return agent.info.is_chain; });
   const std::size_t leader =
       chain == agents.end() ? 0 : static_cast<std::size_t>(chain - agents.begin());
   std::vector<GrowthSubject> subjects;

@@ -269,6 +269,29 @@ TEST(ChainAnalysis, AForksLatencyIsThatOfItsCriticalPath) {
   }
 }
 
+TEST(ChainAnalysis, AloneItsAgentsWaitForEachOtherAndThatIsNotCalledLaunch) {
+  const Folder folder;
+  write_chain_run(folder, {}, true);
+  const Summary summary = summarize(load(folder.path()).value());
+  const auto solo = [&](const std::string& agent, Cause cause) -> std::optional<double> {
+    for (const Attribution& a : summary.attribution) {
+      if (a.agent != agent || a.at != "mean") continue;
+      const auto found = std::ranges::find(a.explained, cause, &Explanation::cause);
+      return found == a.explained.end() ? std::nullopt : found->solo_ms;
+    }
+    return std::nullopt;
+  };
+  // Side by side with the guard, which has the device for the last 2 of the scout's 4 ms.
+  EXPECT_THAT(solo("scout", Cause::kTurns), Optional(DoubleNear(2, 1e-9)));
+  EXPECT_THAT(solo("scout", Cause::kLaunch), Optional(DoubleNear(2, 1e-9)));
+  EXPECT_THAT(solo("guard", Cause::kTurns), Optional(DoubleNear(0, 1e-9)));
+  EXPECT_THAT(solo("batch", Cause::kTurns), Optional(DoubleNear(0, 1e-9)));
+  // The whole way's causes are its agents'.
+  for (const Attribution& a : summary.attribution) {
+    EXPECT_EQ(a.explained.empty(), a.agent == "answer") << a.agent << a.at;
+  }
+}
+
 TEST(ChainAnalysis, AJoinThatDoesNotFitItsBranchesIsRefused) {
   const Folder folder;
   write_chain_run(folder, {}, true);
@@ -294,8 +317,8 @@ TEST(ChainAnalysis, AJoinThatDoesNotFitItsBranchesIsRefused) {
 
 TEST(ChainAnalysis, ARequestWithoutABranchIsUnfinished) {
   const Folder folder;
-  write_chain_run(folder, [](int request, int step, bool) { return request == 9 && step == 1; },
-                  true);
+  write_chain_run(
+      folder, [](int request, int step, bool) { return request == 9 && step == 1; }, true);
   const Summary summary = summarize(load(folder.path()).value());
   EXPECT_EQ(summary.chains.at(0).unfinished, std::uint64_t{kCycles});
   EXPECT_EQ(find_result(summary, "answer", Phase::kSolo, Measure::kLatency)->n, 22U * kCycles);
@@ -327,8 +350,8 @@ TEST(ChainAnalysis, WhatWasGivenUpOnItsWayIsNotCalledNeverBegun) {
 
 TEST(ChainAnalysis, WithoutAnSloTheChainIsWhatTheRunConcludesAbout) {
   const Folder folder;
-  write_chain_run(folder, [](int request, int step, bool) { return request == 9 && step == 1; },
-                  true);
+  write_chain_run(
+      folder, [](int request, int step, bool) { return request == 9 && step == 1; }, true);
   const Summary summary = summarize(load(folder.path()).value());
   ASSERT_EQ(summary.inconclusive.size(), 1U);
   EXPECT_THAT(summary.inconclusive[0], ::testing::StartsWith("answer "));

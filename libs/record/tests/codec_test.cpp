@@ -245,8 +245,8 @@ TEST(ParseStep, WhatIsWrongIsSaid) {
   EXPECT_EQ(reason("KTS_STEP,v2,a,1,c,1,4294967296"), "a number that is too large");
   EXPECT_EQ(reason("KTS_STEP,v2,a,1,c,1,2,1,1"), "too many fields");
   EXPECT_EQ(reason("KTS_STEP,v2,a,1,c,1,2,-1"), "a field that is not a whole number");
-  for (const char* step : {"KTS_STEP,v2,a,1,c,1,1,1", "KTS_STEP,v2,a,1,c,1,0,0",
-                           "KTS_STEP,v2,a,1,c,1,1,2147483647"}) {
+  for (const char* step :
+       {"KTS_STEP,v2,a,1,c,1,1,1", "KTS_STEP,v2,a,1,c,1,0,0", "KTS_STEP,v2,a,1,c,1,1,2147483647"}) {
     EXPECT_EQ(reason(step), "a step that waited for itself or a later one") << step;
   }
 }

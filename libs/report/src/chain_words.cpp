@@ -30,7 +30,8 @@ std::string step_words(const analysis::ChainStep& step, bool forks) {
 }
 
 // "Of 920 shared requests guard ended last in 580 (63 %), embed → search in 340 (37 %)."
-std::string fork_sentence(const analysis::ChainPhase& phase, const analysis::ChainDivision& division,
+std::string fork_sentence(const analysis::ChainPhase& phase,
+                          const analysis::ChainDivision& division,
                           const analysis::ChainFork& fork) {
   std::string branches;
   for (const auto& branch : fork.branches) {

@@ -344,11 +344,12 @@ struct Layer {
 constexpr std::array kLayers{
     Layer{"own work", kSolo.hex},          Layer{"launch and notify", kMuted.hex},
     Layer{"queue: work", "#56b4e9"},       Layer{"queue: waiting", "#e69f00"},
-    Layer{"turns of others", kShared.hex}, Layer{"switches", "#cc79a7"}};
+    Layer{"turns of others", kShared.hex}, Layer{"switches", "#cc79a7"},
+    Layer{"undivided", "#009e73"}};  // of a chain: backlog, gpu_wait and notify of all its steps
 using Heights = std::array<double, kLayers.size()>;
 
-// Empty without parts. Growth that isn't explained further stays with its part.
-std::optional<Heights> layers(const analysis::Attribution& a, bool shared) {
+// Empty without parts. What isn't explained further stays with its part.
+std::optional<Heights> layers(const analysis::Attribution& a, bool is_chain, bool shared) {
   const auto part = [&](Measure measure) -> double {
     for (const auto& p : a.parts) {
       if (p.part == measure) return (shared ? p.shared_ms : p.solo_ms).value_or(0);
@@ -358,10 +359,18 @@ std::optional<Heights> layers(const analysis::Attribution& a, bool shared) {
   if (!has_values(a)) return std::nullopt;
   const auto cause = [&](analysis::Cause wanted) -> double {
     for (const auto& e : a.explained) {
-      if (e.cause == wanted && shared) return std::max(0.0, e.ms.value.value_or(0));
+      if (e.cause != wanted) continue;
+      const double solo = e.solo_ms.value_or(0);
+      return std::max(0.0, shared ? solo + e.ms.value.value_or(0) : solo);
     }
     return 0;
   };
+  if (is_chain) {
+    Heights whole{part(Measure::kGpuTime)};
+    whole.back() =
+        std::max(0.0, part(Measure::kBacklog) + part(Measure::kGpuWait) + part(Measure::kNotify));
+    return whole;
+  }
   using analysis::Cause;
   const double out = cause(Cause::kSwitchedOut);
   const double mid_work = cause(Cause::kSwitchesMidWork);
@@ -373,19 +382,20 @@ std::optional<Heights> layers(const analysis::Attribution& a, bool shared) {
                   part(Measure::kBacklog) - waiting,
                   waiting,
                   turns + out,
-                  switches + mid_work};
+                  switches + mid_work,
+                  0};
   for (double& height : heights) height = std::max(0.0, height);
   return heights;
 }
 
-std::string layer_panel(const std::vector<const analysis::Attribution*>& places) {
+std::string layer_panel(const std::vector<const analysis::Attribution*>& places, bool is_chain) {
   double top = 0;
   std::string tics;
   std::string out;
   std::array<std::string, kLayers.size()> data;
   for (std::size_t place = 0; place < places.size(); ++place) {
     for (const bool shared : {false, true}) {
-      const auto heights = layers(*places[place], shared);
+      const auto heights = layers(*places[place], is_chain, shared);
       if (!heights) continue;
       const double x = static_cast<double>(place) + (shared ? 0.21 : -0.21);
       double sum = 0;
@@ -403,7 +413,7 @@ std::string layer_panel(const std::vector<const analysis::Attribution*>& places)
   // The tallest first, so that each one covers the lower part of the one before.
   std::string plot;
   std::string blocks;
-  for (std::size_t layer = kLayers.size(); layer-- > 0;) {
+  for (std::size_t layer = kLayers.size() - (is_chain ? 0 : 1); layer-- > 0;) {
     plot += fmt::format("{}'-' using 1:2 with boxes lc rgb \"{}\"", plot.empty() ? "plot " : ", ",
                         kLayers[layer].color);
     blocks += data[layer] + "e\n";
@@ -418,11 +428,12 @@ std::string layer_panel(const std::vector<const analysis::Attribution*>& places)
 std::optional<Plot> attribution(const Summary& summary) {
   struct Panel {
     std::string_view agent;
+    bool is_chain;
     std::vector<const analysis::Attribution*> places;
   };
   std::vector<Panel> panels;
   for (const auto& agent : summary.agents) {
-    Panel panel{agent.name, {}};
+    Panel panel{agent.name, agent.is_chain, {}};
     for (const std::string_view at : {"mean", "p95", "p99"}) {
       for (const auto& a : summary.attribution) {
         if (a.agent == agent.name && a.at == at && has_values(a)) panel.places.push_back(&a);
@@ -441,16 +452,18 @@ std::optional<Plot> attribution(const Summary& summary) {
       "others, "
       "turns of others, switches. The numbers are those of the tables.";
   // Two rows would not fit above the panels, so the labels stand close.
-  constexpr std::array<double, kLayers.size()> kLeft{16, 119, 297, 425, 578, 740};
+  constexpr std::array<double, kLayers.size()> kLeft{16, 119, 297, 425, 578, 740, 850};
+  const bool any_chain = std::ranges::any_of(panels, &Panel::is_chain);
+  if (any_chain) plot.description += " The waits of a chain as a whole are not divided.";
   std::string legend;
-  for (std::size_t layer = 0; layer < kLayers.size(); ++layer) {
+  for (std::size_t layer = 0; layer < kLayers.size() - (any_chain ? 0 : 1); ++layer) {
     legend += legend_entry(grid, kLeft[layer], kLayers[layer].color, kLayers[layer].name);
   }
-  plot.script = prologue(grid, legend, 850, "mean, ms");
+  plot.script = prologue(grid, legend, 850, any_chain ? "" : "mean, ms");
   int index = 0;
   for (const Panel& panel : panels) {
     plot.script += place(grid, index++, shorten(printable(panel.agent), 36) + ": latency, ms", 40);
-    plot.script += layer_panel(panel.places);
+    plot.script += layer_panel(panel.places, panel.is_chain);
   }
   plot.script += "unset multiplot\n";
   return plot;

@@ -97,8 +97,8 @@ std::string finding_about(const Summary& summary, const AgentView& view) {
                          with_interval(view.df->ratio));
     case Verdict::kHelped:
       return fmt::format("{} {}, {}'s p99 latency is lower than alone: {} ({}).",
-                         under_mode(summary), neighbours_of(summary, *view.info),
-                         view.info->name, p99_change(view), with_interval(view.df->ratio));
+                         under_mode(summary), neighbours_of(summary, *view.info), view.info->name,
+                         p99_change(view), with_interval(view.df->ratio));
     case Verdict::kCannotConclude:
       return cannot_conclude_sentence(view);
   }

@@ -159,9 +159,18 @@ chain = {"name": "answer", "arrival": {"process": "poisson", "rate": 5},
 in_chain = lambda s: (s["agents"][0].update(arrival={"process": "chain"}),
                       s.update(chains=[chain]))
 check(scenario, "chains", changed(good, in_chain))
+for label, steps in {
+    "chain that forks": ["router", ["router", ["router", "router"]], "router"],
+    "chain that is a fork": [["router", "router"]],
+}.items():
+    check(scenario, label, changed(good, lambda s: (
+        in_chain(s), s.update(chains=[{**chain, "steps": steps}]))))
 for label, change in {
     "chain that begins by a trace": {"arrival": {"process": "trace", "file": "t.csv"}},
     "chain of one step": {"steps": ["router"]},
+    "chain with an empty group": {"steps": ["router", []]},
+    "chain with a group of one": {"steps": ["router", ["router"]]},
+    "chain with a step that is a map": {"steps": ["router", {"agent": "router"}]},
     "chain with an unknown key": {"after": []},
 }.items():
     check(scenario, label, changed(good, lambda s: (

@@ -44,15 +44,16 @@ Result<std::vector<ChainPart>> read_parts(const YamlValue& value, const Scenario
   KTS_TRY(const std::vector<YamlValue> items, value.items());
   const bool side_by_side = depth % 2 == 1;
   if (depth > kMaxDepth) {
-    return value.refuse(fmt::format("lists more than {} deep", kMaxDepth),
-                        "a list in a list in a list comes one after the other again: write it flat");
+    return value.refuse(
+        fmt::format("lists more than {} deep", kMaxDepth),
+        "a list in a list in a list comes one after the other again: write it flat");
   }
   if (depth > 0 && items.size() < 2) {
-    return value.refuse(
-        items.empty() ? "an empty group"
-                      : fmt::format("a group of one {}", side_by_side ? "branch" : "step"),
-        side_by_side ? "name two branches or more, or the agent without brackets"
-                     : "name two steps or more, or the agent without brackets");
+    return value.refuse(items.empty()
+                            ? "an empty group"
+                            : fmt::format("a group of one {}", side_by_side ? "branch" : "step"),
+                        side_by_side ? "name two branches or more, or the agent without brackets"
+                                     : "name two steps or more, or the agent without brackets");
   }
   std::vector<ChainPart> parts;
   for (const YamlValue& item : items) {
@@ -127,8 +128,8 @@ std::string words_of(const std::vector<ChainPart>& parts, Arranged order) {
   std::vector<std::string> words;
   for (const ChainPart& part : parts) {
     const std::string inner = part.parts.empty() ? part.agent : words_of(part.parts, other(order));
-    words.push_back(part.parts.empty() || order == Arranged::kSideBySide ? inner
-                                                                       : fmt::format("({})", inner));
+    words.push_back(
+        part.parts.empty() || order == Arranged::kSideBySide ? inner : fmt::format("({})", inner));
   }
   return fmt::format("{}", fmt::join(words, order == Arranged::kInTurn ? " → " : " | "));
 }

@@ -52,15 +52,13 @@ Scenario with_way(const std::string& steps) {
 }
 
 TEST(Chains, ForksJoinBeforeTheNextStep) {
-  const Scenario scenario =
-      with_way("[router, [guard, [router, guard]], [guard, guard], router]");
+  const Scenario scenario = with_way("[router, [guard, [router, guard]], [guard, guard], router]");
   const Chain& chain = scenario.chains.at(0);
-  EXPECT_THAT(steps_of(chain),
-              ElementsAre(ChainStep{"router", {}}, ChainStep{"guard", {0}}, ChainStep{"router", {0}},
-                          ChainStep{"guard", {2}}, ChainStep{"guard", {1, 3}},
-                          ChainStep{"guard", {1, 3}}, ChainStep{"router", {4, 5}}));
-  EXPECT_EQ(describe_way(chain),
-            "router → (guard | router → guard) → (guard | guard) → router");
+  EXPECT_THAT(steps_of(chain), ElementsAre(ChainStep{"router", {}}, ChainStep{"guard", {0}},
+                                           ChainStep{"router", {0}}, ChainStep{"guard", {2}},
+                                           ChainStep{"guard", {1, 3}}, ChainStep{"guard", {1, 3}},
+                                           ChainStep{"router", {4, 5}}));
+  EXPECT_EQ(describe_way(chain), "router → (guard | router → guard) → (guard | guard) → router");
   EXPECT_THAT(to_yaml(scenario),
               HasSubstr("steps: [router, [guard, [router, guard]], [guard, guard], router]\n"));
   EXPECT_EQ(parse(to_yaml(scenario), "again").value(), scenario);
@@ -88,9 +86,9 @@ TEST(Chains, GroupsThatAreNoForksAreNamed) {
     yaml.replace(yaml.find("[router"), std::string::npos, steps + "\n");
     return why(with_chains(yaml));
   };
-  EXPECT_THAT(why_not("[router, [], guard]"),
-              testing::AllOf(HasSubstr("s.yaml:16: chains[0].steps[1]"),
-                             HasSubstr("an empty group")));
+  EXPECT_THAT(
+      why_not("[router, [], guard]"),
+      testing::AllOf(HasSubstr("s.yaml:16: chains[0].steps[1]"), HasSubstr("an empty group")));
   EXPECT_THAT(why_not("[router, [guard]]"), HasSubstr("a group of one branch"));
   EXPECT_THAT(why_not("[router, [guard, [router]]]"), HasSubstr("a group of one step"));
   EXPECT_THAT(why_not("[router, [guard, gaurd]]"),

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "join.hpp"
 #include "kts/worker/chain.hpp"
 #include "kts/worker/loop.hpp"
-#include "join.hpp"
 #include "nanoseconds.hpp"
 
 namespace kts::worker {

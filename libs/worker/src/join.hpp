@@ -12,8 +12,8 @@
 namespace kts::worker {
 
 // Where a step waits for several before it: what has come of its requests in one block. One request
-// takes about as many messages as another, so few wait here at a time; only a queue that is hopeless
-// anyway makes it allocate.
+// takes about as many messages as another, so few wait here at a time; only a queue that is
+// hopeless anyway makes it allocate.
 class Join {
  public:
   explicit Join(std::uint32_t branches) : branches_(branches), open_(branches) {
@@ -26,9 +26,9 @@ class Join {
   // Takes in what one step before hands on. The request once all have: due when the last was done.
   std::optional<ChainMessage> add(const ChainMessage& message) {
     if (branches_ <= 1) return message;
-    auto place = std::ranges::lower_bound(waiting_, message.request, {}, [](const Waiting& waiting) {
-      return waiting.latest.request;
-    });
+    auto place =
+        std::ranges::lower_bound(waiting_, message.request, {},
+                                 [](const Waiting& waiting) { return waiting.latest.request; });
     if (place == waiting_.end() || place->latest.request != message.request) {
       place = waiting_.insert(place, {message, branches_});
     } else if (message.due_ns > place->latest.due_ns) {

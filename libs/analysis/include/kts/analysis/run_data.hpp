@@ -66,8 +66,9 @@ struct AgentBlock {
   std::int64_t window_stop_ns = 0;
 
   SampleColumn latency, backlog, gpu_wait, gpu_time;
-  // In shared blocks of v2 records: from the previous sample's due time to this one's, of the first
-  // from window_start_ns. With it each sample's five instants are known again.
+  // In v2 records of shared blocks, and of solo ones of several: from the previous sample's due
+  // time to this one's, of the first from window_start_ns. With it each sample's five instants are
+  // known again.
   SampleColumn due_gap = {};
   SampleColumn ttft;  // of LLM requests; else empty
   SampleColumn itl;   // their gaps between tokens, request by request

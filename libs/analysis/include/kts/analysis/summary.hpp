@@ -96,6 +96,9 @@ struct Explanation {
   Estimate ms;
   bool estimated = true;     // by the model of turns; else measured
   std::string missing = {};  // why it is empty
+  // Before it grew. Of what others cause nothing, but for the agents of a chain, who are alone
+  // together.
+  std::optional<double> solo_ms = {};
 };
 struct Attribution {
   std::string agent;
@@ -115,7 +118,7 @@ struct Wait {
   Estimate ms;
   std::optional<double> backlog_ms, gpu_wait_ms, gpu_time_ms;
   std::optional<double> alone_ms;      // of gpu_wait_ms: nobody else had the device: measured
-  std::optional<double> growth_ratio;  // of the latency's growth
+  std::optional<double> growth_ratio;  // what it grew by, of the latency's growth
 };
 
 // Whether an agent's wait for another goes away with that one, shown by blocks without it

@@ -35,7 +35,8 @@ struct AgentSpec {
   friend bool operator==(const AgentSpec&, const AgentSpec&) = default;
 };
 
-// A part of a chain's way: one agent's step, or parts that come one after the other or side by side.
+// A part of a chain's way: one agent's step, or parts that come one after the other or side by
+// side.
 struct ChainPart {
   std::string agent;                  // empty: it is made of `parts`
   std::vector<ChainPart> parts = {};  // two or more
@@ -66,7 +67,7 @@ struct ChainStep {
 // Where a chain goes several ways at once.
 struct ChainFork {
   struct Branch {
-    std::string words;              // "embed → search"
+    std::string words;               // "embed → search"
     std::vector<std::size_t> heads;  // its first steps: one, unless it begins by a fork itself
   };
   std::vector<Branch> branches;
