@@ -17,6 +17,7 @@
 #include "kts/base/version.hpp"
 #include "kts/record/codec.hpp"
 #include "kts/workload/registry.hpp"
+#include "usage.hpp"
 #include "workload_flags.hpp"
 
 namespace kts::worker_app {
@@ -391,7 +392,7 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
     fmt::print("{}\n", e.what());
     return std::optional<Options>();
   } catch (const CLI::ParseError& e) {
-    return bad_input(e.what(), "kts-worker --help lists the flags");
+    return tl::unexpected(kts::app::usage_error(app, e, "kts-worker --help lists the flags"));
   }
 
   if (options.warm_up < 0) {

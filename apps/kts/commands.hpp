@@ -28,6 +28,7 @@ Command add_image(CLI::App& root);
 Command add_workload(CLI::App& root);
 Command add_modes(CLI::App& root);
 Command add_probe(CLI::App& root);
+Command add_completion(CLI::App& root);
 
 // kEnvironment when not all that was printed could be written.
 [[nodiscard]] Status flush_output();

@@ -112,13 +112,21 @@ Result<scenario::Scenario> LocalMachine::load(const LocalOptions& options) {
 }
 
 Status LocalMachine::check(const scenario::Scenario& scenario) const {
-  KTS_CHECK_OK(runner::check_sharing_mode(scenario, gpus_));
+  KTS_CHECK_OK(check_sharing(scenario));
   return check_memory(scenario);
 }
 
+Status LocalMachine::check_sharing(const scenario::Scenario& scenario) const {
+  return runner::check_sharing_mode(scenario, gpus_);
+}
+
 Status LocalMachine::check_memory(const scenario::Scenario& scenario) const {
-  return runner::check_memory(runner::predict_memory(scenario),
-                              runner::device_memory(scenario.device, nvml_.get()));
+  const std::vector<runner::AgentMemory> agents = runner::predict_memory(scenario);
+  const runner::DeviceMemory device = runner::device_memory(scenario.device, nvml_.get());
+  KTS_CHECK_OK(runner::check_memory(agents, device));
+  const runner::MemoryOutlook outlook = runner::memory_outlook(agents, device);
+  progress_->note(outlook.tight ? fmt::format("warning: {}", outlook.text) : outlook.text);
+  return {};
 }
 
 runner::LocalRun LocalMachine::run(scenario::Scenario scenario, std::filesystem::path folder) {

@@ -41,6 +41,7 @@ class LocalMachine {
   // kBadInput or kEnvironment when the agents can't share the device as the scenario says, or don't
   // fit into its memory.
   [[nodiscard]] Status check(const scenario::Scenario& scenario) const;
+  [[nodiscard]] Status check_sharing(const scenario::Scenario& scenario) const;
   [[nodiscard]] Status check_memory(const scenario::Scenario& scenario) const;
   [[nodiscard]] runner::LocalRun run(scenario::Scenario scenario, std::filesystem::path folder);
 

@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "help.hpp"
 #include "kts/base/units.hpp"
 #include "kts/base/version.hpp"
+#include "usage.hpp"
 
 namespace {
 
@@ -40,26 +42,27 @@ int fail_with(std::string_view who, const Error& error) {
   return exit_code(error);
 }
 
-// CLI11 calls a misspelt subcommand an argument that it didn't expect, and leaves it at that.
-// `who` becomes the command to which the words belong.
-Status check_words(const CLI::App& root, int argc, char** argv, std::string& who) {
+// The command that the first words name; CLI11 calls a misspelt one an argument that it didn't
+// expect, and leaves it at that. `who` becomes its words.
+Result<const CLI::App*> find_command(const CLI::App& root, const std::vector<std::string>& words,
+                                     std::string& who) {
   const CLI::App* command = &root;
-  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+  for (const std::string& word : words) {
     const auto commands = command->get_subcommands([](const CLI::App*) { return true; });
-    if (commands.empty()) return {};
+    if (commands.empty() || word.starts_with('-')) break;
     std::vector<std::string> names;
     for (const CLI::App* one : commands) names.push_back(one->get_name());
-    const auto found = std::find(names.begin(), names.end(), argv[i]);
+    const auto found = std::find(names.begin(), names.end(), word);
     if (found == names.end()) {
-      const std::string near = nearest_word(argv[i], names);
-      return bad_input(fmt::format("no command is called '{}'", argv[i]),
+      const std::string near = nearest_word(word, names);
+      return bad_input(fmt::format("no command is called '{}'", word),
                        near.empty() ? fmt::format("there are: {}", fmt::join(names, ", "))
                                     : fmt::format("did you mean '{}'?", near));
     }
     command = commands[static_cast<std::size_t>(found - names.begin())];
-    who += fmt::format(" {}", argv[i]);
+    who += " " + word;
   }
-  return {};
+  return command;
 }
 
 tl::unexpected<Error> cannot_print(int error_number) {
@@ -90,30 +93,35 @@ int run(int argc, char** argv) {
       app::add_run(root),    app::add_report(root),   app::add_scenario(root),
       app::add_schema(root), app::add_doctor(root),   app::add_cluster(root),
       app::add_image(root),  app::add_workload(root), app::add_modes(root),
-      app::add_matrix(root), app::add_probe(root)};
+      app::add_matrix(root), app::add_probe(root),    app::add_completion(root)};
   root.footer(kFooter);  // last: subcommands inherit what is there when they are made
+  app::finish_help(root);
   if (argc < 2) {
     fmt::print(stderr, "{}", root.help());
     return static_cast<int>(ErrorCode::kBadInput);
   }
-  std::string words = "kts";
-  if (const auto status = check_words(root, argc, argv, words); !status) {
-    return fail_with(words, status.error());
+  std::vector<std::string> words(argv + 1, argv + argc);
+  const bool help = words.front() == "help";  // kts help run
+  if (help) words.erase(words.begin());
+  std::string who = "kts";
+  const auto called = find_command(root, words, who);
+  if (!called) return fail_with(who, called.error());
+  if (help) {
+    const std::size_t last = who.rfind(' ');
+    fmt::print("{}", (*called)->help(last == std::string::npos ? "" : who.substr(0, last)));
+    return 0;
   }
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& success) {
     return root.exit(success);
   } catch (const CLI::ParseError& error) {
-    const auto parsed = root.get_subcommands();
-    const std::string who = parsed.empty() ? "kts" : "kts " + parsed.front()->get_name();
-    return fail_with(who, {ErrorCode::kBadInput, error.what(), "see " + who + " --help", {}});
+    return fail_with(who, app::usage_error(**called, error, "see " + who + " --help"));
   }
   for (const auto& command : commands) {
     if (!command.parser->parsed()) continue;
-    const std::string who = "kts " + command.parser->get_name();
     const auto code = run_to_the_end(command);
-    return code ? *code : fail_with(who, code.error());
+    return code ? *code : fail_with("kts " + command.parser->get_name(), code.error());
   }
   return static_cast<int>(ErrorCode::kInternal);
 }

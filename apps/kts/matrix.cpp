@@ -71,6 +71,10 @@ Result<scenario::Scenario> scenario_of(const MatrixOptions& options, LocalMachin
   }
   LocalOptions again = options.local;
   again.scenario = (std::filesystem::path(options.resume) / "scenario.yaml").string();
+  std::error_code ec;
+  if (!std::filesystem::exists(again.scenario, ec)) {
+    return bad_input("there is no run in it", "name the folder of a kts matrix", options.resume);
+  }
   KTS_TRY(scenario::Scenario scenario, machine.load(again));
   if (scenario.plan.order != scenario::Order::kMatrix) {
     return bad_input("is not the run of a matrix", "name the folder of a kts matrix",
@@ -82,7 +86,8 @@ Result<scenario::Scenario> scenario_of(const MatrixOptions& options, LocalMachin
 Result<std::filesystem::path> measure(const MatrixOptions& options) {
   KTS_TRY(const auto machine, LocalMachine::open(options.local.worker));
   KTS_TRY(scenario::Scenario scenario, scenario_of(options, *machine));
-  KTS_CHECK_OK(machine->check(scenario));
+  // With --absent no more than a set's agents are there at once; its workers see for themselves.
+  KTS_CHECK_OK(options.absent ? machine->check_sharing(scenario) : machine->check(scenario));
   const bool resumes = !options.resume.empty();
   const std::filesystem::path folder =
       resumes ? std::filesystem::path(options.resume) : folder_for(options.local, scenario);
@@ -129,8 +134,10 @@ Result<int> run(const MatrixOptions& options, const CLI::App& parser) {
                        "a run that goes on keeps its scenario", "--resume");
     }
   }
-  if (!std::isfinite(options.minutes) || options.minutes < 0) {
-    return bad_input(fmt::format("{} is no number of minutes", options.minutes), {}, "--minutes");
+  const bool limited = parser.get_option("--minutes")->count() > 0;
+  if (!std::isfinite(options.minutes) || (limited && options.minutes <= 0)) {
+    return bad_input(fmt::format("{} is no length of time", options.minutes),
+                     "give minutes, more than 0", "--minutes");
   }
   KTS_TRY(const std::filesystem::path folder, measure(options));
   return report_on(folder, {});

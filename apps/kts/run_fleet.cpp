@@ -11,6 +11,7 @@
 #include "kts/kubernetes/fleet_run.hpp"
 #include "kts/kubernetes/image_check.hpp"
 #include "kts/runner/local_run.hpp"
+#include "kts/runner/traces.hpp"
 #include "run_on_kubernetes.hpp"
 
 namespace kts::app {
@@ -78,6 +79,7 @@ Result<std::filesystem::path> measure_fleet(const RunChoice& choice,
   kubernetes::ClusterRun run;
   KTS_CHECK_OK(fill_in(options, run));
   KTS_TRY(run.scenario, load_cluster_scenario(choice, progress));
+  KTS_TRY(run.traces, kubernetes::load_pod_traces(run.scenario));
   const auto now = std::chrono::time_point_cast<Nanoseconds>(std::chrono::system_clock::now());
   run.run = kubernetes::new_run_id(now);
   KTS_TRY(const Nodes nodes, look_at_nodes(options, run, signals, progress));
@@ -87,7 +89,9 @@ Result<std::filesystem::path> measure_fleet(const RunChoice& choice,
                                            : std::filesystem::path(choice.out);
   KTS_CHECK_OK(runner::prepare_folder(folder));
   KTS_CHECK_OK(make_directories(folder / "nodes"));
-  KTS_CHECK_OK(write_file(folder / "scenario.yaml", to_yaml(run.scenario)));
+  scenario::Scenario kept = run.scenario;
+  KTS_CHECK_OK(runner::bring_traces(kept, folder));
+  KTS_CHECK_OK(write_file(folder / "scenario.yaml", to_yaml(kept)));
 
   std::error_code ec;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", ec);

@@ -44,20 +44,11 @@ Status check_claims(kube::Client& client) {
                            "gate before; without it, leave --claim out");
 }
 
-// A pod has no file of ours but its plan.
-Status check_arrivals(const scenario::Scenario& scenario) {
-  if (!scenario.chains.empty()) {
-    return bad_input("pods can't hand requests on to each other yet",
-                     "remove the chains, or leave --on kubernetes out",
-                     fmt::format("chain {}", scenario.chains.front().name));
-  }
-  for (const scenario::AgentSpec& agent : scenario.agents) {
-    if (agent.arrival.process != workload::ArrivalProcess::kTrace) continue;
-    return bad_input("a trace can't be replayed in a pod yet",
-                     "take gamma or on-off arrivals, or leave --on kubernetes out",
-                     fmt::format("agent {}", agent.name));
-  }
-  return {};
+Status check_chains(const scenario::Scenario& scenario) {
+  if (scenario.chains.empty()) return {};
+  return bad_input("pods can't hand requests on to each other yet",
+                   "remove the chains, or leave --on kubernetes out",
+                   fmt::format("chain {}", scenario.chains.front().name));
 }
 
 }  // namespace
@@ -98,7 +89,9 @@ Result<scenario::Scenario> load_cluster_scenario(const RunChoice& choice,
                      fmt::format("agent {}", agent.name));
   }
   if (choice.quick) scenario = scenario::quickened(std::move(scenario));
-  KTS_CHECK_OK(check_arrivals(scenario));
+  KTS_CHECK_OK(check_chains(scenario));
+  KTS_TRY(const std::vector<scenario::TraceNote> traces, scenario::read_traces(scenario));
+  for (const auto& [agent, text] : traces) progress.note(fmt::format("{}: {}", agent, text));
   return scenario;
 }
 
@@ -206,6 +199,7 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
   kubernetes::ClusterRun run;
   KTS_CHECK_OK(fill_in(options, run));
   KTS_TRY(run.scenario, load_cluster_scenario(choice, progress));
+  KTS_TRY(run.traces, kubernetes::load_pod_traces(run.scenario));
   kubernetes::Wishes wishes;
   wishes.agents = run.scenario.agents.size();
   wishes.sharing = run.scenario.sharing;
@@ -215,6 +209,7 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
   wishes.runtime_class = options.runtime_class;
   wishes.allow_neighbours = options.allow_neighbours;
   KTS_TRY(wishes.node_selector, parse_selector(options.node_selector));
+  if (run.scenario.device == "cuda") wishes.memory = runner::predict_memory(run.scenario);
 
   KTS_TRY(const Reached reached, reach_cluster(options, signals));
   kube::Connection* const connection = reached.connection.get();

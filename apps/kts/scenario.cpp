@@ -66,11 +66,12 @@ Command add_scenario(CLI::App& root) {
   CLI::App* lister = parser->add_subcommand("list", "The built-in scenarios");
   CLI::App* shower = parser->add_subcommand(
       "show", "A built-in scenario, every default filled in: a file to start from");
-  shower->add_option("name", options->name)->required();
+  shower->add_option("name", options->name, "One of kts scenario list")->required();
   shower->add_option("--device", options->device, "The device that it is sized for")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   CLI::App* checker = parser->add_subcommand("check", "Whether a file is a valid scenario");
-  checker->add_option("file", options->file)->required();
+  checker->add_option("file", options->file, "A scenario, as kts scenario show prints one")
+      ->required();
   return {parser, [options, lister, shower]() -> Result<int> {
             if (lister->parsed()) return list();
             return shower->parsed() ? show(*options) : check(*options);

@@ -135,6 +135,7 @@ Json to_json(const workload::WorkloadSpec& spec, const workload::Cost& cost,
              {"kv_cache", memory.kv_cache},
              {"activations", memory.activations},
              {"operands", memory.operands},
+             {"workspace", memory.workspace},
              {"total", memory.total()}}}};
   if (floor) {
     out["floor_ms"] = {{"compute", floor->compute_s * 1e3},
@@ -166,7 +167,8 @@ void print(const workload::WorkloadSpec& spec, const workload::Cost& cost,
     line("floor", fmt::format("{:.4g} ms: compute {:.4g}, memory {:.4g}", floor->floor_s() * 1e3,
                               floor->compute_s * 1e3, floor->memory_s * 1e3));
   }
-  fmt::print("device memory, without workspace and context\n");
+  fmt::print("device memory{}\n",
+             device == "cuda" ? ", without the process's context" : std::string_view());
   const auto part = [&line](std::string_view what, std::uint64_t bytes) {
     if (bytes > 0) line(what, format_bytes(bytes));
   };
@@ -174,6 +176,7 @@ void print(const workload::WorkloadSpec& spec, const workload::Cost& cost,
   part("KV cache", memory.kv_cache);
   part("activations", memory.activations);
   part("operands", memory.operands);
+  part("workspace", memory.workspace);
   line("total", format_bytes(memory.total()));
 }
 

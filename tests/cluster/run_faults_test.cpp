@@ -22,13 +22,32 @@ class RunFaults : public RunOnKubernetes {
     const Outcome outcome = shell("echo '" + json + "' | kubectl apply -f -");
     ASSERT_EQ(outcome.exit, 0) << outcome.err;
   }
+  // A shell's line that runs `line` in the control group of gemm's container.
+  static std::string in_the_group_of_gemm(const std::string& name_space, const std::string& line) {
+    // By the pod's own UID: workers of earlier pods may still be leaving.
+    return "uid=$(kubectl -n " + name_space + R"( get pod -l kts.dev/agent=gemm \
+      -o 'jsonpath={.items[0].metadata.uid}')
+    for worker in $(pgrep -f '[k]ts-worker gemm'); do
+      group=$(sed -n 's/^[0-9]*:memory://p; s/^0:://p' /proc/$worker/cgroup | head -n 1)
+      case $group in *pod$uid*) break ;; esac
+      group=
+    done
+    [ -n "$group" ] || { echo "no worker in a group of pod $uid" >&2; exit 1; }
+    for root in /sys/fs/cgroup/memory /sys/fs/cgroup; do
+      [ ! -e "$root$group/cgroup.procs" ] || break
+    done
+    echo 1000 >/proc/$worker/oom_score_adj
+    sh -c 'echo $$ >"$1"; )" +
+           line + R"(' sh "$root$group/cgroup.procs")";
+  }
 };
 
 TEST_F(RunFaults, AnApiServerThatComesBackCostsNothing) {
   const std::string lab = KTS_LAB_SCRIPT;
   const Outcome outcome =
       run_struck_by("exec >/dev/null 2>&1; (" + lab + " stop kube-apiserver; sleep 6; " + lab +
-                    " start kube-apiserver) &");
+                        " start kube-apiserver) &",
+                    {}, 5);
   ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
   const auto results = json("summary.json")["results"].items();
   ASSERT_FALSE(results.empty()) << outcome.err;
@@ -54,7 +73,8 @@ TEST_F(RunFaults, AStrangerWhoComesAndGoesCostsBlocks) {
       "--restart=Never --overrides='{\"spec\":{\"terminationGracePeriodSeconds\":0,"
       "\"containers\":[{\"name\":\"guest\",\"image\":\"localhost/busybox:1\","
       "\"imagePullPolicy\":\"Never\",\"command\":[\"sleep\",\"1\"],"
-      "\"resources\":{\"limits\":{\"nvidia.com/gpu\":\"1\"}}}]}}' >/dev/null");
+      "\"resources\":{\"limits\":{\"nvidia.com/gpu\":\"1\"}}}]}}' >/dev/null",
+      {}, 2);
   ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("kube-public/guest came to the node's GPUs"));
   EXPECT_FALSE(json("environment.json")["kubernetes"]["repeated"].items().empty());
@@ -107,21 +127,9 @@ TEST_F(RunFaults, MemoryThatTheKernelLacksEndsIt) {
   make_namespace("narrow");
   apply(R"({"apiVersion":"v1","kind":"LimitRange","metadata":{"name":"narrow","namespace":"narrow"},
     "spec":{"limits":[{"type":"Container","default":{"memory":"512Mi"}}]}})");
-  // By the pod's own UID: workers of earlier pods may still be leaving.
-  const Outcome outcome = run_struck_by(R"(
-    uid=$(kubectl -n narrow get pod -l kts.dev/agent=gemm -o 'jsonpath={.items[0].metadata.uid}')
-    for worker in $(pgrep -f '[k]ts-worker gemm'); do
-      group=$(sed -n 's/^[0-9]*:memory://p; s/^0:://p' /proc/$worker/cgroup | head -n 1)
-      case $group in *pod$uid*) break ;; esac
-      group=
-    done
-    [ -n "$group" ] || { echo "no worker in a group of pod $uid" >&2; exit 1; }
-    for root in /sys/fs/cgroup/memory /sys/fs/cgroup; do
-      [ ! -e "$root$group/cgroup.procs" ] || break
-    done
-    echo 1000 >/proc/$worker/oom_score_adj
-    sh -c 'echo $$ >"$1"; head -c 2G /dev/zero | tail -c 2G >/dev/null' sh "$root$group/cgroup.procs" || true)",
-                                        {"--namespace", "narrow"});
+  const Outcome outcome = run_struck_by(
+      in_the_group_of_gemm("narrow", "head -c 2G /dev/zero | tail -c 2G >/dev/null || true"),
+      {"--namespace", "narrow"});
   EXPECT_EQ(outcome.exit, 5) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("OOMKilled"));
   EXPECT_EQ(shell("kubectl -n narrow get jobs,pods -o name").out, "");
@@ -141,6 +149,18 @@ TEST_F(RunFaults, AnEvictionByTheKubeletEndsIt) {
   EXPECT_THAT(outcome.err, HasSubstr("Evicted"));
   EXPECT_THAT(outcome.err, HasSubstr("ephemeral"));
   EXPECT_EQ(shell("kubectl -n thin get jobs,pods -o name").out, "");
+}
+
+// By the kubelet: pods take more of the node's memory than they may together
+// (KTS_LAB_POD_MEMORY), and this one takes the most beyond what it asked for.
+TEST_F(RunFaults, AnEvictionForMemoryEndsIt) {
+  const Outcome outcome = run_struck_by(in_the_group_of_gemm(
+      "default", "{ { head -c 2200M /dev/zero; sleep 30; } | tail -c 2200M; } >/dev/null 2>&1 &"));
+  EXPECT_EQ(outcome.exit, 5) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("Evicted"));
+  EXPECT_THAT(outcome.err, HasSubstr("low on resource: memory"));
+  EXPECT_THAT(outcome.err, HasSubstr("the node ran out of memory or disk"));
+  EXPECT_EQ(left(), "");
 }
 
 // By the API, as kubectl drain does.

@@ -40,16 +40,29 @@ class RunOnKubernetes : public testing::Test {
   }
 
   Outcome run(Words more, Program::OnLine on_line = {}, const std::string& image = kImage) {
-    Words words{kKts,      "run", "--on",    "kubernetes", "--device", "cpu",
-                "--image", image, "--quick", "--out",      folder()};
+    Words words{kKts,  "run",     "--on", "kubernetes", "--device",
+                "cpu", "--image", image,  "--out",      folder()};
     words.insert(words.end(), more.begin(), more.end());
     return Program::run(words, std::move(on_line));
   }
-  // Runs `study`; when the first block is told of (one that is repeated isn't), `line` is run in a
-  // shell.
-  Outcome run_struck_by(const std::string& line, Words more = {}) {
+  // The agents of `study` in blocks as short as can be; a cycle takes some 2 s.
+  [[nodiscard]] std::string brief(int cycles = 2) const {
+    const std::string file = folder_.path() / "brief.yaml";
+    EXPECT_TRUE(write_file(
+        file, "schema: kts.scenario/1\nname: brief\nsharing: time-slicing\nplan: {cycles: " +
+                  std::to_string(cycles) +
+                  ", block: 300ms}\nagents:\n"
+                  "  - {name: fft, workload: {kind: fft, size: 128}, "
+                  "arrival: {process: poisson, rate: 150}}\n"
+                  "  - {name: gemm, workload: {kind: gemm, size: 384}, "
+                  "arrival: {process: saturate}}\n"));
+    return file;
+  }
+  // Runs what is long enough to be struck; when the first block is told of (one that is repeated
+  // isn't), `line` is run in a shell.
+  Outcome run_struck_by(const std::string& line, Words more = {}, int cycles = 20) {
     bool struck = false;
-    more.insert(more.begin(), "study");
+    more.insert(more.begin(), brief(cycles));
     const Outcome outcome = run(std::move(more), [&](std::string_view said, pid_t) {
       if (said.find(", block ") == std::string_view::npos || std::exchange(struck, true)) return;
       const Outcome blow = shell(line);

@@ -11,7 +11,7 @@ using testing::AnyOf;
 using testing::HasSubstr;
 
 TEST_F(RunOnKubernetes, LeavesAFolderThatReportReadsAndNothingElse) {
-  const Outcome outcome = run({"study"});
+  const Outcome outcome = run({"study", "--quick"});
   ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
   EXPECT_TRUE(std::filesystem::exists(folder() + "/summary.json")) << outcome.err;
   EXPECT_EQ(left(), "");
@@ -47,7 +47,7 @@ TEST_F(RunOnKubernetes, AFifthAgentFindsNoSlot) {
   }
   const std::string file = folder_.path() / "five.yaml";
   ASSERT_TRUE(write_file(file, yaml));
-  const Outcome outcome = run({file, "--start-timeout", "15s"});
+  const Outcome outcome = run({file, "--start-timeout", "5s"});
   EXPECT_EQ(outcome.exit, 4) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("Insufficient nvidia.com/gpu"));
   EXPECT_EQ(left(), "");
@@ -68,7 +68,7 @@ TEST_F(RunOnKubernetes, AClaimNeedsAClusterThatKnowsClaims) {
 
 TEST_F(RunOnKubernetes, CtrlCLeavesNothingBehind) {
   bool told = false;
-  const Outcome outcome = run({"study"}, [&told](std::string_view line, pid_t pid) {
+  const Outcome outcome = run({brief(20)}, [&told](std::string_view line, pid_t pid) {
     if (line.find(", block ") == std::string_view::npos || std::exchange(told, true)) return;
     kill(pid, SIGINT);
   });
@@ -116,7 +116,7 @@ spec:
 YAML
 kubectl -n kube-public wait --for=condition=Ready --timeout=60s pod/dcgm)");
   ASSERT_EQ(made.exit, 0) << made.err;
-  const Outcome outcome = run({"study"});
+  const Outcome outcome = run({brief()});
   EXPECT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
   EXPECT_THAT(read_file(folder() + "/telemetry/dcgm.csv").value_or(""),
               HasSubstr(",GPU-5115b65d-7b5d-68f5-6c0a-5cded33fa6e4,97,,,,,,,\n"));
@@ -135,9 +135,28 @@ TEST_F(RunOnKubernetes, PrintsWhatItWouldMakeAndMakesNothing) {
   EXPECT_EQ(left(), "");
 }
 
-TEST_F(RunOnKubernetes, KeepsJobsAndPodsIfAsked) {
-  const Outcome outcome = run({"study", "--keep"});
+TEST_F(RunOnKubernetes, ReplaysATraceAndKeepsJobsAndPodsIfAsked) {
+  std::string csv = "timestamp_s,input_tokens,output_tokens\n";
+  for (int i = 0; i < 200; ++i) {
+    csv += std::to_string(i / 50) + "." + std::to_string(100 + i % 50 * 18) + ",10,1\n";
+  }
+  const std::string file = folder_.path() / "replay.yaml";
+  ASSERT_TRUE(write_file(folder_.path() / "code.csv", csv));
+  ASSERT_TRUE(write_file(file,
+                         "schema: kts.scenario/1\nname: replay\nsharing: time-slicing\n"
+                         "plan: {cycles: 2, block: 400ms}\nagents:\n"
+                         "  - {name: router, workload: {kind: fft, size: 64}, arrival: "
+                         "{process: trace, file: code.csv, scale: 2.0, length: 3s}}\n"
+                         "  - {name: other, workload: {kind: gemm, size: 64}, arrival: "
+                         "{process: poisson, rate: 100}}\n"));
+  const Outcome outcome = run({file, "--keep"});
   EXPECT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("router: 150 requests in 3s"));
+  EXPECT_EQ(read_file(folder() + "/traces/code.csv").value_or(""), csv);
+  const auto results = json("summary.json")["results"].items();
+  ASSERT_FALSE(results.empty());
+  EXPECT_EQ(results.front()["agent"].text(), "router");
+  EXPECT_GT(results.front()["n"].integer().value_or(0), 0);
   EXPECT_THAT(left(), HasSubstr("job.batch/kts-"));
   EXPECT_THAT(left(), HasSubstr("pod/kts-"));
   EXPECT_EQ(shell("kubectl delete jobs --all").exit, 0);

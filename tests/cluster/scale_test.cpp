@@ -19,8 +19,9 @@ const std::string kLab = KTS_LAB_SCRIPT;
 // Two nodes, each with a card that is shared among four. Containers' logs rotate at 256 KiB.
 class Scale : public RunOnKubernetes {
  protected:
-  Outcome run_fleet(Words more, Program::OnLine on_line = {}, const std::string& image = kImage) {
-    Words words{"study", "--nodes", "nvidia.com/gpu.product"};
+  Outcome run_fleet(Words more, Program::OnLine on_line = {}, const std::string& image = kImage,
+                    int cycles = 2) {
+    Words words{brief(cycles), "--nodes", "nvidia.com/gpu.product"};
     words.insert(words.end(), more.begin(), more.end());
     return run(words, std::move(on_line), image);
   }
@@ -92,10 +93,13 @@ TEST_F(Scale, ANodeWithoutTheImageIsNamedAndTheOtherIsMeasured) {
 
 TEST_F(Scale, CtrlCEndsAFleetAndLeavesNothing) {
   bool told = false;
-  const Outcome outcome = run_fleet({}, [&told](std::string_view line, pid_t pid) {
-    if (line.find(", block ") == std::string_view::npos || std::exchange(told, true)) return;
-    kill(pid, SIGINT);
-  });
+  const Outcome outcome = run_fleet(
+      {},
+      [&told](std::string_view line, pid_t pid) {
+        if (line.find(", block ") == std::string_view::npos || std::exchange(told, true)) return;
+        kill(pid, SIGINT);
+      },
+      kImage, 20);
   EXPECT_TRUE(told) << outcome.err;
   EXPECT_EQ(outcome.exit, 130) << outcome.err;
   EXPECT_EQ(left(), "");

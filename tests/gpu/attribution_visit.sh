@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Where the time goes on a GPU, about five minutes: an FFT beside a GEMM and beside a language model that
 # decodes, under time-slicing, and beside the GEMM under MPS, each with enough requests for p99; reports
-# by the card's own data sheet. Prints what each growth is made of and its residue. Results in OUT.
+# by the card's own data sheet. Prints what each growth is made of and its residue; beside both, whether
+# what the FFT waits for each goes away with it (--leave-one-out). Results in OUT.
 #
 #     bash tests/gpu/attribution_visit.sh [SHEET]   binaries in dist/ (./dev image), else build/*/bin;
 #                                                   SHEET: a datasheet.json, else kts probe --quick
+#     RUNS="left-out" bash …                        of gemm, decode, gemm-mps and left-out these alone
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 sheet=${1:-}
@@ -19,20 +21,26 @@ if [[ -z $sheet ]]; then
 fi
 failed=0
 
-# measure NAME SHARING WORKLOAD
+# measure NAME SHARING WORKLOAD [ANOTHER]
 measure() {
-  local name=$1 code=0
+  local name=$1 code=0 more=() block=2s
+  [[ " ${RUNS:-gemm decode gemm-mps left-out} " == *" $name "* ]] || return 0
+  if [[ -n ${4:-} ]]; then
+    more=(--leave-one-out)
+    block=800ms
+  fi
   cat >"$out/$name.yaml" <<YAML
 schema: kts.scenario/1
 name: $name
 device: cuda
 sharing: $2
-plan: {cycles: ${CYCLES:-15}, block: 2s}
+plan: {cycles: ${CYCLES:-15}, block: $block}
 agents:
   - {name: fft, workload: {kind: fft, size: 4096}, arrival: {process: poisson, rate: 400}}
   - {name: heavy, workload: $3, arrival: {process: saturate}}
+${4:+  - {name: other, workload: $4, arrival: {process: saturate\}\}}
 YAML
-  timeout 200 "$bin/kts" run "$out/$name.yaml" --out "$out/$name" >"$out/$name.txt" 2>"$out/$name.stderr.txt" || code=$?
+  timeout 200 "$bin/kts" run "$out/$name.yaml" "${more[@]}" --out "$out/$name" >"$out/$name.txt" 2>"$out/$name.stderr.txt" || code=$?
   printf '== %s, %d s: exit %d; %s\n' "$name" "$SECONDS" "$code" "$(tail -1 "$out/$name.stderr.txt")"
   [[ -e $out/$name/summary.json ]] || { failed=1; return 0; }
   "$bin/kts" report "$out/$name" --datasheet "$sheet" >"$out/$name.txt" 2>"$out/$name.report.txt" || true
@@ -48,6 +56,8 @@ for a in s["attribution"]:
     print(f"{a['agent']} {a['at']}: grew {growth:.4f} ms, residue {residue:.4f} ({share:.1%}): {parts}")
 for w in s["waits"]:
     print("waits", {k: w[k] for k in ("agent", "on", "at", "ms") if k in w})
+for l in s["left_out"]:
+    print("without", {k: l[k] for k in ("agent", "left_out", "at", "predicted", "drop", "agreement", "cycles_needed")})
 print("turns", json.dumps(s["turns"]))
 PY
 }
@@ -55,4 +65,5 @@ PY
 measure gemm time-slicing '{kind: gemm, size: 4096}'
 measure decode time-slicing '{kind: decode, model: llama-3.1-8b, launch: graph}'
 measure gemm-mps mps '{kind: gemm, size: 4096}'
+measure left-out time-slicing '{kind: gemm, size: 4096}' '{kind: decode, model: llama-3.2-1b, launch: graph}'
 exit "$failed"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Kernel traces on a GPU, about a minute: what tracing costs (p50 and p99 with and without, in turns),
-# a run with --trace-kernels, its trace.json against the format's rules, losses, and how well CUPTI's
-# instants and the CUDA events agree. Results in OUT.
+# Kernel traces on a GPU, about two minutes: what tracing costs (p50 and p99 with and without, in turns),
+# a run with --trace-kernels, its trace.json against the format's rules, losses, how well CUPTI's
+# instants and the CUDA events agree, and which kernels grew beside the other agent. Results in OUT.
 #
 #     bash tests/gpu/traces_visit.sh        binaries in dist/ (./dev image), else build/*/bin
 set -euo pipefail
@@ -39,7 +39,7 @@ schema: kts.scenario/1
 name: traced
 device: cuda
 sharing: time-slicing
-plan: {cycles: 1, block: 1s}
+plan: {cycles: 5, block: 500ms}
 agents:
   - name: fft
     workload: {kind: fft, size: 4096}
@@ -51,10 +51,10 @@ YAML
 code=0
 timeout 120 "$bin/kts" run "$work/traced.yaml" --trace-kernels --out "$work/run" \
   >"$out/run.txt" 2>"$out/run.stderr.txt" || code=$?
-# 5: one cycle can't conclude.
+# 5: five short cycles may not conclude.
 [[ $code == 0 || $code == 5 ]] || failed=1
 note "kts run --trace-kernels: exit $code"
-cp "$work"/run/{results.md,summary.json} "$out/" || failed=1
+cp "$work"/run/{results.md,report.html,summary.json,kernels.csv} "$out/" || failed=1
 cp "$work"/run/workers/*.log "$out/" || true
 gzip -9c "$work/run/trace.json" >"$out/trace.json.gz" || failed=1
 python3 tests/check_trace.py "$work/run/trace.json" >"$out/trace-rules.txt" 2>&1 || failed=1
@@ -62,13 +62,22 @@ cut -c1-600 "$out/trace-rules.txt" | tee -a "$out/steps.txt" >&2
 grep -ho '"kernels[a-z_]*":[0-9]*' "$work"/run/blocks/*/*.log | sort | uniq -c | tee -a "$out/steps.txt" >&2
 python3 - "$out/summary.json" <<'PY' | tee -a "$out/steps.txt" >&2 || failed=1
 import json, sys
-kernels = json.load(open(sys.argv[1])).get("kernels", [])
+summary = json.load(open(sys.argv[1]))
+kernels = summary.get("kernels", [])
 assert kernels, "no kernels in summary.json"
 for k in kernels:
     assert k["iterations"] > 0 and k["n"] > 0, f"nothing was joined, are the clocks one? {k}"
     print(k["agent"], k["phase"], "iterations", k["iterations"], "joined", k["n"], "unjoined", k["unjoined"],
           "lost", k["lost"], "gpu_time", round(k["gpu_time_ms"], 4), "busy", round(k["busy_ms"], 4), "gap",
           round(k["gap_ms"], 4), "overhang", k["overhang_ms"], "top", k["top"][:3])
+changes = summary["kernel_changes"]
+assert {c["agent"] for c in changes} == {"fft", "decode"}, "kernels of both agents"
+for agent in ("fft", "decode"):
+    of_agent = [c for c in changes if c["agent"] == agent]
+    added = sum(c["added_ms"]["value"] or 0 for c in of_agent)
+    assert any(c["launch_ratio"]["ci_low"] is not None for c in of_agent), "five cycles give intervals"
+    print(agent, len(of_agent), "kernels, added", round(added, 4), "ms; most:",
+          [(c["name"][:40], c["launch_ratio"], c["added_ms"]) for c in of_agent[:3]])
 PY
 note "buffers too small on purpose"
 code=0

@@ -301,5 +301,114 @@ TEST_F(Disk, FullOutputFolderIsAnEnvironmentError) {
               AllOf(StartsWith("kts run: "), HasSubstr("No space left on device")));
 }
 
+TEST(Usage, WhatIsMistypedIsOneLineThatSaysWhatToDo) {
+  struct Case {
+    std::vector<std::string> words;
+    std::string said;
+  };
+  for (const Case& c : std::vector<Case>{
+           {{"--verison"}, "kts: no option is called '--verison'; did you mean '--version'?"},
+           {{"rnu"}, "kts: no command is called 'rnu'; did you mean 'run'?"},
+           {{"scenario"}, "kts scenario: a command is missing; there are: list, show, check"},
+           {{"scenario", "check"},
+            "kts scenario check: FILE is missing; see kts scenario check --help"},
+           {{"run", "--quik"}, "kts run: no option is called '--quik'; did you mean '--quick'?"},
+           {{"run", "--onn", "kubernetes"},
+            "kts run: no option is called '--onn'; did you mean '--on'?"},
+           {{"run", "study", "twice"}, "kts run: 'twice' is a word too many; see kts run --help"},
+           {{"run", "--sharing", "timeslicing"},
+            "kts run: --sharing: 'timeslicing' is none of exclusive, time-slicing, mps, mig, "
+            "streams; did you mean 'time-slicing'?"},
+           {{"run", "./none.yaml"},
+            "kts run: ./none.yaml: there is no such file; name another, or a built-in scenario: "},
+           {{"run", "--at-once", "3"},
+            "kts run: --at-once has a meaning with --nodes only; add --nodes"},
+           {{"run", "--nodes", "a=b", "--node", "c"},
+            "kts run: --nodes can't go with --node; leave one of them out"},
+           {{"report", "--jsn"}, "kts report: no option is called '--jsn'; did you mean '--json'?"},
+           {{"report"}, "kts report: RUN is missing; see kts report --help"},
+           {{"matrix", "--slots", "0"}, "kts matrix: --slots: 0 is out of range; give 2 to 64"},
+           {{"matrix", "--minutes", "ten"},
+            "kts matrix: --minutes: 'ten' is no number; see kts matrix --help"},
+           {{"matrix", "--minutes", "0"},
+            "kts matrix: --minutes: 0 is no length of time; give minutes, more than 0"},
+           {{"matrix", "--resume"},
+            "kts matrix: --resume: RUN is missing after it; see kts matrix --help"},
+           {{"matrix", "--resume", "none"},
+            "kts matrix: none: there is no run in it; name the folder of a kts matrix"},
+           {{"cluster", "share"},
+            "kts cluster share: --replicas is missing; see kts cluster share --help"},
+       }) {
+    std::vector<std::string> argv{kKts};
+    argv.insert(argv.end(), c.words.begin(), c.words.end());
+    const Outcome outcome = Program::run(argv);
+    EXPECT_EQ(outcome.exit, 2) << c.said;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_TRUE(one_line(outcome.err)) << outcome.err;
+    EXPECT_THAT(outcome.err, StartsWith(c.said));
+  }
+}
+
+TEST(Usage, HelpOfACommandIsThereInBothOrders) {
+  const Outcome outcome = Program::run({kKts, "help", "cluster", "share"});
+  EXPECT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, Program::run({kKts, "cluster", "share", "--help"}).out);
+  EXPECT_THAT(outcome.out, HasSubstr("Usage: kts cluster share"));
+  EXPECT_THAT(outcome.out, HasSubstr("Examples:\n  kts cluster share --replicas 4 --dry-run"));
+  EXPECT_EQ(Program::run({kKts, "help"}).out, Program::run({kKts, "--help"}).out);
+  EXPECT_EQ(Program::run({kKts, "help", "rnu"}).exit, 2);
+}
+
+// Here or anywhere without a driver, or without the CUDA backend.
+TEST(Usage, ADeviceThatIsNotThereIsTheWorkersOwnLine) {
+  for (const char* command : {"probe", "run", "matrix", "modes"}) {
+    const Outcome outcome = Program::run({kKts, command, "--device", "cuda:77"});
+    EXPECT_EQ(outcome.exit, 4) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_TRUE(one_line(outcome.err)) << outcome.err;
+    EXPECT_THAT(outcome.err, StartsWith("kts " + std::string(command) + ": "));
+    EXPECT_THAT(outcome.err,
+                testing::Not(testing::AnyOf(HasSubstr("exit status"), HasSubstr("last words"),
+                                            HasSubstr("kts-worker:"), HasSubstr("agent probe"))));
+  }
+}
+
+// What bash offers for the word at the cursor, the last of `words`.
+std::string completed(const std::string& words) {
+  const Outcome outcome =
+      Program::run({"/bin/bash", "-c",
+                    "source <(\"$0\" completion bash); COMP_WORDS=(" + words +
+                        "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _kts; echo \"${COMPREPLY[*]}\"",
+                    kKts});
+  EXPECT_EQ(outcome.err, "");
+  return outcome.out;
+}
+
+TEST(Completion, BashOffersWhatTheParserKnows) {
+  EXPECT_EQ(completed("kts clus"), "cluster\n");
+  EXPECT_EQ(completed("kts cluster sh"), "share\n");
+  EXPECT_EQ(completed("kts cluster share --re"), "--replicas --rename\n");
+  EXPECT_EQ(completed("kts run --sharing str"), "streams\n");
+  EXPECT_EQ(completed("kts run --quick --sharing t"), "time-slicing\n");
+  EXPECT_THAT(completed("kts run stud"), StartsWith("study study-closed"));
+  EXPECT_EQ(completed("kts workload show gem"), "gemm\n");
+  EXPECT_THAT(completed("kts schema m"), StartsWith("modes matrix"));
+  EXPECT_EQ(completed("kts report /et"), "/etc\n");
+  EXPECT_EQ(completed("kts run --out /et"), "/etc\n");
+}
+
+TEST(Completion, OtherShellsGetTheSameTree) {
+  const std::string zsh = Program::run({kKts, "completion", "zsh"}).out;
+  EXPECT_THAT(zsh, StartsWith("#compdef kts\n"));
+  EXPECT_THAT(zsh, HasSubstr("\"kts cluster share --mode\""));
+  const std::string fish = Program::run({kKts, "completion", "fish"}).out;
+  EXPECT_THAT(fish, HasSubstr("complete -c kts -n '__fish_use_subcommand' -f -a run -d 'Measure"));
+  EXPECT_THAT(fish, HasSubstr("-l sharing -r -f -a 'exclusive time-slicing mps mig streams'"));
+  const Outcome csh = Program::run({kKts, "completion", "csh"});
+  EXPECT_EQ(csh.exit, 2);
+  EXPECT_EQ(csh.err,
+            "kts completion: SHELL: 'csh' is none of bash, zsh, fish; did you mean 'zsh'?\n");
+}
+
 }  // namespace
 }  // namespace kts

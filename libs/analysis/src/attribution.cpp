@@ -10,8 +10,10 @@
 #include <map>
 #include <utility>
 
+#include "differences.hpp"
 #include "kts/stats/interval.hpp"
 #include "kts/stats/quantile.hpp"
+#include "left_out.hpp"
 #include "lengths.hpp"
 #include "parallel.hpp"
 #include "ranked.hpp"
@@ -447,56 +449,6 @@ std::vector<SubjectSums> sum_up(const std::vector<GrowthSubject>& subjects,
 
 // --- growth ---
 
-std::optional<double> difference(std::optional<double> a, std::optional<double> b) {
-  if (!a || !b) return std::nullopt;
-  return *a - *b;
-}
-
-// Instants are whole nanoseconds; digits below a picosecond come from summing.
-std::optional<double> rounded(std::optional<double> ms) {
-  if (!ms) return ms;
-  const double value = std::round(*ms * 1e9) / 1e9;
-  return value == 0 ? 0 : value;
-}
-
-int blocks_with_samples(const Group& group) {
-  return static_cast<int>(std::ranges::count_if(
-      group.blocks, [](const AgentBlock* block) { return block->latency.size() > 0; }));
-}
-
-// Variances of the two phases' means, and the blocks that each rests on (Welch 1947).
-struct TwoSpreads {
-  int solo_blocks, shared_blocks;
-  [[nodiscard]] stats::Interval around(std::optional<double> value, std::optional<double> solo,
-                                       std::optional<double> shared) const {
-    if (!value || !solo || !shared) return {};
-    const double both = *solo + *shared;
-    if (!(both > 0)) return {*value, *value};
-    const double degrees =
-        both * both / (*solo * *solo / (solo_blocks - 1) + *shared * *shared / (shared_blocks - 1));
-    const double reach =
-        stats::student_t_quantile(0.975, std::max(1, static_cast<int>(std::lround(degrees)))) *
-        std::sqrt(both);
-    return {rounded(*value - reach), rounded(*value + reach)};
-  }
-};
-
-// Of a difference from its terms' intervals: the distances in quadrature (MOVER).
-stats::Interval difference_interval(const Estimate& shared, const Estimate& solo) {
-  if (!shared.value || !solo.value) return {};
-  const double growth = *shared.value - *solo.value;
-  stats::Interval interval;
-  if (shared.ci_low && solo.ci_high) {
-    interval.low =
-        rounded(growth - std::hypot(*shared.value - *shared.ci_low, *solo.ci_high - *solo.value));
-  }
-  if (shared.ci_high && solo.ci_low) {
-    interval.high =
-        rounded(growth + std::hypot(*shared.ci_high - *shared.value, *solo.value - *solo.ci_low));
-  }
-  return interval;
-}
-
 std::string why_missing(Cause cause, std::size_t subject, const Turns& turns, bool on_timeline) {
   if (!on_timeline) return "the records have no device instants";
   switch (cause) {
@@ -616,7 +568,9 @@ Attribution growth_at(const Place& place, std::size_t s, const GrowthSubject& su
 }
 
 void add_waits(const Place& place, std::size_t s, const std::vector<GrowthSubject>& subjects,
-               const SubjectSums& sums, std::optional<double> growth_ms, Summary& summary) {
+               const SubjectSums& sums, const Attribution& growth, Summary& summary) {
+  // A share of a growth that may be none says nothing.
+  const bool grew = growth.latency_interval.low.value_or(0) > 0;
   const RankedWindow& shared = sums.of_shared[place.window];
   const int blocks = blocks_with_samples(*subjects[s].shared);
   for (std::size_t other = 0; other < subjects.size(); ++other) {
@@ -638,63 +592,13 @@ void add_waits(const Place& place, std::size_t s, const std::vector<GrowthSubjec
     wait.gpu_wait_ms = rounded(of(OnNeighbour::kWait).ms);
     wait.gpu_time_ms = rounded(of(OnNeighbour::kOut).ms);
     wait.alone_ms = rounded(of(OnNeighbour::kAlone).ms);
-    if (growth_ms && *growth_ms > 0) {
+    if (grew) {
       // Agents of a chain wait for each other alone as well.
       const std::optional<double> alone =
           sums.of_solo[place.window].columns[column_of(other, OnNeighbour::kAll)].ms;
-      wait.growth_ratio = (*all.ms - alone.value_or(0)) / *growth_ms;
+      wait.growth_ratio = (*all.ms - alone.value_or(0)) / *growth.latency_growth_ms;
     }
     summary.waits.push_back(std::move(wait));
-  }
-}
-
-// Mean latency with and without, by blocks drawn anew.
-RankedWindow mean_of(const Group& group, std::optional<double>& mean_ms) {
-  RankedSums sums(group, {}, kParts.size());
-  add_plain(group, sums, false, std::vector<double>(kFirstNeighbour, kNone));
-  double ns = 0;
-  std::uint64_t n = 0;
-  for (const AgentBlock* block : group.blocks) {
-    for_each_length(*block, Measure::kLatency, [&](std::int64_t length) {
-      ns += static_cast<double>(length);
-      ++n;
-    });
-  }
-  if (n > 0) mean_ms = ns / static_cast<double>(n) / 1e6;
-  return sums.windows(kMinIterations).front();
-}
-
-void add_left_out(const GrowthSubject& subject, Summary& summary) {
-  if (subject.left_out.empty() || !subject.shared || !subject.told) return;
-  std::optional<double> with_ms;
-  const RankedWindow with = mean_of(*subject.shared, with_ms);
-  for (const auto& [name, group] : subject.left_out) {
-    std::optional<double> without_ms;
-    const RankedWindow without = mean_of(*group, without_ms);
-    LeftOut entry;
-    entry.agent = subject.agent;
-    entry.left_out = name;
-    entry.n = without.n;
-    entry.blocks = blocks_with_samples(*group);
-    entry.drop.value = rounded(difference(with_ms, without_ms));
-    const TwoSpreads spread{blocks_with_samples(*subject.shared), entry.blocks};
-    const stats::Interval interval =
-        spread.around(entry.drop.value, with.latency_variance, without.latency_variance);
-    entry.drop.ci_low = interval.low;
-    entry.drop.ci_high = interval.high;
-    for (const Wait& wait : summary.waits) {
-      if (wait.agent == entry.agent && wait.on == name && wait.at == "mean") {
-        entry.predicted = wait.ms;
-      }
-    }
-    const Estimate& drop = entry.drop;
-    const Estimate& predicted = entry.predicted;
-    if (drop.ci_low && drop.ci_high && predicted.ci_low && predicted.ci_high) {
-      const double reach = std::hypot((*drop.ci_high - *drop.ci_low) / 2,
-                                      (*predicted.ci_high - *predicted.ci_low) / 2);
-      entry.agrees = std::abs(*drop.value - *predicted.value) <= reach;
-    }
-    summary.left_out.push_back(std::move(entry));
   }
 }
 
@@ -732,11 +636,11 @@ void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, 
       Attribution growth = growth_at(place, s, subjects[s], sums[s], turns, on_timeline[s]);
       warn_of_residue(growth, warnings);
       if (on_timeline[s] && place.at != "p50") {
-        add_waits(place, s, subjects, sums[s], growth.latency_growth_ms, summary);
+        add_waits(place, s, subjects, sums[s], growth, summary);
       }
       summary.attribution.push_back(std::move(growth));
     }
-    add_left_out(subjects[s], summary);
+    check_left_out(subjects[s], summary);
   }
   summary.turns = turns.figures;
   if (!turns.figures) return;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,11 @@ struct TracedLog {
   std::uint64_t lost = 0;
 };
 
-// Joins kernels to iterations: header.kernels, and warnings. Streams the kernels; keeps the device
-// instants of one log at a time. kBadInput when a file can't be read or has other columns.
-[[nodiscard]] Status read_kernels(const std::vector<TracedLog>& logs, Summary& header);
+// Joins kernels to iterations: header.kernels, kernel_changes and warnings. `baseline` says whose
+// solo blocks stand for an agent's. Streams the kernels; keeps the device instants of one log at a
+// time. kBadInput when a file can't be read or has other columns.
+[[nodiscard]] Status read_kernels(const std::vector<TracedLog>& logs,
+                                  const std::map<std::string, std::string>& baseline,
+                                  Summary& header);
 
 }  // namespace kts::analysis

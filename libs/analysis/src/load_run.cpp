@@ -22,6 +22,7 @@
 #include "kts/scenario/scenario.hpp"
 #include "load_samples.hpp"
 #include "load_sources.hpp"
+#include "memory_use.hpp"
 #include "notes.hpp"
 #include "parallel.hpp"
 
@@ -612,11 +613,15 @@ void warn_of_logs(const std::vector<LogJob>& jobs, std::vector<std::string>& war
   notes.append_to(warnings);
 }
 
-// Those with a kernel trace whose samples are still there.
+// Those with a kernel trace whose samples are still there. Blocks without one of the agents are
+// neither alone nor shared.
 std::vector<TracedLog> traced_logs(const std::vector<LogJob>& jobs, const RunData& data) {
   std::vector<TracedLog> traced;
+  std::size_t all = 0;
+  for (const LogJob& job : jobs) all = std::max(all, job.block->active.size());
   for (const LogJob& job : jobs) {
     const BlockFolder& block = *job.block;
+    if (block.phase == Phase::kShared && !data.is_matrix && block.active.size() < all) continue;
     TracedLog log{job.agent,
                   block.phase,
                   job.path,
@@ -695,6 +700,7 @@ Status read_environment(const fs::path& run, Summary& header) {
     header.device.driver = text_of(*device, "driver").value_or("");
   }
   header.sharing = text_of(object, "sharing").value_or("");
+  header.memory = memory_use(object);
   for (auto& text : texts_of(object, "warnings")) header.warnings.push_back(std::move(text));
   for (auto& text : texts_of(object, "inconclusive")) {
     header.inconclusive.push_back(std::move(text));
@@ -887,7 +893,6 @@ Result<RunData> load_run_folder(const fs::path& run, const LoadOptions& options)
     leave_out_shared_block(data, block.number);
   }
 
-  KTS_CHECK_OK(read_kernels(traced_logs(jobs, data), header));
   KTS_CHECK_OK(read_covariates(run, windows_of(blocks), card_of(jobs, header), header));
 
   if (scenario) {
@@ -933,6 +938,7 @@ Result<RunData> load_run_folder(const fs::path& run, const LoadOptions& options)
       return left && right && same_baseline(*left, *right);
     });
   }
+  KTS_CHECK_OK(read_kernels(traced_logs(jobs, data), data.baseline, header));
   return data;
 }
 

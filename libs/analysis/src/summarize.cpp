@@ -58,6 +58,14 @@ struct AgentStats {
   std::optional<Load> solo_load, shared_load;
 };
 
+void add_block(Group& group, const AgentBlock& block) {
+  group.blocks.push_back(&block);
+  group.trimmed += block.trimmed;
+  group.lost += block.lost;
+  group.abandoned += block.abandoned;
+  group.tokens_lost += block.tokens_lost;
+}
+
 void add_block(std::vector<GroupStats>& groups, const AgentBlock& block,
                std::optional<Neighbours> neighbours) {
   auto found = std::ranges::find_if(
@@ -67,11 +75,7 @@ void add_block(std::vector<GroupStats>& groups, const AgentBlock& block,
     found = groups.end() - 1;
     found->group.neighbours = neighbours;
   }
-  found->group.blocks.push_back(&block);
-  found->group.trimmed += block.trimmed;
-  found->group.lost += block.lost;
-  found->group.abandoned += block.abandoned;
-  found->group.tokens_lost += block.tokens_lost;
+  add_block(found->group, block);
 }
 
 // The one agent that a shared block runs without; empty where that is none, or not known. `agents`
@@ -108,7 +112,7 @@ std::vector<AgentStats> sort_into_groups(const RunData& data) {
     if (block.phase == Phase::kSolo) {
       add_block(agent->solo, block, block.neighbours);
     } else if (const std::string absent = left_out_of(block, processes); !absent.empty()) {
-      agent->left_out[absent].blocks.push_back(&block);
+      add_block(agent->left_out[absent], block);
     } else {
       add_block(agent->shared, block, std::nullopt);
     }
@@ -124,6 +128,12 @@ std::vector<AgentStats> sort_into_groups(const RunData& data) {
     });
   }
   return agents;
+}
+
+bool too_much_missing(const Group& group) {
+  std::uint64_t all = group.trimmed + group.lost + group.abandoned;
+  for (const AgentBlock* block : group.blocks) all += block->latency.size();
+  return static_cast<double>(group.lost + group.abandoned) > kLostShare * static_cast<double>(all);
 }
 
 // A request that was never begun would have been among the slowest: it is missing like a record
@@ -494,6 +504,7 @@ Summary summarize(const RunData& data) {
   for (AgentStats& agent : agents) {
     mark_lost_tails(agent.info.name, Phase::kSolo, agent.solo, warnings);
     mark_lost_tails(agent.info.name, Phase::kShared, agent.shared, warnings);
+    for (auto& [absent, group] : agent.left_out) group.tails_lost = too_much_missing(group);
     mark_lost_tokens(agent.info.name, Phase::kSolo, agent.solo, warnings);
     mark_lost_tokens(agent.info.name, Phase::kShared, agent.shared, warnings);
   }

@@ -12,6 +12,18 @@ std::string_view name(Neighbours neighbours) {
   return neighbours == Neighbours::kParked ? "parked" : "absent";
 }
 
+std::string_view name(LeftOutCheck agreement) {
+  switch (agreement) {
+    case LeftOutCheck::kAgrees:
+      return "agrees";
+    case LeftOutCheck::kDiffers:
+      return "differs";
+    case LeftOutCheck::kCannotTell:
+      break;
+  }
+  return "cannot tell";
+}
+
 std::string_view name(Cause cause) {
   switch (cause) {
     case Cause::kEarlierWaits:

@@ -2,6 +2,7 @@
 // Kernels joined to iterations, from a run's folder.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -93,6 +94,100 @@ TEST_F(Kernels, BusyIsTheUnionAndGapsAreTheRestOfGpuTime) {
   EXPECT_NEAR(use.top[0].total_ms, 1.5 * 95, 1e-9);
   EXPECT_EQ(use.top[1].name, "gemm<float, 128>");
   EXPECT_TRUE(mentions(run->header.warnings, "kernels were traced"));
+}
+
+// Two kernels: one takes twice as long beside others, give or take what varies from block to block,
+// the other as long as alone; a third is there beside others alone.
+class KernelChanges : public ::testing::Test {
+ protected:
+  explicit KernelChanges(int cycles = 6) : cycles_(cycles) { testing::write_run(folder_, cycles); }
+  // Both phases, or one.
+  void trace(bool solo = true, bool shared = true) const {
+    for (int block = 0; block < 3 * cycles_; ++block) {
+      const bool alone = block % 3 == 0;
+      if (block % 3 == 1 || !(alone ? solo : shared)) continue;
+      const V2Log log{.start_ns = kEpoch + block * 2000 * kMillisecond};
+      const std::int64_t varies = (block % 2 == 0 ? 10 : -10) * kMicro;
+      const std::int64_t spin = (alone ? 500 : 1000) * kMicro + varies;
+      std::vector<Activity> all;
+      for (int k = 0; k < log.n; ++k) {
+        const std::int64_t start = log.iteration(k).gpu_start_ns;
+        all.push_back(kernel("_Z4gemmIfLi128EEvPKT_", start, start + kMillisecond));
+        all.push_back(kernel("_Z4spinPxi", start + kMillisecond, start + kMillisecond + spin));
+        if (!alone && k % 2 == 0) {
+          all.push_back(kernel("late", start + 5 * kMillisecond / 2, start + 3 * kMillisecond));
+        }
+      }
+      const std::string number = (block < 10 ? "0" : "") + std::to_string(block);
+      folder_.write(
+          "blocks/" + number + (alone ? "-solo-router" : "-shared") + "/router.kernels.csv",
+          csv(all));
+    }
+  }
+  [[nodiscard]] std::vector<KernelChange> changes() const {
+    const auto run = load(folder_.path());
+    EXPECT_TRUE(run) << to_line(run.error());
+    return run->header.kernel_changes;
+  }
+  int cycles_;
+  Folder folder_;
+};
+
+TEST_F(KernelChanges, TheOneThatAddsMostComesFirstWithIntervals) {
+  trace();
+  const std::vector<KernelChange> all = changes();
+  ASSERT_EQ(all.size(), 3U);
+  const KernelChange& spin = all[0];
+  EXPECT_EQ(spin.agent, "router");
+  EXPECT_EQ(spin.name, "spin");
+  EXPECT_EQ(spin.symbol, "_Z4spinPxi");
+  EXPECT_EQ(spin.solo->blocks, 6);
+  EXPECT_EQ(spin.solo->launches_per_iteration, 1);
+  EXPECT_NEAR(spin.solo->launch_ms.value.value(), 0.5, 1e-9);
+  // Blocks of 0.49 and 0.51 ms: a standard error of sqrt(0.01^2 / 5), and t(5) = 2.571.
+  EXPECT_NEAR(spin.solo->launch_ms.ci_high.value(), 0.5 + 2.571 * 0.01 / std::sqrt(5.0), 1e-5);
+  EXPECT_NEAR(spin.launch_ratio.value.value(), 2, 1e-9);
+  EXPECT_GT(spin.launch_ratio.ci_low.value(), 1.9);
+  EXPECT_LT(spin.launch_ratio.ci_high.value(), 2.1);
+  EXPECT_NEAR(spin.added_ms.value.value(), 0.5, 1e-9);
+  EXPECT_GT(spin.added_ms.ci_low.value(), 0.47);
+  EXPECT_LT(spin.added_ms.ci_high.value(), 0.53);
+
+  const KernelChange& late = all[1];
+  EXPECT_EQ(late.name, "late");
+  EXPECT_EQ(late.solo->n, 0U);
+  EXPECT_FALSE(late.solo->launch_ms.value) << "it never ran alone";
+  EXPECT_FALSE(late.launch_ratio.value);
+  EXPECT_NEAR(late.added_ms.value.value(), 0.25, 0.01);
+
+  EXPECT_EQ(all[2].name, "gemm<float, 128>");
+  EXPECT_EQ(all[2].added_ms.value, 0.0);
+  EXPECT_EQ(all[2].added_ms.ci_high, 0.0);
+}
+
+TEST_F(KernelChanges, APhaseThatWasNotTracedIsEmpty) {
+  trace(true, false);
+  for (const KernelChange& change : changes()) {
+    EXPECT_TRUE(change.solo);
+    EXPECT_FALSE(change.shared);
+    EXPECT_FALSE(change.added_ms.value);
+    EXPECT_FALSE(change.launch_ratio.value);
+  }
+}
+
+class FewKernelBlocks : public KernelChanges {
+ protected:
+  FewKernelBlocks() : KernelChanges(4) {}
+};
+
+TEST_F(FewKernelBlocks, GiveNoIntervals) {
+  trace();
+  for (const KernelChange& change : changes()) {
+    EXPECT_FALSE(change.solo->launch_ms.ci_low);
+    EXPECT_TRUE(change.added_ms.value);
+    EXPECT_FALSE(change.added_ms.ci_low);
+    EXPECT_FALSE(change.launch_ratio.ci_high);
+  }
 }
 
 TEST_F(Kernels, ClockErrorsShowAndCountNothingAway) {

@@ -207,6 +207,49 @@ TEST(LoadRun, HeaderSaysWhatTheFolderSays) {
   EXPECT_EQ(header.malformed_lines, 0u);
 }
 
+TEST(LoadRun, MemoryIsPredictedBesideMeasuredAndTheSumBesideTheCard) {
+  const Folder folder;
+  write_run(folder, 2);
+  folder.write(
+      "environment.json",
+      R"({"device":{"kind":"cuda","memory_bytes":8000},"memory_in_use_bytes":2000,"memory":[
+                   {"agent":"router","predicted_bytes":800,"predicted":{"operands":300,"context":500},
+                    "allocated_bytes":300,"measured_bytes":1000,"measured_by":"nvml"},
+                   {"agent":"thinker","predicted_bytes":800,"predicted":{"weights":800},
+                    "missing":"nobody says"}]})");
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  ASSERT_TRUE(data->header.memory);
+  const MemoryUse& use = *data->header.memory;
+  EXPECT_EQ(use.predicted, 1600U);
+  EXPECT_EQ(use.measured, 2000U);
+  EXPECT_EQ(use.device, 8000U);
+  EXPECT_DOUBLE_EQ(use.measured_share.value(), 0.25);
+  EXPECT_DOUBLE_EQ(use.error_ratio.value(), 0.25);
+  ASSERT_EQ(use.agents.size(), 2U);
+  EXPECT_DOUBLE_EQ(use.agents[0].error_ratio.value(), 0.25);
+  EXPECT_EQ(use.agents[0].context, 500U);
+  EXPECT_EQ(use.agents[0].weights, std::nullopt);
+  EXPECT_EQ(use.agents[1].measured, std::nullopt);
+  EXPECT_EQ(use.agents[1].error_ratio, std::nullopt);
+  EXPECT_EQ(use.agents[1].missing, "nobody says");
+}
+
+TEST(LoadRun, MemoryOfAnEarlierFormOrNoneIsNotMisread) {
+  const Folder folder;
+  write_run(folder, 2);
+  folder.write("environment.json", R"({"memory":[{"agent":"router","predicted_bytes":300,
+                                       "measured_bytes":1000,"measured_by":"nvml"}, 7]})");
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  ASSERT_TRUE(data->header.memory);
+  EXPECT_EQ(data->header.memory->agents[0].predicted, std::nullopt);
+  EXPECT_EQ(data->header.memory->agents[0].measured, 1000U);
+  EXPECT_EQ(data->header.memory->measured, std::nullopt);
+  folder.write("environment.json", R"({"memory":{"router":1}})");
+  EXPECT_EQ(load(folder.path())->header.memory, std::nullopt);
+}
+
 TEST(LoadRun, ArrivalsAreDescribedFromMetaToo) {
   const ChangedRun run;
   const V2Log log;

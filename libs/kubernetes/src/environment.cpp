@@ -21,6 +21,7 @@ double in_ms(double seconds) { return std::round(seconds * 1e3) / 1e3; }
 std::string to_json(const Environment& e) {
   Json device{{"kind", e.device_kind}, {"name", e.device_name}, {"uuid", e.device_uuid}};
   put(device, "driver", e.place.driver);
+  if (e.place.card_bytes) device["memory_bytes"] = *e.place.card_bytes;
   Json node{{"name", e.place.node}};
   put(node, "product", e.place.product);
   put(node, "os_image", e.place.os_image);
@@ -60,6 +61,7 @@ std::string to_json(const Environment& e) {
   kubernetes["neighbours"] = e.place.neighbours;
   kubernetes["repeated"] = e.repeated;
   kubernetes["times_s"] = {{"until_ready", in_ms(e.times.until_ready)},
+                           {"until_told", in_ms(e.times.until_told)},
                            {"until_begun", in_ms(e.times.until_begun)},
                            {"blocks", in_ms(e.times.blocks)},
                            {"until_records", in_ms(e.times.until_records)},
@@ -71,6 +73,7 @@ std::string to_json(const Environment& e) {
            {"sharing", e.sharing},
            {"sync", e.sync}};
   put(out, "kernel", e.place.kernel.empty() ? "" : "Linux " + e.place.kernel);
+  out["memory"] = Json::parse(runner::to_json(e.memory));
   out["kubernetes"] = std::move(kubernetes);
   out["versions"] = {{"kts", version()}};
   out["commit"] = commit();

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job_spec.hpp"
 
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "kts/base/units.hpp"
 #include "kts/runner/local_run.hpp"
 #include "kts/runner/plan.hpp"
 #include "kts/workload/cost.hpp"
@@ -14,6 +18,8 @@ namespace {
 
 // Many agents must fit on a node however few its cores: all of them ask for half of it at most.
 constexpr int kLeastMillicores = 10;
+// An object's annotations may have 256 KiB in all; the plan and what has arrived want some of them.
+constexpr std::size_t kMostTraceBytes = 192 * 1024;
 int cpu_request(std::size_t cores, std::size_t agents, int usual) {
   if (cores == 0) return usual;
   const int share = static_cast<int>(500 * cores / agents);
@@ -22,8 +28,27 @@ int cpu_request(std::size_t cores, std::size_t agents, int usual) {
 
 }  // namespace
 
+Result<std::map<std::size_t, workload::Trace>> load_pod_traces(const scenario::Scenario& scenario) {
+  std::map<std::size_t, workload::Trace> traces;
+  for (std::size_t i = 0; i < scenario.agents.size(); ++i) {
+    const workload::ArrivalSpec& arrival = scenario.agents[i].arrival;
+    if (arrival.process != workload::ArrivalProcess::kTrace) continue;
+    KTS_TRY(workload::Trace trace, workload::load_trace(arrival.trace));
+    const std::size_t bytes = to_csv(trace).size();
+    if (bytes > kMostTraceBytes) {
+      return bad_input(
+          fmt::format("its {} requests are {}, and a pod's annotations hold {} of them",
+                      trace.rows.size(), format_bytes(bytes), format_bytes(kMostTraceBytes)),
+          "replay a shorter stretch, with from: and length:",
+          fmt::format("agent {}: {}", scenario.agents[i].name, arrival.trace.file));
+    }
+    traces.emplace(i, std::move(trace));
+  }
+  return traces;
+}
+
 JobSpec job_spec(const ClusterRun& run, std::size_t agent, std::size_t slot) {
-  const scenario::Scenario& scenario = run.scenario;
+  scenario::Scenario scenario = run.scenario;
   JobSpec job;
   job.agent = scenario.agents[agent].name;
   job.name = job_name(run.run, slot, job.agent);
@@ -31,6 +56,14 @@ JobSpec job_spec(const ClusterRun& run, std::size_t agent, std::size_t slot) {
   job.run = run.run;
   job.image = run.image;
   job.pull_policy = run.pull_policy;
+  if (const auto replayed = run.traces.find(agent); replayed != run.traces.end()) {
+    // What the pod finds is the stretch already.
+    workload::TraceSpec& spec = scenario.agents[agent].arrival.trace;
+    spec.file = kTraceFile;
+    spec.from = Nanoseconds(0);
+    spec.length = Nanoseconds(replayed->second.period_ns);
+    job.trace = to_csv(replayed->second);
+  }
   job.worker = worker_arguments(scenario, agent, run.place.cores);
   job.cpu_request_millicores =
       cpu_request(run.place.cores.size(), scenario.agents.size(), job.cpu_request_millicores);

@@ -36,6 +36,7 @@ Json pod_metadata(const JobSpec& job) {
   if (job.gpu_memory_bytes) {
     metadata["annotations"][kMemoryAnnotation] = fmt::format("{}", *job.gpu_memory_bytes);
   }
+  if (!job.trace.empty()) metadata["annotations"][kTraceAnnotation] = job.trace;
   return metadata;
 }
 
@@ -97,12 +98,10 @@ Json pod_spec(const JobSpec& job) {
   }
   if (!tolerations.empty()) spec["tolerations"] = std::move(tolerations);
   spec["containers"] = Json::array({container_of(job)});
-  spec["volumes"] = {
-      {{"name", "kts"},
-       {"downwardAPI",
-        {{"items",
-          {annotation_file("plan", kPlanAnnotation), annotation_file("ack", kAckAnnotation)}}}}},
-      {{"name", "cache"}, {"emptyDir", Json::object()}}};
+  Json files{annotation_file("plan", kPlanAnnotation), annotation_file("ack", kAckAnnotation)};
+  if (!job.trace.empty()) files.push_back(annotation_file("trace", kTraceAnnotation));
+  spec["volumes"] = {{{"name", "kts"}, {"downwardAPI", {{"items", std::move(files)}}}},
+                     {{"name", "cache"}, {"emptyDir", Json::object()}}};
   return spec;
 }
 

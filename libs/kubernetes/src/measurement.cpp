@@ -14,12 +14,6 @@ namespace {
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
-// From a patch to a pod: 0.1 to 0.2 s where nobody is busy; a block that is late costs as much.
-// Pods are told one after the other.
-constexpr Nanoseconds kLead = 600ms;
-// The first patch meets a kubelet that is still busy with the pod's start.
-constexpr Nanoseconds kFirstLead = 1100ms;
-constexpr Nanoseconds kLeadOfPod = 10ms;
 constexpr Nanoseconds kShowEvery = 100ms;
 constexpr Nanoseconds kRecordsLost = 60s;
 constexpr int kMostAttempts = 5;
@@ -76,9 +70,9 @@ Status Measurement::begin() {
 
 void Measurement::append(const runner::Block& block, int attempt) {
   const bool first = planned_.empty();
-  const Nanoseconds lead =
-      (first ? kFirstLead : kLead) + static_cast<int>(pods_.slots().size()) * kLeadOfPod;
-  const std::int64_t earliest = clock_.now() + (1 + attempt) * lead.count();
+  // A block that is late costs as much as it takes: pods that were get more time.
+  const std::int64_t now = clock_.now();
+  const std::int64_t earliest = now + (1 + attempt) * (clock_.to_node(pods_.told_by()) - now);
   const std::int64_t not_before = first ? earliest : std::max(earliest, last_end_ns());
   planned_.push_back(
       {block, attempt,

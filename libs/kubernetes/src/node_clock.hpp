@@ -19,6 +19,9 @@ class NodeClock {
     if (!lag_ || lag < *lag_) lag_ = lag;
   }
   [[nodiscard]] std::int64_t now() const { return ours() - lag_.value_or(0); }
+  [[nodiscard]] std::int64_t to_node(MonotonicTime ours) const {
+    return ours.time_since_epoch().count() - lag_.value_or(0);
+  }
   [[nodiscard]] MonotonicTime to_ours(std::int64_t node_ns) const {
     return MonotonicTime(Nanoseconds(node_ns + lag_.value_or(0)));
   }

@@ -52,6 +52,18 @@ std::string share_command(const Wishes& wishes, const std::string& node) {
                      std::max<std::size_t>(2, wishes.agents), where);
 }
 
+// Of a card that all agents are to share; instances of MIG are one an agent, and others' sizes.
+runner::DeviceMemory card_of(const GpuNode& node, const Wishes& wishes) {
+  runner::DeviceMemory card{fmt::format("a card of node {}", node.name), {}, {}};
+  if (!node.product.empty()) card.name += fmt::format(" ({})", node.product);
+  const bool parted = wishes.sharing == "mig" || node.sharing.mode == cluster::SharingMode::kMig ||
+                      resource_of(node, wishes).find("/mig-") != std::string::npos;
+  if (!parted && node.memory_bytes && *node.memory_bytes > 0) {
+    card.total_bytes = static_cast<std::uint64_t>(*node.memory_bytes);
+  }
+  return card;
+}
+
 // `sharing:` is an assertion; nothing is switched on for a run.
 Status check_sharing(const GpuNode& node, const Wishes& wishes, Place& place) {
   if (wishes.agents < 2 && wishes.sharing != "mig") return {};
@@ -179,6 +191,15 @@ Result<Place> choose_place(const cluster::ClusterStatus& status, const cluster::
     return environment_lacks(fmt::format("no node with {} is ready and schedulable", wanted),
                              "kubectl get nodes; kubectl uncordon takes one back");
   }
+  // Of nodes whose cards are all too small, the largest card's refusal.
+  const auto card_bytes = [&](const GpuNode* node) { return card_of(*node, wishes).total_bytes; };
+  const GpuNode& largest = **std::ranges::max_element(fitting, {}, card_bytes);
+  std::erase_if(fitting, [&](const GpuNode* node) {
+    return !runner::check_memory(wishes.memory, card_of(*node, wishes));
+  });
+  if (fitting.empty()) {
+    return tl::unexpected(runner::check_memory(wishes.memory, card_of(largest, wishes)).error());
+  }
   // One that shares as it should, then the emptiest.
   const auto matches = [&](const GpuNode* node) {
     return node->sharing.mode && name(*node->sharing.mode) == wishes.sharing;
@@ -197,6 +218,7 @@ Result<Place> choose_place(const cluster::ClusterStatus& status, const cluster::
   place.runtime_class =
       wishes.runtime_class.value_or(status.runtime_class.value_or(false) ? "nvidia" : "");
   place.cards = node.cards;
+  place.card_bytes = card_bytes(&node);
   if (const auto* count = count_of(node, place.resource)) {
     place.slots = count->allocatable;
     if (count->requested) place.free_slots = count->allocatable - *count->requested;

@@ -50,6 +50,10 @@ class Pods {
   [[nodiscard]] Status tell(const std::string& plan, bool quiet);
   // Not waiting for the pause between two patches.
   [[nodiscard]] Status tell_now(const std::string& plan);
+  // When a plan that is told now will have come to all pods.
+  [[nodiscard]] MonotonicTime told_by() const;
+  // That any one pod printed since it was last told what has arrived, at most.
+  [[nodiscard]] std::size_t unacknowledged_bytes() const;
   // When records came last.
   [[nodiscard]] MonotonicTime last_records() const { return last_records_; }
 

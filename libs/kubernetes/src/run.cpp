@@ -15,7 +15,9 @@
 #include "kts/kubernetes/access.hpp"
 #include "kts/kubernetes/environment.hpp"
 #include "kts/runner/local_run.hpp"
+#include "kts/runner/memory.hpp"
 #include "kts/runner/plan.hpp"
+#include "kts/runner/traces.hpp"
 #include "measurement.hpp"
 #include "pods.hpp"
 #include "strangers.hpp"
@@ -30,6 +32,8 @@ using std::chrono_literals::operator""s;
 constexpr Nanoseconds kTick = 100ms;
 constexpr Nanoseconds kLeaveWithin = 10s;
 constexpr Nanoseconds kGoneWithin = 30s;
+constexpr Nanoseconds kEndsSoon = 2500ms;  // pods print again what isn't acknowledged for 5 s
+constexpr std::size_t kWorthTelling = 1U << 20;  // of the 2 MiB that pods print unacknowledged
 constexpr Nanoseconds kMoreForEachPod = 500ms;  // the kubelet takes them one after the other
 
 // A run's course; what it is made of does the work.
@@ -52,7 +56,9 @@ class Execution {
   Status execute() {
     KTS_TRY(permissions_, check_access(client_, run_.name_space));
     KTS_CHECK_OK(pods_.open_logs());
-    KTS_CHECK_OK(write_file(run_.folder / "scenario.yaml", to_yaml(scenario_)));
+    scenario::Scenario kept = scenario_;
+    KTS_CHECK_OK(runner::bring_traces(kept, run_.folder));
+    KTS_CHECK_OK(write_file(run_.folder / "scenario.yaml", to_yaml(kept)));
     describe();
     const Status measured = measure();
     if (!measured) measurement_.keep_what_is_whole();
@@ -77,6 +83,7 @@ class Execution {
     environment_.image = run_.image;
     environment_.place = run_.place;
     environment_.allow_neighbours = run_.allow_neighbours;
+    foresee_memory();
     for (const std::string& warning : run_.place.warnings) journal_.warn(warning);
     if (!permissions_.events) {
       journal_.warn(
@@ -87,6 +94,19 @@ class Execution {
       journal_.warn(fmt::format("measured beside others: {} held GPUs of node {}",
                                 fmt::join(run_.place.neighbours, ", "), run_.place.node));
     }
+  }
+
+  void foresee_memory() {
+    environment_.memory = runner::predict_memory(scenario_);
+    for (runner::AgentMemory& memory : environment_.memory) {
+      memory.missing = "what a pod's process holds isn't seen from outside";
+    }
+    if (!on_gpu_) return;
+    const Place& place = run_.place;
+    const runner::MemoryOutlook outlook = runner::memory_outlook(
+        environment_.memory,
+        {place.product.empty() ? "the card" : place.product, place.card_bytes, {}});
+    outlook.tight ? journal_.warn(outlook.text) : journal_.note(outlook.text);
   }
 
   Status measure() {
@@ -192,7 +212,13 @@ class Execution {
   Status dismiss() {
     environment_.times.blocks =
         static_cast<double>(measurement_.last_end_ns() - measurement_.first_start_ns()) * 1e-9;
+    for (const auto& slot : pods_.slots()) {
+      if (!slot->told_at) continue;
+      const std::chrono::duration<double> told = *slot->told_at - created_at_;
+      environment_.times.until_told = std::max(environment_.times.until_told, told.count());
+    }
     pods_.let_leave();
+    dismissed_ = true;
     KTS_CHECK_OK(measurement_.end());
     KTS_CHECK_OK(pods_.tell_now(measurement_.plan()));
     Status done =
@@ -243,6 +269,11 @@ class Execution {
   Status write_environment() {
     environment_.pods = pods_.facts();
     for (const PodFacts& pod : environment_.pods) {
+      const auto memory =
+          std::ranges::find(environment_.memory, pod.agent, &runner::AgentMemory::agent);
+      if (memory != environment_.memory.end() && pod.operand_bytes > 0) {
+        memory->allocated_bytes = pod.operand_bytes;
+      }
       if (pod.throttled_usec <= 0) continue;
       journal_.warn(
           fmt::format("{} was halted for {:.1f} ms of the blocks by its container's CPU limit; "
@@ -285,6 +316,14 @@ class Execution {
     }
   }
 
+  // A kubelet that has just seen a change comes late to the next: what needn't be acknowledged
+  // before the plan's end goes with it.
+  [[nodiscard]] bool may_acknowledge() const {
+    if (measurement_.over() || !measurement_.between_blocks()) return false;
+    return measurement_.last_end_ns() - clock_.now() > kEndsSoon.count() ||
+           pods_.unacknowledged_bytes() > kWorthTelling;
+  }
+
   Status tick() {
     if (run_.signals != nullptr) {
       if (const auto number = run_.signals->take()) {
@@ -298,7 +337,7 @@ class Execution {
     if (!measurement_.began()) return {};
     KTS_CHECK_OK(measurement_.settle());
     dcgm_.tick();
-    return pods_.tell(measurement_.plan(), measurement_.between_blocks());
+    return pods_.tell(measurement_.plan(), dismissed_ || may_acknowledge());
   }
 
   kube::Client& client_;
@@ -310,6 +349,7 @@ class Execution {
   Environment environment_;
   MonotonicTime created_at_{};
   std::optional<MonotonicTime> records_at_;
+  bool dismissed_ = false;
 
   Journal journal_;
   NodeClock clock_;

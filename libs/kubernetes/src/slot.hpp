@@ -42,6 +42,7 @@ struct Slot {
   std::optional<pod::Beat> beat;
   std::optional<pod::Fail> fail;
   std::optional<std::int64_t> first_beat_ns;
+  std::optional<MonotonicTime> told_at;  // when it said that it has a plan
 
   std::map<std::uint64_t, pod::Chunk> early;  // arrived before one that they follow
   std::uint64_t next_chunk = 0;
@@ -49,6 +50,8 @@ struct Slot {
   std::int64_t throttled_usec = 0;
 
   std::string plan, ack;  // as the pod's annotations hold them
+  std::size_t unacknowledged_bytes = 0;
+  MonotonicTime touched{};  // when it last changed, by us or by its kubelet
   MonotonicTime next_patch{};
 
   // Chunks in their order, whatever the order in which they came.

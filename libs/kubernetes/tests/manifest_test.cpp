@@ -63,6 +63,14 @@ TEST(Manifest, AClaimStandsInTheResourcesPlace) {
   EXPECT_FALSE(resources["limits"].exists());
 }
 
+TEST(Manifest, ATraceIsAFileBesideThePlan) {
+  JobSpec job = router();
+  job.trace = "timestamp_s,input_tokens,output_tokens\n0,1,1\n";
+  const auto pod = kube::Value::parse(to_json(job)).value()["spec"]["template"];
+  EXPECT_EQ(pod["metadata"]["annotations"][kTraceAnnotation].text(), job.trace);
+  EXPECT_THAT(pod["spec"]["volumes"].dump(), testing::HasSubstr(R"("path":"trace","fieldRef":)"));
+}
+
 TEST(Manifest, NeverSetsVisibleDevices) {
   EXPECT_THAT(to_json(router()), testing::Not(testing::HasSubstr("NVIDIA_VISIBLE_DEVICES")));
 }

@@ -97,6 +97,50 @@ TEST_F(PlaceTest, ARenamedResourceIsFound) {
   EXPECT_EQ(choose()->resource, "nvidia.com/gpu.shared");
 }
 
+runner::AgentMemory memory_of(const char* agent, std::uint64_t gibibytes) {
+  runner::AgentMemory memory;
+  memory.agent = agent;
+  memory.plan.weights = gibibytes << 30;
+  return memory;
+}
+
+TEST_F(PlaceTest, ACardThatIsTooSmallIsPassedOver) {
+  wishes.memory = {memory_of("router", 1), memory_of("thinker", 40)};
+  status.nodes[0].memory_bytes = 80LL << 30;
+  status.nodes[1].memory_bytes = 24LL << 30;
+  const auto place = choose();
+  ASSERT_TRUE(place) << to_line(place.error());
+  EXPECT_EQ(place->node, "a");
+  EXPECT_EQ(place->card_bytes, std::uint64_t{80} << 30);
+}
+
+TEST_F(PlaceTest, ASetThatFitsNoCardIsRefusedWithTheSumAndTheLargestCard) {
+  wishes.memory = {memory_of("router", 1), memory_of("thinker", 160)};
+  status.nodes[0].memory_bytes = 80LL << 30;
+  status.nodes[0].product = "NVIDIA-H100";
+  status.nodes[1].memory_bytes = 24LL << 30;
+  const auto place = choose();
+  ASSERT_FALSE(place);
+  EXPECT_EQ(place.error().code, ErrorCode::kEnvironment);
+  EXPECT_EQ(to_line(place.error()),
+            "memory: the agents need 161.0 GiB together (router 1.0 GiB, thinker 160.0 GiB), a "
+            "card of node a (NVIDIA-H100) has 80.0 GiB; take smaller shapes or fewer agents; what "
+            "the driver needs comes on top");
+}
+
+TEST_F(PlaceTest, MemoryThatIsNotKnownOrPartedIsLeftToTheWorkers) {
+  wishes.memory = {memory_of("thinker", 160)};
+  EXPECT_EQ(choose()->card_bytes, std::nullopt);
+  for (cluster::GpuNode& one : status.nodes) {
+    one.memory_bytes = 80LL << 30;
+    one.sharing.mode = cluster::SharingMode::kMig;
+  }
+  wishes.sharing = "mig";
+  const auto place = choose();
+  ASSERT_TRUE(place) << to_line(place.error());
+  EXPECT_EQ(place->card_bytes, std::nullopt);
+}
+
 TEST_F(PlaceTest, StreamsCannotBePods) {
   wishes.sharing = "streams";
   EXPECT_EQ(choose().error().code, ErrorCode::kBadInput);

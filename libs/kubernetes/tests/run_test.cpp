@@ -2,6 +2,7 @@
 // The course of a run as pods, against a cluster that does what the test says.
 #include "kts/kubernetes/run.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -113,6 +114,47 @@ TEST_F(RunAsPods, WritesEveryBlockAndLeavesNothing) {
   EXPECT_THAT(environment["kubernetes"]["repeated"], IsEmpty());
   EXPECT_THAT(environment["warnings"], IsEmpty());
   EXPECT_EQ(environment["kubernetes"]["pods"][0]["gpu_uuid"], "GPU-1");
+  ASSERT_EQ(environment["memory"].size(), 2U);
+  EXPECT_EQ(environment["memory"][0]["agent"], "fft");
+  EXPECT_GT(environment["memory"][0]["predicted_bytes"], 0);
+  EXPECT_THAT(environment["memory"][0]["missing"], HasSubstr("isn't seen from outside"));
+}
+
+// Ten requests a second from its 2nd second on.
+TEST_F(RunAsPods, ATraceGoesToItsPodAndIntoTheFolder) {
+  const std::string file = folder_.path() / "code.csv";
+  std::string csv = "timestamp_s,input_tokens,output_tokens\n";
+  for (int i = 0; i < 60; ++i) csv += fmt::format("{}.{},100,{}\n", i / 10, i % 10, i);
+  ASSERT_TRUE(write_file(file, csv));
+  workload::ArrivalSpec& arrival = run_.scenario.agents[0].arrival;
+  arrival = {};
+  arrival.process = workload::ArrivalProcess::kTrace;
+  arrival.trace = {file, 2, true, std::chrono::seconds(2), std::chrono::seconds(3)};
+  run_.traces = load_pod_traces(run_.scenario).value();
+  const JobSpec job = manifests(run_).front();
+  EXPECT_THAT(job.trace, testing::StartsWith("timestamp_s,input_tokens,output_tokens\n0,100,20\n"));
+  EXPECT_THAT(job.worker, testing::IsSupersetOf({std::string(kTraceFile), std::string("3s")}));
+  EXPECT_THAT(manifests(run_).back().trace, IsEmpty());
+
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error()) << "\n" << said();
+  EXPECT_EQ(read_file(run_.folder / "traces/code.csv").value(), csv);
+  EXPECT_THAT(read_file(run_.folder / "scenario.yaml").value(), HasSubstr("file: traces/code.csv"));
+}
+
+TEST_F(RunAsPods, ATraceOfMoreThanAnnotationsHoldIsRefused) {
+  const std::string file = folder_.path() / "long.csv";
+  std::string csv = "timestamp_s,input_tokens,output_tokens\n";
+  for (int i = 0; i < 20'000; ++i) csv += fmt::format("{},1000,1000\n", i);
+  ASSERT_TRUE(write_file(file, csv));
+  workload::ArrivalSpec& arrival = run_.scenario.agents[0].arrival;
+  arrival = {};
+  arrival.process = workload::ArrivalProcess::kTrace;
+  arrival.trace.file = file;
+  const auto refused = load_pod_traces(run_.scenario);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kBadInput);
+  EXPECT_THAT(refused.error().hint, HasSubstr("length"));
 }
 
 TEST_F(RunAsPods, ALateBlockIsMeasuredAgain) {

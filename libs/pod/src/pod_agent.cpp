@@ -35,10 +35,13 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
 constexpr auto kBeatEvery = 1s;
+// Until there is a plan: by the newest line kts knows the node's clock.
+constexpr auto kBeatUntilPlanned = 100ms;
 constexpr auto kRepeatEvery = 5s;
 constexpr auto kPollEvery = 20ms;
 // A block that begins later than this isn't run.
 constexpr auto kTolerance = 1ms;
+constexpr auto kLastAck = 1s;
 // No chunk is begun when a block begins before it can be out.
 constexpr auto kPrintMargin = 50ms;
 // What the worker says besides records and isn't printed yet.
@@ -151,6 +154,7 @@ class PodAgent final : process::Fleet::Listener {
       if (!in_block_ || ending_ != Ending::kNo) read_files();
       watch_worker();
       if (ending_ == Ending::kNo) follow_plan();
+      if (!in_block_) wake_at(next_poll_);  // one has just ended
       if (ending_ != Ending::kNo) end_worker();
       say_frames();
       print();
@@ -266,6 +270,10 @@ class PodAgent final : process::Fleet::Listener {
                     state_name(before), words.empty() ? "none" : words),
         {},
         fmt::format("agent {}", options_.agent)};
+    if (const std::string& own = fleet_.last_line(child_); judged && !own.empty()) {
+      error.message = own;
+      error.where += fmt::format(" while {}", state_name(before));
+    }
     if (out_of_memory) {
       error.code = ErrorCode::kEnvironment;
       error.message = fmt::format("the kernel killed the worker for want of memory while {}",
@@ -385,7 +393,7 @@ class PodAgent final : process::Fleet::Listener {
       case Worker::kParked:
         if (collecting_) return close_block();
         if (skipped_ || finished_ == block.index) return;
-        if (now_ > latest) return skip("late");
+        if (now_ > latest) return skip(plan_taken_at_ > latest ? "late_plan" : "late");
         if (now_ < instant(prepare_ns(block, place))) {
           return wake_at(instant(prepare_ns(block, place)));
         }
@@ -489,6 +497,7 @@ class PodAgent final : process::Fleet::Listener {
   void take_plan(const std::string& text) {
     auto plan = parse_plan(text);
     const Status status = plan ? schedule_.update(std::move(*plan)) : tl::unexpected(plan.error());
+    plan_taken_at_ = next_beat_ = now_;  // kts sees how long it took
     if (status) return;
     Error error = status.error();
     error.where = plan_file_.path().string();
@@ -551,11 +560,13 @@ class PodAgent final : process::Fleet::Listener {
     if (room && (say_ready_ || (repeats && worker_ == Worker::kParked && !schedule_.known()))) {
       output_.put(to_line(ready_frame()));
       say_ready_ = false;
+      next_beat_ = now_;
     }
     if (repeats && failure_) output_.put(to_line(*failure_));
     if (now_ >= next_beat_) {
       if (room) output_.put(to_line(beat_frame()));
-      next_beat_ = now_ + kBeatEvery;
+      const bool expects_plan = worker_ == Worker::kParked && !schedule_.known();
+      next_beat_ = now_ + (expects_plan ? kBeatUntilPlanned : kBeatEvery);
     }
     wake_at(next_beat_);
     if (room && (failure_ || !schedule_.known())) wake_at(next_repeat_);
@@ -603,9 +614,11 @@ class PodAgent final : process::Fleet::Listener {
     if (!output_.idle() || !notes_.empty()) return false;
     if (outbox_.all_acknowledged()) return true;
     if (ending_ == Ending::kInterrupted) {
-      if (outbox_.all_printed() && !acknowledges_) return true;
-      wake_at(*leave_at_);
-      return false;
+      // A kubelet brings nothing more to a pod that it ends, but what is on its way.
+      const MonotonicTime last_ack = acknowledges_ ? *delivering_since_ + kLastAck : now_;
+      const bool done = outbox_.all_printed() && now_ >= last_ack;
+      if (!done) wake_at(outbox_.all_printed() ? std::min(last_ack, *leave_at_) : *leave_at_);
+      return done;
     }
     if (unheard_) return outbox_.all_printed();
     const MonotonicTime patience_ends =
@@ -735,7 +748,7 @@ class PodAgent final : process::Fleet::Listener {
   Schedule schedule_;
 
   MonotonicTime now_, wake_;
-  MonotonicTime next_beat_, next_repeat_, next_poll_;
+  MonotonicTime next_beat_, next_repeat_, next_poll_, plan_taken_at_;
   bool say_ready_ = false;
 
   Worker worker_ = Worker::kNone;

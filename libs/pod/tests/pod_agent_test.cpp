@@ -184,7 +184,7 @@ TEST(PodAgent, BlockWhosePlanCameTooLateIsMissedAndCanBeRepeated) {
   }
   driver.publish();
   ASSERT_TRUE(driver.until([&] { return pod.reader().missed().contains(1); }));
-  EXPECT_EQ(pod.reader().missed().at(1), "late");
+  EXPECT_EQ(pod.reader().missed().at(1), "late_plan");
   EXPECT_NE(driver.run("solo", "parked", {{"router", &pod}}), 0);
   EXPECT_FALSE(pod.blocks().contains(1));
   driver.end();

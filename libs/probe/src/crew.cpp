@@ -69,7 +69,9 @@ void Crew::take_line(Member& member, const std::string& line) {
 void Crew::on_stderr(std::size_t /*child*/, std::string_view /*line*/) {}
 
 void Crew::on_exit(std::size_t child, const process::ExitStatus& status) {
-  const std::string words = fleet_.last_words(child);
+  // Bad input and a lacking environment are its own to judge, and to say.
+  const bool judged = status.signal == 0 && (status.code == 2 || status.code == 4);
+  const std::string words = judged ? fleet_.last_line(child) : fleet_.last_words(child);
   const ErrorCode code =
       status.signal == 0 && status.code == 2 ? ErrorCode::kBadInput : ErrorCode::kEnvironment;
   members_[child].gone = Error{

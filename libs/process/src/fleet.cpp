@@ -24,6 +24,7 @@ constexpr std::size_t kMaxQueuedInput = 1 << 20;
 constexpr std::size_t kReadAtATime = 256 * 1024;
 constexpr std::size_t kKeptLines = 4;
 constexpr std::size_t kKeptLineLength = 200;
+constexpr std::size_t kLastLineLength = 1000;
 // How often to look for ended children where the kernel can't tell by a descriptor.
 constexpr auto kReapInterval = 20ms;
 
@@ -48,6 +49,8 @@ struct Fleet::Child {
   bool input_ends = false;
   std::array<std::string, 2> partial;  // of stdout, stderr
   std::deque<std::string> last_lines;
+  std::string last_line;
+  std::string introduction;  // "kts-worker: ", with which our programs begin their errors
   bool running = true;
 };
 
@@ -74,6 +77,8 @@ Result<std::size_t> Fleet::start(const Command& command) {
   KTS_TRY(Spawned spawned, spawn(command));
   children_.push_back(std::make_unique<Child>());
   children_.back()->spawned = std::move(spawned);
+  children_.back()->introduction =
+      std::filesystem::path(command.argv.front()).filename().string() + ": ";
   return children_.size() - 1;
 }
 
@@ -121,6 +126,9 @@ void Fleet::read_from(std::size_t index, bool from_stderr) {
       return;
     }
     if (const auto text = trimmed(line); !text.empty()) {
+      std::string_view own = text;
+      if (own.starts_with(child.introduction)) own.remove_prefix(child.introduction.size());
+      child.last_line = own.substr(0, kLastLineLength);
       child.last_lines.emplace_back(text.substr(0, kKeptLineLength));
       if (child.last_lines.size() > kKeptLines) child.last_lines.pop_front();
     }
@@ -268,6 +276,10 @@ pid_t Fleet::pid(std::size_t child) const { return children_.at(child)->spawned.
 
 std::string Fleet::last_words(std::size_t child) const {
   return fmt::format("{}", fmt::join(children_.at(child)->last_lines, " / "));
+}
+
+const std::string& Fleet::last_line(std::size_t child) const {
+  return children_.at(child)->last_line;
 }
 
 }  // namespace kts::process

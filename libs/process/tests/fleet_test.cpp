@@ -98,7 +98,17 @@ TEST(Fleet, LastWordsAreTheLastLinesOfStderrOnOneLine) {
       fleet.start(shell("for i in 1 2 3 4 5 6; do echo line $i >&2; done")).value();
   wait_for_all(fleet);
   EXPECT_EQ(fleet.last_words(child), "line 3 / line 4 / line 5 / line 6");
+  EXPECT_EQ(fleet.last_line(child), "line 6");
   EXPECT_EQ(seen.errors.size(), 6U);
+}
+
+TEST(Fleet, AProgramsOwnErrorIsItsLastLineWithoutItsName) {
+  Recorder seen;
+  Fleet fleet(seen);
+  const std::size_t child =
+      fleet.start(shell("echo chat >&2; echo sh: --size: too large >&2; exit 2")).value();
+  wait_for_all(fleet);
+  EXPECT_EQ(fleet.last_line(child), "--size: too large");
 }
 
 TEST(Fleet, ALineWithoutEndComesInBoundedPieces) {

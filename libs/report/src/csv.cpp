@@ -129,6 +129,20 @@ void append_chain(std::string& out, const analysis::ChainPhase& c) {
   }
 }
 
+// "predicted", "allocated" and "measured" of an agent.
+void append_memory(std::string& out, const analysis::AgentMemory& m) {
+  CsvRow row;
+  row.agent = m.agent;
+  row.measure = "memory";
+  row.unit = "bytes";
+  for (const auto& [statistic, bytes] :
+       {std::pair("predicted", m.predicted), std::pair("allocated", m.allocated),
+        std::pair("measured", m.measured)}) {
+    row.statistic = statistic;
+    append(out, row, {bytes ? std::optional(static_cast<double>(*bytes)) : std::nullopt, {}, {}});
+  }
+}
+
 }  // namespace
 
 std::string summary_csv(const Summary& summary) {
@@ -140,6 +154,35 @@ std::string summary_csv(const Summary& summary) {
   for (const auto& a : summary.attribution) append_attribution(out, a);
   for (const auto& w : summary.waits) append_wait(out, w);
   for (const auto& c : summary.chains) append_chain(out, c);
+  if (summary.memory) {
+    for (const auto& m : summary.memory->agents) append_memory(out, m);
+  }
+  return out;
+}
+
+std::string kernels_csv(const Summary& summary) {
+  std::string out =
+      "agent,kernel,symbol,phase,statistic,unit,value,ci_low,ci_high,launches,iterations,blocks\n";
+  for (const auto& change : summary.kernel_changes) {
+    const auto add = [&](std::string_view phase, std::string_view statistic, std::string_view unit,
+                         const Estimate& e, const analysis::KernelMeans* in) {
+      out += fmt::format(
+          "{},{},{},{},{},{},{},{},{},{},{},{}\n", escape_csv(change.agent),
+          escape_csv(change.name), escape_csv(change.symbol), phase, statistic, unit,
+          exact(e.value), exact(e.ci_low), exact(e.ci_high), in ? fmt::format("{}", in->n) : "",
+          in ? fmt::format("{}", in->iterations) : "", in ? fmt::format("{}", in->blocks) : "");
+    };
+    for (const auto& [phase, means] :
+         {std::pair("solo", &change.solo), std::pair("shared", &change.shared)}) {
+      if (!*means) continue;
+      const analysis::KernelMeans& in = **means;
+      add(phase, "launches", "1/iteration", {in.launches_per_iteration, {}, {}}, &in);
+      add(phase, "launch", "ms", in.launch_ms, &in);
+      add(phase, "iteration", "ms", in.iteration_ms, &in);
+    }
+    add("shared/solo", "launch", "ratio", change.launch_ratio, nullptr);
+    add("shared-solo", "iteration", "ms", change.added_ms, nullptr);
+  }
   return out;
 }
 

@@ -45,10 +45,50 @@ std::string figure_value(const Figure& figure) {
 }
 
 // Four digits where three would hide the width.
-std::string figure_interval(const Figure& figure) {
-  const auto& e = figure.value;
-  if (e.ci_low && e.ci_high) return number(*e.ci_low, 4) + "–" + number(*e.ci_high, 4);
-  return interval(e);
+std::string figure_interval(const Figure& figure) { return interval(figure.value, 4); }
+
+// The chapters of docs/probe.md, by the beginnings of their figures' keys.
+struct Chapter {
+  std::string_view title, about;
+  std::vector<std::string_view> begin_with;
+};
+
+// The last takes what no other does.
+const std::vector<Chapter>& chapters() {
+  static const std::vector<Chapter> all{
+      {"Turns",
+       "How long a context runs before the next one does, and what handing over costs.",
+       {"time_slice", "context_switch", "turn_gap", "turn_order", "round_robin", "clock64",
+        "interrupted_alone"}},
+      {"Turns that aren't needed",
+       "What short work waits for and takes away beside a busy context, and what idle ones cost.",
+       {"short_", "turn_release", "idle_hold", "interrupted_parked", "parked",
+        "kernel_round_trip_parked"}},
+      {"Preemption and caches",
+       "Where kernels are stopped, and what reading memory again costs after another's turn.",
+       {"gap_beside", "long_kernel", "sweep", "cache_refill"}},
+      {"Work beside work",
+       "The speed that is left beside a neighbour, alone = 1.",
+       {"streams_", "mps_"}},
+      {"Calls and clocks", "What every measurement rests on.", {""}}};
+  return all;
+}
+
+// Each chapter's figures, in their own order.
+std::vector<std::pair<const Chapter*, std::vector<const Figure*>>> in_chapters(
+    const DataSheet& sheet) {
+  std::vector<std::pair<const Chapter*, std::vector<const Figure*>>> out;
+  for (const Chapter& chapter : chapters()) out.emplace_back(&chapter, 0);
+  for (const Figure& figure : sheet.figures) {
+    const auto own = std::ranges::find_if(out, [&figure](const auto& one) {
+      return std::ranges::any_of(one.first->begin_with, [&figure](std::string_view beginning) {
+        return figure.key.starts_with(beginning);
+      });
+    });
+    own->second.push_back(&figure);
+  }
+  std::erase_if(out, [](const auto& one) { return one.second.empty(); });
+  return out;
 }
 
 // The beginning, at word's end.
@@ -127,10 +167,12 @@ std::string headline(const DataSheet& sheet) {
 std::string datasheet_table(const DataSheet& sheet, TerminalStyle style) {
   const Painter paint(style);
   std::vector<Row> rows{{"figure", "value", "", "95 %", "n", "method"}};
-  for (const Figure& figure : sheet.figures) {
-    rows.push_back({figure_name(figure.key, figure.unit), figure_value(figure), figure_unit(figure),
-                    figure_interval(figure), count(figure.n),
-                    first_words(printable(figure.method), 48)});
+  for (const auto& [chapter, figures] : in_chapters(sheet)) {
+    for (const Figure* figure : figures) {
+      rows.push_back({figure_name(figure->key, figure->unit), figure_value(*figure),
+                      figure_unit(*figure), figure_interval(*figure), count(figure->n),
+                      first_words(printable(figure->method), 48)});
+    }
   }
   std::string out = paint(Ink::kBold, printable(sheet.device.name)) + "\n";
   if (!sheet.figures.empty()) out += table(rows, paint);
@@ -150,11 +192,14 @@ std::string datasheet_markdown(const DataSheet& sheet) {
   for (const auto& [label, value] : sheet_facts(sheet)) {
     out += bullet(label + ": " + escape_markdown(value));
   }
-  out += "\n" + table_head({"figure", "value", "95 %", "n", "method", ""}, "lrrrll");
-  for (const Figure& figure : sheet.figures) {
-    out += row({escape_markdown(figure.key), figure_value(figure) + " " + figure_unit(figure),
-                figure_interval(figure), count(figure.n), escape_markdown(figure.method),
-                escape_markdown(figure.note)});
+  for (const auto& [chapter, figures] : in_chapters(sheet)) {
+    out += fmt::format("\n## {}\n\n{}\n\n", chapter->title, chapter->about);
+    out += table_head({"figure", "value", "95 %", "n", "method", ""}, "lrrrll");
+    for (const Figure* figure : figures) {
+      out += row({escape_markdown(figure->key), figure_value(*figure) + " " + figure_unit(*figure),
+                  figure_interval(*figure), count(figure->n), escape_markdown(figure->method),
+                  escape_markdown(figure->note)});
+    }
   }
   std::vector<std::string> agreements;
   for (const Agreement& agreement : sheet.agreements) {
@@ -176,18 +221,20 @@ std::string datasheet_html(const DataSheet& sheet, const Drawing& drawing) {
       "<p class=\"finding\">{}</p>\n<dl class=\"facts\">\n{}</dl>\n</header>\n",
       escape_html(sheet.device.name), escape_html(headline(sheet)), facts);
   body += figures(drawing);
-  std::string rows;
-  for (const Figure& figure : sheet.figures) {
-    rows += fmt::format("<tr id=\"{}\">", escape_html(figure.key)) +
-            row_head(escape_html(figure_name(figure.key, figure.unit))) +
-            cell(figure_value(figure) + " " + figure_unit(figure)) + cell(figure_interval(figure)) +
-            cell(count(figure.n)) + "<td class=\"note\">" + escape_html(figure.method) +
-            (figure.note.empty() ? "" : "; " + escape_html(figure.note)) + "</td></tr>\n";
-  }
-  if (!rows.empty()) {
+  for (const auto& [chapter, figures] : in_chapters(sheet)) {
+    std::string rows;
+    for (const Figure* figure : figures) {
+      rows += fmt::format("<tr id=\"{}\">", escape_html(figure->key)) +
+              row_head(escape_html(figure_name(figure->key, figure->unit))) +
+              cell(figure_value(*figure) + " " + figure_unit(*figure)) +
+              cell(figure_interval(*figure)) + cell(count(figure->n)) + "<td class=\"note\">" +
+              escape_html(figure->method) +
+              (figure->note.empty() ? "" : "; " + escape_html(figure->note)) + "</td></tr>\n";
+    }
     body +=
-        section("Figures", table(kMethod, head_cells({"figure"}, {"value", "95 %", "n", "method"}) +
-                                              "<tbody>\n" + rows + "</tbody>\n"));
+        section(chapter->title,
+                table(chapter->about, head_cells({"figure"}, {"value", "95 %", "n"}, {"method"}) +
+                                          "<tbody>\n" + rows + "</tbody>\n"));
   }
   std::vector<std::string> agreements;
   for (const Agreement& agreement : sheet.agreements) {
@@ -196,6 +243,7 @@ std::string datasheet_html(const DataSheet& sheet, const Drawing& drawing) {
   body += section("Methods side by side", list(agreements));
   body += section("Not available", list(missing_words(sheet)));
   body += section("Warnings", list(sheet.warnings));
+  body += fmt::format("<p>{}</p>\n", kMethod);
   return page(sheet.device.name, body);
 }
 

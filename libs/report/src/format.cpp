@@ -93,12 +93,13 @@ std::string count(std::uint64_t value) {
 
 std::string times(double ratio) { return number(ratio) + "×"; }
 
-std::string interval(const analysis::Estimate& estimate) {
+std::string interval(const analysis::Estimate& estimate, int digits) {
   if (estimate.ci_low && estimate.ci_high) {
-    return number(*estimate.ci_low) + "–" + number(*estimate.ci_high);
+    return number(*estimate.ci_low, digits) + (*estimate.ci_low < 0 ? " to " : "–") +
+           number(*estimate.ci_high, digits);
   }
-  if (estimate.ci_low) return "at least " + number(*estimate.ci_low);
-  if (estimate.ci_high) return "at most " + number(*estimate.ci_high);
+  if (estimate.ci_low) return "at least " + number(*estimate.ci_low, digits);
+  if (estimate.ci_high) return "at most " + number(*estimate.ci_high, digits);
   return {};
 }
 

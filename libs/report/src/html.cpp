@@ -8,6 +8,7 @@
 #include "format.hpp"
 #include "html_page.hpp"
 #include "kts/report/report.hpp"
+#include "memory_words.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -169,10 +170,11 @@ std::string waits(const Summary& summary) {
   }
   if (body.empty()) return {};
   body += plain_table(
-      "Mean latency in blocks without one agent, ms: what the wait for it predicts, and what was "
+      "Latency in blocks without one agent, ms: what the wait for it predicts, and what was "
       "measured.",
-      left_out_table(summary), 3);
+      left_out_table(summary), 4);
   std::vector<std::string> said;
+  if (!summary.left_out.empty()) said.push_back(left_out_sentence(summary));
   for (const auto& agent : summary.agents) {
     std::string sentence = wait_sentence(summary, agent.name);
     if (!sentence.empty()) said.push_back(std::move(sentence));
@@ -186,6 +188,13 @@ std::string made_of(const Summary& summary) {
   // Basis, which is words, last among words.
   std::vector<std::vector<std::string>> ordered = rows;
   for (auto& cells : ordered) std::rotate(cells.begin() + 4, cells.begin() + 6, cells.end());
+  for (std::size_t i = ordered.size() - 1; i > 1; --i) {
+    auto& cells = ordered[i];
+    if (cells[0] == ordered[i - 1][0] && cells[1] == ordered[i - 1][1]) {
+      cells[0].clear();
+      cells[1].clear();
+    }
+  }
   std::string body =
       plain_table("Shared minus solo. What is estimated rests on how turns are taken.", ordered, 5);
   const std::string turns = turn_sentence(summary);
@@ -194,6 +203,18 @@ std::string made_of(const Summary& summary) {
       "What round robin by these lengths makes of gpu_wait, shared, ms: measured / model.",
       turn_table(summary), 1);
   return section("What the growth is made of", body);
+}
+
+std::string kernels_section(const Summary& summary) {
+  std::string body = plain_table(
+      "By CUPTI's records, means over iterations: gpu_time, the part of it in which a kernel, copy "
+      "or set of the agent stood on the GPU (busy), and the rest (gaps).",
+      kernel_use_table(summary), 2);
+  body += plain_table(
+      "Kernels, those that added most first (all: kernels.csv), with 95 % intervals. "
+      "Lengths contain being switched out.",
+      kernel_change_table(summary), 2);
+  return section("What the GPU did", body + list(kernel_sentences(summary)));
 }
 
 std::string objectives(const Summary& summary) {
@@ -260,6 +281,13 @@ std::string card_meanwhile(const Summary& summary) {
   return section("What the card did meanwhile", body);
 }
 
+std::string memory_held(const Summary& summary) {
+  std::string body = plain_table(kMemoryCaption, memory_table(summary), 3);
+  const std::string said = memory_sentence(summary);
+  if (!said.empty()) body += "<p>" + escape_html(said) + "</p>\n";
+  return section(kMemoryTitle, body);
+}
+
 std::string samples(const Summary& summary) {
   std::string rows;
   for (const auto& r : summary.results) {
@@ -319,8 +347,9 @@ std::string report_html(const Summary& summary, const Drawing& drawing) {
   return page(summary.scenario.empty() ? summary.run_id : summary.scenario,
               header(summary) + alert + agent_cards(all) + figures(drawing) +
                   results_table(summary, all) + objectives(summary) + growth(summary) +
-                  waits(summary) + made_of(summary) + chains(summary) + card_meanwhile(summary) +
-                  loads(summary) + section("Warnings", list(summary.warnings)) + samples(summary) +
+                  waits(summary) + made_of(summary) + kernels_section(summary) + chains(summary) +
+                  card_meanwhile(summary) + memory_held(summary) + loads(summary) +
+                  section("Warnings", list(summary.warnings)) + samples(summary) +
                   vocabulary(summary));
 }
 

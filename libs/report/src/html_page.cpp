@@ -52,10 +52,10 @@ border:1px solid currentColor}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--muted);padding-bottom:.5rem}
-th,td{padding:.32rem .7rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}
+th,td{padding:.32rem .55rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}
 th{font-weight:600}thead th{color:var(--muted);font-weight:500;vertical-align:bottom}
 th.word,td.word,tbody th{text-align:left}
-tbody th{white-space:normal;overflow-wrap:anywhere;min-width:6rem;max-width:15rem}
+tbody th{white-space:normal;overflow-wrap:break-word;min-width:6rem;max-width:15rem}
 td.note{white-space:normal;text-align:left;min-width:14rem}
 tbody.group tr:first-child>*{border-top:2px solid var(--grid)}
 .solo{color:var(--solo)}.shared{color:var(--shared)}
@@ -132,10 +132,15 @@ std::string row_head(const std::string& text) {
 }
 
 std::string head_cells(const std::vector<std::string_view>& words,
-                       const std::vector<std::string_view>& numbers) {
+                       const std::vector<std::string_view>& numbers,
+                       const std::vector<std::string_view>& notes) {
+  const auto left = [](std::string_view text) {
+    return fmt::format("<th scope=\"col\" class=\"word\">{}</th>", text);
+  };
   std::string out = "<thead><tr>";
-  for (const auto w : words) out += fmt::format("<th scope=\"col\" class=\"word\">{}</th>", w);
+  for (const auto w : words) out += left(w);
   for (const auto n : numbers) out += fmt::format("<th scope=\"col\">{}</th>", n);
+  for (const auto n : notes) out += left(n);
   return out + "</tr></thead>\n";
 }
 

@@ -17,7 +17,8 @@ std::string page(std::string_view title, const std::string& body);
 std::string section(std::string_view title, const std::string& body);
 std::string table(std::string_view caption, const std::string& inside);
 std::string head_cells(const std::vector<std::string_view>& words,
-                       const std::vector<std::string_view>& numbers);
+                       const std::vector<std::string_view>& numbers,
+                       const std::vector<std::string_view>& notes = {});
 std::string cell(const std::string& text);
 std::string word(const std::string& text);
 std::string row_head(const std::string& text);

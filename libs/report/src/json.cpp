@@ -97,11 +97,13 @@ Json wait(const analysis::Wait& w) {
 Json left_out(const analysis::LeftOut& l) {
   return {{"agent", l.agent},
           {"left_out", l.left_out},
+          {"at", l.at},
           {"n", l.n},
           {"blocks", l.blocks},
           {"drop", estimate_json(l.drop)},
           {"predicted", estimate_json(l.predicted)},
-          {"agrees", optional(l.agrees)}};
+          {"agreement", name(l.agreement)},
+          {"cycles_needed", optional(l.cycles_needed)}};
 }
 
 Json turn_check(const analysis::TurnCheck& c) {
@@ -175,6 +177,35 @@ Json chain(const analysis::ChainPhase& c) {
           {"divisions", array(c.divisions, chain_division)}};
 }
 
+Json agent_memory(const analysis::AgentMemory& m) {
+  return {{"agent", m.agent},
+          {"predicted_bytes", optional(m.predicted)},
+          {"predicted",
+           {{"weights_bytes", optional(m.weights)},
+            {"kv_cache_bytes", optional(m.kv_cache)},
+            {"activations_bytes", optional(m.activations)},
+            {"operands_bytes", optional(m.operands)},
+            {"workspace_bytes", optional(m.workspace)},
+            {"context_bytes", optional(m.context)}}},
+          {"allocated_bytes", optional(m.allocated)},
+          {"measured_bytes", optional(m.measured)},
+          {"measured_by", text(m.measured_by)},
+          {"missing", text(m.missing)},
+          {"error_ratio", optional(m.error_ratio)}};
+}
+
+Json memory(const Summary& s) {
+  if (!s.memory) return nullptr;
+  const analysis::MemoryUse& m = *s.memory;
+  return {{"device_bytes", optional(m.device)},
+          {"predicted_bytes", optional(m.predicted)},
+          {"predicted_ratio", optional(m.predicted_share)},
+          {"measured_bytes", optional(m.measured)},
+          {"measured_ratio", optional(m.measured_share)},
+          {"error_ratio", optional(m.error_ratio)},
+          {"agents", array(m.agents, agent_memory)}};
+}
+
 Json covariate(const analysis::Covariate& c) {
   return {{"source", c.source},
           {"field", c.field},
@@ -207,6 +238,26 @@ Json kernel_use(const analysis::KernelUse& k) {
           {"top", std::move(top)}};
 }
 
+Json kernel_means(const std::optional<analysis::KernelMeans>& m) {
+  if (!m) return nullptr;
+  return {{"n", m->n},
+          {"iterations", m->iterations},
+          {"blocks", m->blocks},
+          {"launches_per_iteration", m->launches_per_iteration},
+          {"launch_ms", estimate_json(m->launch_ms)},
+          {"iteration_ms", estimate_json(m->iteration_ms)}};
+}
+
+Json kernel_change(const analysis::KernelChange& k) {
+  return {{"agent", k.agent},
+          {"name", k.name},
+          {"symbol", k.symbol},
+          {"solo", kernel_means(k.solo)},
+          {"shared", kernel_means(k.shared)},
+          {"launch_ratio", estimate_json(k.launch_ratio)},
+          {"added_ms", estimate_json(k.added_ms)}};
+}
+
 }  // namespace
 
 std::string summary_json(const Summary& summary) {
@@ -221,9 +272,11 @@ std::string summary_json(const Summary& summary) {
                       {"left_out", array(summary.left_out, left_out)},
                       {"chains", array(summary.chains, chain)},
                       {"kernels", array(summary.kernels, kernel_use)},
+                      {"kernel_changes", array(summary.kernel_changes, kernel_change)},
                       {"turns", turns(summary)},
                       {"loads", array(summary.loads, load)},
                       {"slos", array(summary.slos, slo)},
+                      {"memory", memory(summary)},
                       {"covariates", array(summary.covariates, covariate)},
                       {"covariates_missing", text(summary.covariates_missing)},
                       {"conditions", summary.conditions},

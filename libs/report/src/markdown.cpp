@@ -8,6 +8,7 @@
 #include "chain_words.hpp"
 #include "format.hpp"
 #include "kts/report/report.hpp"
+#include "memory_words.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -93,12 +94,12 @@ std::string waits_for_whom(const Summary& summary) {
     out += plain_table(rows, align);
   }
   if (out.empty()) return {};
-  const std::string left_out = plain_table(left_out_table(summary), "lllrrr");
+  const std::string left_out = plain_table(left_out_table(summary), "llllrrr");
   if (!left_out.empty()) {
-    out +=
-        "Mean latency in blocks without one agent, ms: what the wait for it predicts, and what was "
-        "measured.\n\n" +
-        left_out;
+    out += escape_markdown(left_out_sentence(summary)) +
+           " Latency in blocks without one agent, ms: what the wait for it predicts, and what was "
+           "measured.\n\n" +
+           left_out;
   }
   std::string said;
   for (const auto& agent : summary.agents) {
@@ -196,29 +197,34 @@ std::string sample_table(const Summary& summary) {
                    count(summary.duplicate_records), count(summary.foreign_lines));
 }
 
-std::string kernel_table(const Summary& summary) {
+std::string kernel_tables(const Summary& summary) {
   if (summary.kernels.empty()) return {};
   std::string out =
       "## What the GPU did\n\n"
       "By CUPTI's records, means over iterations: gpu_time, the part of it in which a kernel, copy "
-      "or "
-      "set of the agent stood on the GPU (busy), and the rest (gaps). A kernel's time contains "
-      "being "
-      "switched out while it runs.\n\n";
-  out += table_head({"agent", "phase", "iterations", "kernels each", "gpu_time ms", "busy ms",
-                     "gaps ms", "most time in"},
-                    "llrrrrrl");
-  for (const auto& use : summary.kernels) {
-    std::optional<double> each;
-    if (use.iterations > 0) {
-      each = static_cast<double>(use.n) / static_cast<double>(use.iterations);
-    }
-    out += row({escape_markdown(use.agent), std::string(name(use.phase)), count(use.iterations),
-                number(each), number(use.gpu_time_ms), number(use.busy_ms), number(use.gap_ms),
-                use.top.empty() ? std::string(kAbsent)
-                                : escape_markdown(shorten(use.top.front().name, 60))});
+      "or set of the agent stood on the GPU (busy), and the rest (gaps). A kernel's time contains "
+      "being switched out while it runs.\n\n" +
+      plain_table(kernel_use_table(summary), "llrrrrr");
+  const std::string changes = plain_table(kernel_change_table(summary), "llrrrrr");
+  if (!changes.empty()) {
+    out +=
+        "Each agent's kernels, those that added most first (all: kernels.csv), with 95 % "
+        "intervals.\n\n" +
+        changes;
   }
-  return out + "\n";
+  std::string said;
+  for (const std::string& sentence : kernel_sentences(summary)) {
+    said += bullet(escape_markdown(sentence));
+  }
+  return out + said + (said.empty() ? "" : "\n");
+}
+
+std::string memory_section(const Summary& summary) {
+  const std::string rows = plain_table(memory_table(summary), "lllrrrr");
+  if (rows.empty()) return {};
+  std::string out = fmt::format("## {}\n\n{}\n\n{}", kMemoryTitle, kMemoryCaption, rows);
+  const std::string said = memory_sentence(summary);
+  return said.empty() ? out : out + escape_markdown(said) + "\n\n";
 }
 
 std::string covariates(const Summary& summary) {
@@ -299,9 +305,10 @@ std::string results_markdown(const Summary& summary) {
   out += growth_table(summary);
   out += waits_for_whom(summary);
   out += made_of(summary);
-  out += kernel_table(summary);
+  out += kernel_tables(summary);
   out += chains_markdown(summary);
   out += covariates(summary);
+  out += memory_section(summary);
   out += load_table(summary);
   out += sample_table(summary);
   out += list("Warnings", summary.warnings);

@@ -6,6 +6,7 @@
 
 #include "format.hpp"
 #include "kts/report/report.hpp"
+#include "memory_words.hpp"
 #include "painter.hpp"
 #include "words.hpp"
 
@@ -126,10 +127,15 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
     const std::string waits = printable(wait_sentence(summary, view.info->name));
     if (!waits.empty()) out += wrapped("- " + waits, "  ");
   }
+  if (const std::string left_out = left_out_sentence(summary); !left_out.empty()) {
+    out += wrapped("- " + printable(left_out), "  ");
+  }
   for (const auto& view : all) {
     const std::string tokens = printable(token_rate_sentence(view));
     if (!tokens.empty()) out += wrapped("- " + tokens, "  ");
   }
+  const std::string memory = printable(memory_sentence(summary));
+  if (!memory.empty()) out += wrapped("- " + memory, "  ");
   if (summary.within_run_only) out += wrapped("- " + method_sentence(summary), "  ");
   return out;
 }

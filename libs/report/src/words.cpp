@@ -35,6 +35,12 @@ std::string bounds_words(const Estimate& estimate) {
                      bounds);
 }
 
+// "1.30 (1.21–1.39)"
+std::string bounded(const Estimate& estimate) {
+  const std::string bounds = interval(estimate);
+  return number(estimate.value) + (bounds.empty() ? "" : " (" + bounds + ")");
+}
+
 std::string with_interval(const Estimate& ratio) {
   const std::string bounds = bounds_words(ratio);
   return times(*ratio.value) + (bounds.empty() ? "" : ", " + bounds);
@@ -115,6 +121,42 @@ int weight(const AgentView& view) {
   }
   return 0;
 }
+
+// "memory used, GiB" of memory_used_bytes; a name of somebody else's, as DCGM's, stays as it is.
+struct Reading {
+  std::string words;
+  double scale = 1;
+
+  explicit Reading(std::string_view field) {
+    struct Unit {
+      std::string_view suffix, words;
+      double scale;
+    };
+    constexpr std::array<Unit, 6> kUnits{{{"_bytes", "GiB", 1.0 / (1 << 30)},
+                                          {"_kb_per_s", "MB/s", 1e-3},
+                                          {"_mhz", "MHz", 1},
+                                          {"_watts", "W", 1},
+                                          {"_celsius", "°C", 1},
+                                          {"_percent", "%", 1}}};
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kShort{
+        {{"sm", "SM"}, {"gpu", "GPU"}, {"dram", "DRAM"}, {"pcie", "PCIe"}}};
+    const auto unit = std::ranges::find_if(
+        kUnits, [field](const Unit& one) { return field.ends_with(one.suffix); });
+    if (unit == kUnits.end()) {
+      words = field;
+      return;
+    }
+    words = field.substr(0, field.size() - unit->suffix.size());
+    std::ranges::replace(words, '_', ' ');
+    for (const auto& [small, right] : kShort) {
+      if (words == small || words.starts_with(std::string(small) + " ")) {
+        words.replace(0, small.size(), right);
+      }
+    }
+    words += fmt::format(", {}", unit->words);
+    scale = unit->scale;
+  }
+};
 
 }  // namespace
 
@@ -353,9 +395,13 @@ std::vector<std::vector<std::string>> cause_table(const Summary& summary) {
   for (const auto& a : summary.attribution) {
     for (const auto& e : a.explained) {
       if (!e.ms.value && (a.at != "mean" || e.missing.empty())) continue;
+      // Said once, below the table.
+      const bool of_turns = summary.turns && e.missing == summary.turns->missing;
       rows.push_back({a.agent, a.at, std::string(record::info(e.part).name),
                       std::string(words(e.cause)), number(e.ms.value), interval(e.ms),
-                      e.ms.value ? (e.estimated ? "estimated" : "measured") : e.missing});
+                      e.ms.value ? (e.estimated ? "estimated" : "measured")
+                      : of_turns ? "not known"
+                                 : e.missing});
     }
   }
   if (!rows.empty()) {
@@ -399,23 +445,53 @@ std::vector<std::vector<std::string>> wait_table(const Summary& summary, std::st
 }
 
 std::vector<std::vector<std::string>> left_out_table(const Summary& summary) {
-  const auto bounded = [](const Estimate& estimate) {
-    const std::string bounds = interval(estimate);
-    return number(estimate.value) + (bounds.empty() ? "" : " (" + bounds + ")");
-  };
   std::vector<std::vector<std::string>> rows;
   for (const auto& left : summary.left_out) {
-    rows.push_back({left.agent, left.left_out,
-                    !left.agrees   ? "can't be told"
-                    : *left.agrees ? "yes"
-                                   : "no",
-                    bounded(left.predicted), bounded(left.drop), std::to_string(left.blocks)});
+    std::string told(name(left.agreement));
+    if (left.agreement == analysis::LeftOutCheck::kDiffers && *left.predicted.value > 0) {
+      told += fmt::format(" by {}", percent(*left.drop.value / *left.predicted.value - 1));
+    }
+    if (left.cycles_needed) {
+      told += fmt::format("; about {} cycles would", count(*left.cycles_needed));
+    }
+    rows.push_back({left.agent, left.left_out, left.at, std::move(told), bounded(left.predicted),
+                    bounded(left.drop), std::to_string(left.blocks)});
   }
   if (!rows.empty()) {
-    rows.insert(rows.begin(),
-                {"agent", "without", "agree", "predicted drop", "measured drop", "blocks"});
+    rows.insert(rows.begin(), {"agent", "without", "at", "agreement", "predicted drop",
+                               "measured drop", "cycles"});
   }
   return rows;
+}
+
+std::string left_out_sentence(const Summary& summary) {
+  using analysis::LeftOutCheck;
+  if (summary.left_out.empty()) return {};
+  std::size_t agree = 0;
+  std::vector<std::string> differ;
+  std::size_t open = 0;
+  std::uint64_t cycles = 0;
+  for (const auto& left : summary.left_out) {
+    agree += left.agreement == LeftOutCheck::kAgrees;
+    open += left.agreement == LeftOutCheck::kCannotTell;
+    cycles = std::max(cycles, left.cycles_needed.value_or(0));
+    if (left.agreement == LeftOutCheck::kDiffers) {
+      differ.push_back(fmt::format("{} without {} ({})", left.agent, left.left_out, left.at));
+    }
+  }
+  std::string sentence = fmt::format(
+      "Left out one by one: what agents wait for each other agrees with the drop of "
+      "their latency in {} of {} cases",
+      agree, summary.left_out.size());
+  if (!differ.empty()) {
+    sentence += fmt::format("; it differs for {}", differ.front());
+    if (differ.size() > 1) sentence += fmt::format(" and {} more", differ.size() - 1);
+  }
+  if (open > 0) {
+    sentence += fmt::format("; {} can't be told", open);
+    if (cycles > 0) sentence += fmt::format(", which takes up to about {} cycles", count(cycles));
+  }
+  return sentence + ".";
 }
 
 std::vector<std::vector<std::string>> turn_table(const Summary& summary) {
@@ -534,6 +610,89 @@ std::vector<std::pair<std::string, std::string>> run_facts(const Summary& summar
   return facts;
 }
 
+namespace {
+
+constexpr std::size_t kKernelsTold = 10;
+constexpr std::size_t kKernelNameWidth = 60;
+
+}  // namespace
+
+std::vector<std::vector<std::string>> kernel_use_table(const Summary& summary) {
+  if (summary.kernels.empty()) return {};
+  std::vector<std::vector<std::string>> rows{
+      {"agent", "phase", "iterations", "kernels each", "gpu_time ms", "busy ms", "gaps ms"}};
+  for (const auto& use : summary.kernels) {
+    std::optional<double> each;
+    if (use.iterations > 0) {
+      each = static_cast<double>(use.n) / static_cast<double>(use.iterations);
+    }
+    rows.push_back({use.agent, std::string(name(use.phase)), count(use.iterations), number(each),
+                    number(use.gpu_time_ms), number(use.busy_ms), number(use.gap_ms)});
+  }
+  return rows;
+}
+
+std::vector<std::vector<std::string>> kernel_change_table(const Summary& summary) {
+  if (summary.kernel_changes.empty()) return {};
+  std::vector<std::vector<std::string>> rows{{"agent", "kernel", "launches each",
+                                              "a launch alone, ms", "shared, ms",
+                                              "shared over alone", "added to an iteration, ms"}};
+  std::size_t told = 0;
+  std::string_view agent;
+  for (const auto& change : summary.kernel_changes) {
+    told = change.agent == agent ? told + 1 : 1;
+    agent = change.agent;
+    if (told > kKernelsTold) continue;
+    const auto& means = change.shared ? change.shared : change.solo;
+    const auto launch = [](const std::optional<analysis::KernelMeans>& in) {
+      return in ? bounded(in->launch_ms) : std::string(kAbsent);
+    };
+    std::string ratio(kAbsent);
+    if (change.launch_ratio.value) {
+      const std::string bounds = interval(change.launch_ratio);
+      ratio = times(*change.launch_ratio.value) + (bounds.empty() ? "" : " (" + bounds + ")");
+    }
+    rows.push_back({change.agent, shorten(change.name, kKernelNameWidth),
+                    means ? number(means->launches_per_iteration) : std::string(kAbsent),
+                    launch(change.solo), launch(change.shared), std::move(ratio),
+                    bounded(change.added_ms)});
+  }
+  return rows;
+}
+
+std::vector<std::string> kernel_sentences(const Summary& summary) {
+  std::vector<std::string> sentences;
+  std::string_view agent;
+  for (const auto& most : summary.kernel_changes) {
+    if (most.agent == agent) continue;
+    agent = most.agent;
+    if (!most.added_ms.value) continue;
+    const std::string name = shorten(most.name, kKernelNameWidth);
+    if (!most.added_ms.ci_low) {
+      sentences.push_back(
+          *most.added_ms.value > 0
+              ? fmt::format("Of {}'s kernels {} seems to have grown most, by {} ms an iteration, "
+                            "without an interval: more cycles.",
+                            agent, name, number(most.added_ms.value))
+              : fmt::format("None of {}'s kernels seems to have grown.", agent));
+      continue;
+    }
+    if (!(*most.added_ms.ci_low > 0)) {
+      sentences.push_back(fmt::format("None of {}'s kernels grew for certain.", agent));
+      continue;
+    }
+    std::string sentence =
+        fmt::format("Of {}'s kernels {} grew most: {} ms more an iteration ({})", agent, name,
+                    number(most.added_ms.value), bounds_words(most.added_ms));
+    if (most.launch_ratio.value) {
+      sentence += fmt::format("; a launch takes {} as long as alone ({})",
+                              times(*most.launch_ratio.value), bounds_words(most.launch_ratio));
+    }
+    sentences.push_back(sentence + ".");
+  }
+  return sentences;
+}
+
 std::string_view covariate_sentence() {
   return "Mean (least–most) of the readings that are of the blocks of a phase alone. They are the "
          "whole card's, whoever uses it, unless they name an agent.";
@@ -557,7 +716,9 @@ std::vector<std::vector<std::string>> covariate_table(const analysis::Summary& s
   for (const auto& [source, process, field] : readings) {
     auto& cells = rows.emplace_back();
     cells.push_back(source);
-    cells.push_back(process.empty() ? field : fmt::format("{} of {}", field, process));
+    const Reading reading(field);
+    cells.push_back(process.empty() ? reading.words
+                                    : fmt::format("{}: {}", process, reading.words));
     for (const auto& [phase, agent] : phases) {
       const auto found = std::ranges::find_if(
           summary.covariates,
@@ -565,10 +726,14 @@ std::vector<std::vector<std::string>> covariate_table(const analysis::Summary& s
             return one.source == s && one.process == p && one.field == f && one.phase == at &&
                    one.agent == who;
           });
-      cells.push_back(found == summary.covariates.end()
-                          ? std::string(kAbsent)
-                          : fmt::format("{} ({}–{})", number(found->mean), number(found->min),
-                                        number(found->max)));
+      if (found == summary.covariates.end()) {
+        cells.emplace_back(kAbsent);
+        continue;
+      }
+      const auto said = [scale = reading.scale](double value) { return number(value * scale); };
+      cells.push_back(found->min == found->max ? said(found->mean)
+                                               : fmt::format("{} ({}–{})", said(found->mean),
+                                                             said(found->min), said(found->max)));
     }
   }
   return rows;

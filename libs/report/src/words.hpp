@@ -57,6 +57,7 @@ std::vector<std::vector<std::string>> cause_table(const analysis::Summary& summa
 std::vector<std::vector<std::string>> wait_table(const analysis::Summary& summary,
                                                  std::string_view at);
 std::vector<std::vector<std::string>> left_out_table(const analysis::Summary& summary);
+std::string left_out_sentence(const analysis::Summary& summary);  // empty where none was
 std::vector<std::vector<std::string>> turn_table(const analysis::Summary& summary);
 std::string cannot_conclude_sentence(const AgentView& view);  // empty unless it can't
 std::string slo_sentence(const analysis::SloOutcome& slo);
@@ -65,6 +66,13 @@ std::string slo_sentence(const analysis::SloOutcome& slo);
 std::vector<std::string> open_questions(const std::vector<AgentView>& all);
 std::vector<std::string> objective_sentences(const analysis::Summary& summary);
 std::string method_sentence(const analysis::Summary& summary);
+
+// What the GPU did by its own records: an agent's phases; its kernels alone beside shared, those
+// that added most first, at most ten an agent; which of them grew most (empty where that isn't
+// known).
+std::vector<std::vector<std::string>> kernel_use_table(const analysis::Summary& summary);
+std::vector<std::vector<std::string>> kernel_change_table(const analysis::Summary& summary);
+std::vector<std::string> kernel_sentences(const analysis::Summary& summary);
 
 // What the card did meanwhile: a row of cells a phase, the head first; nothing where nothing is
 // known.

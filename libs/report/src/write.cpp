@@ -68,6 +68,7 @@ Result<std::vector<std::string>> write_all(const Summary& summary,
   if (!summary.block_covariates.empty()) {
     files.push_back({"covariates.csv", covariates_csv(summary)});
   }
+  if (!summary.kernel_changes.empty()) files.push_back({"kernels.csv", kernels_csv(summary)});
   return write(files, drawing, kPlotNames, folder);
 }
 

@@ -55,6 +55,14 @@ TEST(DataSheetReport, IsWhatItWas) {
   expect_golden(probe_golden("turns.gnuplot"), plan_plots(card())[0].script);
 }
 
+TEST(DataSheetReport, TellsOfTurnsFirstAndLosesNoFigure) {
+  const std::string page = datasheet_html(card(), {});
+  EXPECT_LT(page.find("<h2>Turns"), page.find("<h2>Calls and clocks"));
+  for (const auto& figure : card().figures) {
+    EXPECT_THAT(page, HasSubstr("<tr id=\"" + figure.key + "\">"));
+  }
+}
+
 TEST(DataSheetReport, HasTheSchemasKeysAndNoOthers) {
   const auto document = nlohmann::json::parse(*schema("datasheet"));
   SchemaWalker(document).expect_same_keys(nlohmann::json::parse(analysis::to_json(card())),

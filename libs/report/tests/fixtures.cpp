@@ -99,6 +99,20 @@ AgentInfo agent(std::string name, std::string workload, std::string arrival) {
   return info;
 }
 
+// As on an H200: operands, cuBLAS' workspace, and the two processes by the driver's word.
+analysis::MemoryUse memory_on_h200() {
+  using analysis::AgentMemory;
+  constexpr std::uint64_t kContext = std::uint64_t{560} << 20;
+  AgentMemory router{"router", 0,           0,           0,           268'435'456, 0,
+                     kContext, 855'638'016, 268'435'456, 824'180'736, "nvml"};
+  router.error_ratio = -0.0368;
+  AgentMemory thinker{"thinker", 0,           0,           0,           201'326'592, 33'554'432,
+                      kContext,  822'083'584, 234'881'024, 851'443'712, "nvml"};
+  thinker.error_ratio = 0.0357;
+  return {{router, thinker}, 1'677'721'600, 1'675'624'448, 150'754'820'096,
+          0.01113,           0.01111,       -0.00125};
+}
+
 }  // namespace
 
 Summary one_agent() {
@@ -185,10 +199,36 @@ Summary two_agents() {
   s.waits = {{"router", "thinker", "mean", {1.3, 1.21, 1.39}, 0.2, 1.1, 0.0, 1.1, 0.915},
              {"router", "thinker", "p99", {6.9, {}, {}}, 3.9, 3.0, 0.0, 3.0, 0.963},
              {"thinker", "router", "mean", {0.41, 0.39, 0.43}, 0.0, 0.01, 0.4, 0.01, {}}};
-  s.left_out = {{"router", "thinker", 3790, 10, {1.36, 1.27, 1.45}, {1.3, 1.21, 1.39}, true},
-                {"thinker", "router", 3790, 4, {0.4, {}, {}}, {0.41, 0.39, 0.43}, {}}};
+  s.left_out = {{"router",
+                 "thinker",
+                 "mean",
+                 3790,
+                 10,
+                 {1.36, 1.27, 1.45},
+                 {1.3, 1.21, 1.39},
+                 LeftOutCheck::kAgrees,
+                 {}},
+                {"router",
+                 "thinker",
+                 "p95",
+                 3790,
+                 10,
+                 {3.1, 2.8, 3.4},
+                 {4.2, 3.9, 4.5},
+                 LeftOutCheck::kDiffers,
+                 {}},
+                {"thinker",
+                 "router",
+                 "mean",
+                 3790,
+                 4,
+                 {0.4, {}, {}},
+                 {0.41, 0.39, 0.43},
+                 LeftOutCheck::kCannotTell,
+                 5}};
   s.turns = analysis::TurnFigures{2.091, 0.152, "data sheet datasheet.json", ""};
   s.turn_checks = {{"router", 3802, {1.31, 1.28}, {2.4, 2.39}, {3.02, 2.41}}};
+  s.memory = memory_on_h200();
   s.loads = {{"router", Phase::kSolo, 199.9, 199.8, 0, false, ""},
              {"router", Phase::kShared, 199.7, 199.4, 0, false, ""}};
   s.slos = {{"router", 0.99, 5, {7.61, 7.08, 8.14}, true, false}};
@@ -267,6 +307,18 @@ Summary cannot_conclude() {
     r.p99.ci_high = {};  // too few samples for an upper bound
     if (r.agent == "thinker") r.p50 = {*r.p50.value, {}, {}};
   }
+  s.memory = memory_on_h200();
+  for (analysis::AgentMemory& agent : s.memory->agents) {
+    agent.context = agent.measured = std::nullopt;
+    agent.measured_by.clear();
+    agent.error_ratio = std::nullopt;
+    agent.predicted = agent.allocated;
+    agent.missing = "under MPS the driver's figures are the server's";
+  }
+  s.memory->predicted = 503'316'480;
+  s.memory->predicted_share = 0.00334;
+  s.memory->measured = std::nullopt;
+  s.memory->measured_share = s.memory->error_ratio = std::nullopt;
   s.findings = {finding_of("router", 1.0005, 1.06, 1.176, {}, false),
                 finding_of("thinker", 0.994, 1.006, 1.014, {}, false)};
   s.ccdfs = {ccdf("router", Phase::kSolo, 0.403, 0.443),
@@ -405,6 +457,28 @@ Summary traced() {
                 0.0015,
                 {{"void_kernel<float, 4096>", 1140, 70.5}, {"transpose|pad", 1140, 49.2}}},
                {agent, Phase::kShared, 3, 0, 0, 40, 7, {}, {}, {}, {}, {}}};
+  // Another agent's that was traced beside others, too.
+  s.kernel_changes = {{"thinker",
+                       "spin",
+                       "_Z4spinPxi",
+                       KernelMeans{1140, 570, 6, 2, {0.06, 0.05, 0.07}, {0.12, 0.1, 0.14}},
+                       KernelMeans{1100, 550, 6, 2, {0.11, 0.1, 0.12}, {0.22, 0.2, 0.24}},
+                       {1.833, 1.55, 2.18},
+                       {0.1, 0.072, 0.128}},
+                      {"thinker",
+                       "transpose|pad",
+                       "transpose|pad",
+                       KernelMeans{1140, 570, 6, 2, {0.04, 0.03, 0.05}, {0.08, 0.06, 0.1}},
+                       KernelMeans{0, 550, 6, 0, {}, {0, 0, 0}},
+                       {},
+                       {-0.08, -0.1, -0.06}},
+                      {agent,
+                       "void_kernel<float, 4096>",
+                       "void_kernel<float, 4096>",
+                       KernelMeans{1140, 570, 3, 2, {0.0618, {}, {}}, {0.124, {}, {}}},
+                       {},
+                       {},
+                       {}}};
   return s;
 }
 

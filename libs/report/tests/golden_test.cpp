@@ -34,6 +34,10 @@ class Golden : public testing::TestWithParam<fixtures::Fixture> {
 
 TEST_P(Golden, JsonIsUnchanged) { expect_golden(file("summary.json"), summary_json(summary_)); }
 TEST_P(Golden, CsvIsUnchanged) { expect_golden(file("summary.csv"), summary_csv(summary_)); }
+TEST_P(Golden, KernelsAreUnchanged) {
+  if (summary_.kernel_changes.empty()) return;
+  expect_golden(file("kernels.csv"), kernels_csv(summary_));
+}
 TEST_P(Golden, MarkdownIsUnchanged) {
   expect_golden(file("results.md"), results_markdown(summary_));
 }

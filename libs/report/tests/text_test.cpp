@@ -12,6 +12,7 @@
 #include "fixtures.hpp"
 #include "format.hpp"
 #include "kts/report/report.hpp"
+#include "memory_words.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -78,6 +79,7 @@ TEST(QuantileName, HasNoTrailingZeros) {
 
 TEST(Interval, AnOpenSideIsMarked) {
   EXPECT_EQ(interval({1.0, 0.9, 1.1}), "0.900–1.10");
+  EXPECT_EQ(interval({0.1, -0.2, 0.3}), "−0.200 to 0.300");
   EXPECT_EQ(interval({1.0, 0.9, {}}), "at least 0.900");
   EXPECT_EQ(interval({1.0, {}, 1.2}), "at most 1.20");
   EXPECT_EQ(interval({1.0, {}, {}}), "");
@@ -259,6 +261,29 @@ TEST(OpenQuestions, OfManyAgentsThreeAreToldAndTheOthersCounted) {
   ASSERT_EQ(objectives.size(), 2U);
   EXPECT_THAT(objectives[0], StartsWith("a0: its objective"));
   EXPECT_EQ(objectives[1], "63 more objectives can't be judged.");
+}
+
+TEST(MemoryWords, SumStandsBesideTheCardAndTheErrorBesideBoth) {
+  const Summary measured = fixtures::two_agents();
+  EXPECT_EQ(memory_sentence(measured),
+            "The agents together held 1.6 GiB of NVIDIA H200's 140.4 GiB (1.1\u00a0%), "
+            "\u22120.1\u00a0% against the prediction.");
+  const auto rows = memory_table(measured);
+  ASSERT_EQ(rows.size(), 4U);
+  EXPECT_THAT(rows[2],
+              testing::ElementsAre(
+                  "thinker", "operands 192.0 MiB, workspace 32.0 MiB, context 560.0 MiB",
+                  "the driver (NVML)", "784.0 MiB", "224.0 MiB", "812.0 MiB", "+3.6\u00a0%"));
+}
+
+TEST(MemoryWords, WhatIsNotMeasuredIsPredictedAndSaysWhy) {
+  const Summary mps = fixtures::cannot_conclude();
+  EXPECT_EQ(memory_sentence(mps),
+            "The agents together are predicted to hold 480.0 MiB of NVIDIA H200's 140.4 GiB "
+            "(0.33\u00a0%); not measured: under MPS the driver's figures are the server's.");
+  EXPECT_EQ(memory_table(mps)[1].back(), kAbsent);
+  EXPECT_EQ(memory_sentence(fixtures::missing_values()), "");
+  EXPECT_TRUE(memory_table(fixtures::missing_values()).empty());
 }
 
 TEST(ChainWords, EachStepIsARowAndWhatIsUnknownIsMarked) {

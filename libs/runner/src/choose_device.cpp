@@ -77,7 +77,11 @@ Result<ProbeAnswer> probe_device(const std::filesystem::path& worker, std::strin
   std::vector<AgentLaunch> launches;
   launches.push_back(std::move(launch));
   Session session(std::move(launches), Timeouts{}, EpochOffset{}, signals);
-  KTS_CHECK_OK(session.start());
+  if (auto started = session.start(); !started) {
+    Error error = std::move(started).error();
+    error.where.clear();  // no agent that the user knows
+    return tl::unexpected(std::move(error));
+  }
   const ProbeAnswer answer{session.ready(0).device_name, session.ready(0).device_uuid};
   KTS_CHECK_OK(session.finish());
   return answer;

@@ -48,16 +48,7 @@ std::string to_json(const Environment& e) {
            {"sharing", e.sharing},          {"sync", e.sync},       {"kernel", e.cpu.kernel},
            {"cpu", std::move(cpu)}};
   if (e.shared_core) out["shared_core"] = *e.shared_core;
-  Json memory = Json::array();
-  for (const AgentMemory& agent : e.memory) {
-    Json one{{"agent", agent.agent}, {"predicted_bytes", agent.predicted_bytes}};
-    if (agent.measured_bytes) {
-      one["measured_bytes"] = *agent.measured_bytes;
-      one["measured_by"] = agent.measured_by;
-    }
-    memory.push_back(std::move(one));
-  }
-  out["memory"] = std::move(memory);
+  out["memory"] = Json::parse(to_json(e.memory));
   if (e.memory_in_use_bytes) out["memory_in_use_bytes"] = *e.memory_in_use_bytes;
   out["telemetry"] = Json::array();
   for (const telemetry::SourceFacts& source : e.telemetry)

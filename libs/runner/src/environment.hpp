@@ -24,7 +24,7 @@ struct Environment {
   device::CpuInfo cpu;
   std::optional<int> shared_core;
   std::vector<AgentMemory> memory;                   // in the scenario's order
-  std::optional<std::uint64_t> memory_in_use_bytes;  // by all agents, in shared blocks
+  std::optional<std::uint64_t> memory_in_use_bytes;  // by all agents at once
   std::vector<telemetry::SourceFacts> telemetry;     // once for each part of the run
   std::vector<std::string> warnings;
   std::vector<std::string> inconclusive;  // why the run can't support its conclusion

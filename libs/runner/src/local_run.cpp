@@ -5,7 +5,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <functional>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -22,7 +21,7 @@
 #include "kts/runner/plan.hpp"
 #include "kts/telemetry/recorder.hpp"
 #include "sharing_host.hpp"
-#include "traces.hpp"
+#include "kts/runner/traces.hpp"
 #include "worker_command.hpp"
 
 namespace kts::runner {
@@ -150,6 +149,7 @@ class RunInParts::Execution {
     environment_.sync = cores_.sync;
     environment_.cpu = run_.cpu;
     environment_.memory = predict_memory(scenario_);
+    for (AgentMemory& memory : environment_.memory) memory.missing = why_not_measured();
     environment_.shared_core = cores_.device_core;
     if (on_gpu_ && run_.gpus != nullptr) {
       if (const auto driver = run_.gpus->driver()) {
@@ -229,6 +229,7 @@ class RunInParts::Execution {
       members.push_back({ready.agent, ready.pid});
       if (!medians_.contains(alive_[i])) strangers.push_back(alive_[i]);
       medians_[alive_[i]] = Nanoseconds(ready.median_iteration_ns);
+      environment_.memory[alive_[i]].allocated_bytes = ready.operand_bytes;
       if (environment_.device_uuid.empty()) {
         environment_.device_name = ready.device_name;
         environment_.device_uuid = ready.device_uuid;
@@ -236,11 +237,8 @@ class RunInParts::Execution {
     }
     if (!strangers.empty()) note_lengthened(strangers);
     KTS_CHECK_OK(sharing_->verify(members));
-    if (!on_gpu_) measure_resident();
-    if (on_gpu_ && run_.gpus != nullptr) {
-      if (!environment_.gpu) KTS_CHECK_OK(find_gpu());
-      if (environment_.gpu) measure_on_card();
-    }
+    if (on_gpu_ && run_.gpus != nullptr && !environment_.gpu) KTS_CHECK_OK(find_gpu());
+    measure_memory();
     KTS_CHECK_OK(write_environment());
     return record_telemetry();
   }
@@ -289,29 +287,43 @@ class RunInParts::Execution {
     return {};
   }
 
-  // Of those alive that nobody has measured yet; a process of several agents says nothing of one.
-  void measure_memory(const char* by,
-                      const std::function<std::optional<std::uint64_t>(std::int64_t pid)>& ask) {
-    for (std::size_t i = 0; i < alive_.size(); ++i) {
-      AgentMemory& memory = environment_.memory[alive_[i]];
-      if (memory.measured_bytes || std::ranges::count(pids_, pids_[i]) > 1) continue;
-      memory.measured_bytes = ask(pids_[i]);
-      memory.measured_by = by;
+  // The words that stay where an agent's memory can't be measured.
+  [[nodiscard]] std::string why_not_measured() const {
+    if (scenario_.sharing == "streams" && scenario_.agents.size() > 1) {
+      return "the agents are threads of one process";
     }
+    if (!on_gpu_) return "its process could not be looked at";
+    if (scenario_.sharing == "mps") return "under MPS the driver's figures are the server's";
+    if (run_.gpus == nullptr) return "the driver can't be asked";
+    return "the driver lists no process of its ID, as in a container";
   }
-  void measure_resident() {
-    measure_memory("resident set", [](std::int64_t pid) { return resident_bytes(pid); });
-  }
-  // By what the driver says of each process, in whose PID namespace ours needn't be. Under MPS its
-  // figures are the server's.
-  void measure_on_card() {
-    if (scenario_.sharing == "mps") return;
-    const auto processes = run_.gpus->compute_processes(environment_.gpu->index);
-    if (!processes) return;
-    measure_memory("nvml", [&](std::int64_t pid) {
-      const auto found = std::ranges::find(*processes, pid, &device::GpuProcess::pid);
-      return found == processes->end() ? std::nullopt : found->memory_bytes;
-    });
+  // By what each process holds now: of a card by the driver's word, in whose PID namespace ours
+  // needn't be. The most of all looks counts.
+  void measure_memory() {
+    std::map<std::int64_t, std::uint64_t> held;
+    if (!on_gpu_) {
+      for (const std::int64_t pid : pids_) {
+        if (const auto bytes = resident_bytes(pid)) held[pid] = *bytes;
+      }
+    } else if (environment_.gpu && scenario_.sharing != "mps") {
+      const auto processes = run_.gpus->compute_processes(environment_.gpu->index);
+      for (const auto& process : processes ? *processes : std::vector<device::GpuProcess>{}) {
+        const bool ours = std::ranges::find(pids_, process.pid) != pids_.end();
+        if (ours && process.memory_bytes) held[process.pid] = *process.memory_bytes;
+      }
+    }
+    for (std::size_t i = 0; i < alive_.size(); ++i) {
+      const auto own = held.find(pids_[i]);
+      if (own == held.end() || std::ranges::count(pids_, pids_[i]) > 1) continue;
+      AgentMemory& memory = environment_.memory[alive_[i]];
+      memory.measured_bytes = std::max(memory.measured_bytes.value_or(0), own->second);
+      memory.measured_by = on_gpu_ ? "nvml" : "resident set";
+    }
+    const std::set<std::int64_t> processes(pids_.begin(), pids_.end());
+    if (alive_.size() < scenario_.agents.size() || held.size() < processes.size()) return;
+    std::uint64_t sum = 0;
+    for (const auto& [pid, bytes] : held) sum += bytes;
+    environment_.memory_in_use_bytes = std::max(environment_.memory_in_use_bytes.value_or(0), sum);
   }
 
   Nanoseconds length_of(const Block& block) const {
@@ -404,7 +416,7 @@ class RunInParts::Execution {
     task.before_start = [&] { look_for_foreign(foreign); };
     task.after_drain = [&] {
       look_for_foreign(foreign);
-      if (block.phase == Phase::kShared) note_memory();
+      if (block.phase == Phase::kShared) measure_memory();
     };
     ProgressState state;
     const MonotonicTime began = MonotonicTimeline::now();
@@ -441,23 +453,6 @@ class RunInParts::Execution {
           found, [&](const device::GpuProcess& other) { return other.pid == process.pid; });
       if (!known) found.push_back(std::move(process));
     }
-  }
-
-  // What the driver says that all agents hold together; it says nothing right of MPS clients.
-  void note_memory() {
-    if (!environment_.gpu || scenario_.sharing == "mps") return;
-    const auto listed = run_.gpus->compute_processes(environment_.gpu->index);
-    if (!listed) return;
-    const std::set<std::int64_t> ours(pids_.begin(), pids_.end());
-    std::uint64_t sum = 0;
-    std::size_t known = 0;
-    for (const device::GpuProcess& process : *listed) {
-      if (!ours.contains(process.pid) || !process.memory_bytes) continue;
-      sum += *process.memory_bytes;
-      ++known;
-    }
-    if (known != ours.size()) return;
-    environment_.memory_in_use_bytes = std::max(environment_.memory_in_use_bytes.value_or(0), sum);
   }
 
   ProgressState progress_state(const Block& block, const std::vector<std::uint64_t>& completed,

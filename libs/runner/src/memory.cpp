@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "kts/base/units.hpp"
 #include "kts/runner/local_run.hpp"
@@ -14,15 +15,76 @@
 
 namespace kts::runner {
 
+namespace {
+
+// Of the agents' parts, "router 1.0 GiB, thinker 15.0 GiB": the largest first, when there are many.
+template <typename Bytes>
+std::string parts_of(std::vector<AgentMemory> agents, Bytes bytes_of) {
+  constexpr std::size_t kTold = 8;
+  if (agents.size() > kTold) {
+    std::ranges::stable_sort(agents, std::ranges::greater(), bytes_of);
+  }
+  std::string parts;
+  for (std::size_t i = 0; i < std::min(agents.size(), kTold); ++i) {
+    parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", agents[i].agent,
+                         format_bytes(bytes_of(agents[i])));
+  }
+  if (agents.size() > kTold) parts += fmt::format(" and {} more", agents.size() - kTold);
+  return parts;
+}
+
+std::string use_of(const DeviceMemory& device) {
+  const std::uint64_t used = device.used_bytes.value_or(0);
+  return used > 0 ? fmt::format(", {} of it in use", format_bytes(used)) : "";
+}
+
+std::uint64_t left_of(const DeviceMemory& device) {
+  return *device.total_bytes - std::min(device.used_bytes.value_or(0), *device.total_bytes);
+}
+
+}  // namespace
+
 std::vector<AgentMemory> predict_memory(const scenario::Scenario& scenario) {
+  const std::string_view kind = device_kind(scenario.device);
   std::vector<AgentMemory> agents;
   for (const scenario::AgentSpec& agent : scenario.agents) {
-    agents.push_back({agent.name,
-                      workload::memory_of(agent.workload, device_kind(scenario.device)).total(),
-                      {},
-                      {}});
+    AgentMemory memory;
+    memory.agent = agent.name;
+    memory.plan = workload::memory_of(agent.workload, kind);
+    if (scenario.sharing != "mps") {
+      memory.context_bytes =
+          kind == "cuda" ? workload::kCudaContextBytes : workload::kCpuProcessBytes;
+      if (scenario.sharing == "streams") *memory.context_bytes /= scenario.agents.size();
+    }
+    agents.push_back(std::move(memory));
   }
   return agents;
+}
+
+std::string to_json(const std::vector<AgentMemory>& agents) {
+  using Json = nlohmann::ordered_json;
+  Json out = Json::array();
+  for (const AgentMemory& agent : agents) {
+    const workload::MemoryPlan& plan = agent.plan;
+    Json predicted{{"weights", plan.weights},
+                   {"kv_cache", plan.kv_cache},
+                   {"activations", plan.activations},
+                   {"operands", plan.operands},
+                   {"workspace", plan.workspace}};
+    if (agent.context_bytes) predicted["context"] = *agent.context_bytes;
+    Json one{{"agent", agent.agent},
+             {"predicted_bytes", agent.predicted_bytes()},
+             {"predicted", std::move(predicted)}};
+    if (agent.allocated_bytes) one["allocated_bytes"] = *agent.allocated_bytes;
+    if (agent.measured_bytes) {
+      one["measured_bytes"] = *agent.measured_bytes;
+      one["measured_by"] = agent.measured_by;
+    } else if (!agent.missing.empty()) {
+      one["missing"] = agent.missing;
+    }
+    out.push_back(std::move(one));
+  }
+  return out.dump();
 }
 
 DeviceMemory device_memory(const std::string& device, device::GpuSource* gpus) {
@@ -49,21 +111,31 @@ DeviceMemory device_memory(const std::string& device, device::GpuSource* gpus) {
 
 Status check_memory(const std::vector<AgentMemory>& agents, const DeviceMemory& device) {
   if (!device.total_bytes) return {};
+  const auto allocates = [](const AgentMemory& agent) { return agent.plan.total(); };
   std::uint64_t sum = 0;
-  std::string parts;
-  for (const AgentMemory& agent : agents) {
-    sum += agent.predicted_bytes;
-    parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", agent.agent,
-                         format_bytes(agent.predicted_bytes));
-  }
-  const std::uint64_t used = device.used_bytes.value_or(0);
-  if (sum <= *device.total_bytes - std::min(used, *device.total_bytes)) return {};
+  for (const AgentMemory& agent : agents) sum += allocates(agent);
+  if (sum <= left_of(device)) return {};
   return environment_lacks(
-      fmt::format("the agents need {} together ({}), {} has {}{}", format_bytes(sum), parts,
-                  device.name, format_bytes(*device.total_bytes),
-                  used > 0 ? fmt::format(", {} of it in use", format_bytes(used)) : ""),
-      "take smaller shapes or fewer agents; what libraries and the driver need comes on top",
-      "memory");
+      fmt::format("the agents need {} together ({}), {} has {}{}", format_bytes(sum),
+                  parts_of(agents, allocates), device.name, format_bytes(*device.total_bytes),
+                  use_of(device)),
+      "take smaller shapes or fewer agents; what the driver needs comes on top", "memory");
+}
+
+MemoryOutlook memory_outlook(const std::vector<AgentMemory>& agents, const DeviceMemory& device) {
+  const auto predicted = [](const AgentMemory& agent) { return agent.predicted_bytes(); };
+  std::uint64_t sum = 0;
+  for (const AgentMemory& agent : agents) sum += predicted(agent);
+  std::string text =
+      agents.size() == 1
+          ? fmt::format("memory: {} will hold about {}", agents.front().agent, format_bytes(sum))
+          : fmt::format("memory: the agents will hold about {} ({})", format_bytes(sum),
+                        parts_of(agents, predicted));
+  if (!device.total_bytes) return {std::move(text)};
+  text +=
+      fmt::format("; {} has {}{}", device.name, format_bytes(*device.total_bytes), use_of(device));
+  if (sum <= left_of(device)) return {std::move(text)};
+  return {text + ", so that one of them may be refused", true};
 }
 
 std::optional<std::uint64_t> resident_bytes(std::int64_t pid, const std::filesystem::path& root) {

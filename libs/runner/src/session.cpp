@@ -340,6 +340,12 @@ void Session::on_exit(std::size_t child, const process::ExitStatus& status) {
   // Bad input and a lacking environment are the worker's to judge; the rest is a crash.
   const bool judged = status.code == static_cast<int>(ErrorCode::kBadInput) ||
                       status.code == static_cast<int>(ErrorCode::kEnvironment);
+  if (const std::string& own = fleet_.last_line(child); judged && !own.empty()) {
+    return fail_with({static_cast<ErrorCode>(status.code),
+                      own,
+                      {},
+                      fmt::format("agent {}{}", agent.launch.name, place())});
+  }
   const std::string words = fleet_.last_words(child);
   fail_with({judged ? static_cast<ErrorCode>(status.code) : ErrorCode::kInternal,
              fmt::format("{}{}; last words: {}", process::describe(status), place(),

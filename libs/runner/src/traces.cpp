@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "traces.hpp"
+#include "kts/runner/traces.hpp"
 
 #include <fmt/format.h>
 

@@ -100,7 +100,7 @@ class FakeWorker {
       std::abort();
     }
     if (mode_ == "refuse") {
-      std::fprintf(stderr, "kts-worker: no CUDA device; use --device cpu\n");
+      std::fprintf(stderr, "kts_fake_worker: no CUDA device; use --device cpu\n");
       std::exit(4);
     }
     if (mode_ == "hang-start") hang();

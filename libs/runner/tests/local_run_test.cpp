@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "fixture.hpp"
+#include "kts/workload/cost.hpp"
 
 namespace kts::runner {
 namespace {
@@ -119,6 +120,23 @@ TEST_F(FakeRun, ScenarioAndEnvironmentSayHowTheRunWasMade) {
   EXPECT_THAT(environment["inconclusive"], IsEmpty());
 }
 
+TEST_F(FakeRun, EachAgentsMemoryIsForetoldAskedForAndLookedAt) {
+  ASSERT_TRUE(execute());
+  const Json environment = Json::parse(text("environment.json"));
+  ASSERT_EQ(environment["memory"].size(), 2U);
+  std::uint64_t least = 0;
+  for (const Json& agent : environment["memory"]) {
+    EXPECT_GT(agent["predicted_bytes"], 0);
+    EXPECT_EQ(agent["predicted"]["context"], workload::kCpuProcessBytes);
+    EXPECT_EQ(agent["allocated_bytes"], 1024);  // as the fake worker says
+    EXPECT_EQ(agent["measured_by"], "resident set");
+    EXPECT_GT(agent["measured_bytes"], 100'000);
+    EXPECT_FALSE(agent.contains("missing"));
+    least = std::max(least, agent["measured_bytes"].get<std::uint64_t>());
+  }
+  EXPECT_GT(environment["memory_in_use_bytes"], least);
+}
+
 TEST_F(FakeRun, AnExporterThatCantBeReadIsSaidAndTheRunGoesOn) {
   run_.dcgm_url = "http://127.0.0.1:1/metrics";
   ASSERT_TRUE(execute());
@@ -220,7 +238,8 @@ TEST_F(FakeRun, WhatTheWorkerJudgesKeepsItsExitCode) {
   const Status status = execute();
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kEnvironment);
-  EXPECT_THAT(to_line(status.error()), HasSubstr("no CUDA device; use --device cpu"));
+  EXPECT_EQ(to_line(status.error()),
+            "agent light in its start-up: no CUDA device; use --device cpu");
 }
 
 TEST_F(FakeRun, AgentsThatHangAreEndedAndNamed) {

@@ -15,7 +15,13 @@ using testing::HasSubstr;
 constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 
 std::vector<AgentMemory> agents() {
-  return {{"router", kGiB, {}, {}}, {"thinker", 15 * kGiB, {}, {}}};
+  std::vector<AgentMemory> agents(2);
+  agents[0].agent = "router";
+  agents[0].plan.operands = kGiB;
+  agents[1].agent = "thinker";
+  agents[1].plan.weights = 14 * kGiB;
+  agents[1].plan.kv_cache = kGiB;
+  return agents;
 }
 
 // Cards of the given sizes.
@@ -59,9 +65,33 @@ TEST(Memory, SetThatCanNotFitIsRefusedWithTheSumAndTheSize) {
   EXPECT_EQ(
       to_line(status.error()),
       "memory: the agents need 16.0 GiB together (router 1.0 GiB, thinker 15.0 GiB), NVIDIA X "
-      "has 17.0 GiB, 2.0 GiB of it in use; take smaller shapes or fewer agents; what libraries "
-      "and the driver need comes on top");
+      "has 17.0 GiB, 2.0 GiB of it in use; take smaller shapes or fewer agents; what the driver "
+      "needs "
+      "comes on top");
   EXPECT_FALSE(check_memory(agents(), {"X", 1, 2 * kGiB}));
+}
+
+TEST(Memory, ASetThatFitsOnlyWithoutItsContextsIsTight) {
+  std::vector<AgentMemory> all = agents();
+  for (AgentMemory& agent : all) agent.context_bytes = kGiB / 2;
+  const DeviceMemory card{"NVIDIA X", 16 * kGiB + kGiB / 2, {}};
+  EXPECT_TRUE(check_memory(all, card));
+  const MemoryOutlook tight = memory_outlook(all, card);
+  EXPECT_TRUE(tight.tight);
+  EXPECT_EQ(tight.text,
+            "memory: the agents will hold about 17.0 GiB (router 1.5 GiB, thinker 15.5 GiB); "
+            "NVIDIA X has 16.5 GiB, so that one of them may be refused");
+  EXPECT_FALSE(memory_outlook(all, {"NVIDIA X", 17 * kGiB, {}}).tight);
+  EXPECT_FALSE(memory_outlook(all, {"NVIDIA X", {}, {}}).tight);
+}
+
+TEST(Memory, OfManyAgentsTheLargestAreTold) {
+  std::vector<AgentMemory> all(20, agents()[0]);
+  all[17].agent = "large";
+  all[17].plan.operands = 9 * kGiB;
+  const std::string text = memory_outlook(all, {}).text;
+  EXPECT_THAT(text, HasSubstr("28.0 GiB (large 9.0 GiB, router 1.0 GiB,"));
+  EXPECT_THAT(text, HasSubstr(" and 12 more)"));
 }
 
 TEST(Memory, OnlyCardIsTheOneThatIsMeant) {
@@ -90,7 +120,33 @@ TEST(Memory, PredictionIsTheWorkloadsOnTheScenariosDevice) {
   scenario.agents[0].name = "a";
   scenario.agents[0].workload = workload::complete("membw", {{"bytes", "3GiB"}}).value();
   ASSERT_EQ(predict_memory(scenario).size(), 1U);
-  EXPECT_EQ(predict_memory(scenario)[0].predicted_bytes, 3 * kGiB);
+  EXPECT_EQ(predict_memory(scenario)[0].plan.total(), 3 * kGiB);
+  EXPECT_EQ(predict_memory(scenario)[0].predicted_bytes(), 3 * kGiB + workload::kCudaContextBytes);
+  scenario.sharing = "mps";
+  EXPECT_EQ(predict_memory(scenario)[0].context_bytes, std::nullopt);
+  scenario.sharing = "streams";
+  scenario.agents.push_back(scenario.agents[0]);
+  EXPECT_EQ(predict_memory(scenario)[1].context_bytes, workload::kCudaContextBytes / 2);
+  scenario.device = "cpu";
+  scenario.sharing = "time-slicing";
+  EXPECT_EQ(predict_memory(scenario)[0].context_bytes, workload::kCpuProcessBytes);
+}
+
+TEST(Memory, WhatIsNotKnownIsNotInTheFile) {
+  std::vector<AgentMemory> all = agents();
+  all[0].missing = "nobody says";
+  all[1].context_bytes = 5;
+  all[1].allocated_bytes = 6;
+  all[1].measured_bytes = 7;
+  all[1].measured_by = "nvml";
+  EXPECT_EQ(to_json(all),
+            R"([{"agent":"router","predicted_bytes":1073741824,"predicted":{"weights":0,)"
+            R"("kv_cache":0,"activations":0,"operands":1073741824,"workspace":0},)"
+            R"("missing":"nobody says"},)"
+            R"({"agent":"thinker","predicted_bytes":16106127365,"predicted":{)"
+            R"("weights":15032385536,"kv_cache":1073741824,"activations":0,"operands":0,)"
+            R"("workspace":0,"context":5},"allocated_bytes":6,"measured_bytes":7,)"
+            R"("measured_by":"nvml"}])");
 }
 
 TEST(Memory, ResidentSetIsReadFromTheProcess) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../src/traces.hpp"
+#include "kts/runner/traces.hpp"
 
 #include <gtest/gtest.h>
 

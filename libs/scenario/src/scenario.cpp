@@ -332,6 +332,10 @@ std::string to_yaml(const Slo& slo) {
 Result<Scenario> parse(std::string_view yaml, std::string_view where) {
   if (yaml.size() > kMaxBytes) return too_large(where);
   KTS_TRY(const YamlValue root, YamlValue::parse(yaml, where));
+  if (auto map = root.check_map(); !map) {
+    map.error().hint = "kts scenario show study prints one to start from";
+    return tl::unexpected(std::move(map).error());
+  }
   KTS_CHECK_OK(root.check_keys({"schema", "name", "device", "sharing", "sync", "seed", "plan",
                                 "agents", "chains", "variants"}));
 
@@ -497,6 +501,13 @@ Result<Scenario> load_built_in(std::string_view name, std::string_view device_ki
       return parse(built_in.yaml, fmt::format("built-in {}", name));
     }
     if (built_in.device_kind == device_kind) names.push_back(built_in.name);
+  }
+  if (name.find('/') != std::string_view::npos || name.ends_with(".yaml") ||
+      name.ends_with(".yml")) {
+    return bad_input(
+        "there is no such file",
+        fmt::format("name another, or a built-in scenario: {}", fmt::join(names, ", ")),
+        std::string(name));
   }
   const std::string near = nearest_word(name, names);
   return bad_input(fmt::format("no scenario is called '{}'", name),

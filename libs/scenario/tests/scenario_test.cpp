@@ -229,7 +229,7 @@ TEST(Scenario, ArrivalsAreCheckedWholly) {
 }
 
 TEST(Scenario, WhatIsNoScenarioIsRefused) {
-  EXPECT_THAT(error_of(""), HasSubstr("needs a map"));
+  EXPECT_THAT(error_of(""), HasSubstr("needs a map of keys and values; kts scenario show study"));
   EXPECT_THAT(error_of("- 1"), HasSubstr("needs a map"));
   EXPECT_THAT(error_of("a: [1"), HasSubstr("s.yaml:1: not valid YAML"));
   EXPECT_THAT(error_of("name: s\n"), HasSubstr("'schema' is missing"));

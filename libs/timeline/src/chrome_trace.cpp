@@ -35,7 +35,8 @@ std::string json_string(std::string_view text) {
 }
 
 ChromeTrace::ChromeTrace(OutputFile file) : file_(std::move(file)) {
-  buffer_ = "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[";
+  // Without displayTimeUnit: versions of Perfetto took it for the unit of the instants.
+  buffer_ = "{\"traceEvents\":[";
 }
 
 Result<ChromeTrace> ChromeTrace::create(const std::filesystem::path& path) {

@@ -7,7 +7,6 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <utility>
 
 #include "kts/base/files.hpp"
@@ -29,6 +28,8 @@ using kernel_trace::Kind;
 constexpr int kRunPid = 1;
 constexpr int kTelemetryPid = 2;
 constexpr int kFirstAgentPid = 10;
+// Above every pid, and no thread of two processes: readers take a tid for the whole machine's.
+constexpr int kFirstTid = 1000;
 // Of the limit: what telemetry may take; what names, blocks and otherData are left.
 constexpr std::uint64_t kTelemetryShare = 8;
 constexpr std::uint64_t kReserveBytes = 64 * 1024;
@@ -50,7 +51,9 @@ struct LeftOut {
 // An agent's process track: rows come into being when something stands on them.
 class AgentTrack {
  public:
-  AgentTrack(ChromeTrace& out, int pid) : out_(out), pid_(pid) {}
+  // `next_tid` is common to all tracks.
+  AgentTrack(ChromeTrace& out, int pid, int& next_tid)
+      : out_(out), pid_(pid), next_tid_(next_tid) {}
 
   [[nodiscard]] int pid() const { return pid_; }
   // The row that is free for this; nullopt when there is none.
@@ -92,7 +95,7 @@ class AgentTrack {
 
   ChromeTrace& out_;
   int pid_;
-  int next_tid_ = 1;
+  int& next_tid_;
   std::map<std::pair<Row, std::uint32_t>, Rows> rows_;
 };
 
@@ -204,7 +207,7 @@ class Drawing {
       for (const std::string& agent : block->active) {
         if (tracks_.contains(agent)) continue;
         const int pid = kFirstAgentPid + static_cast<int>(tracks_.size());
-        tracks_.emplace(agent, AgentTrack(out_, pid));
+        tracks_.emplace(agent, AgentTrack(out_, pid, next_tid_));
         std::string label;
         if (const auto meta = meta_of(block->folder / fmt::format("{}.log", agent))) {
           label = meta->workload;
@@ -221,7 +224,7 @@ class Drawing {
 
   void draw_blocks() {
     Lanes lanes;
-    std::set<int> named;
+    std::vector<int> tids;
     for (const BlockFiles& block : blocks_) {
       const std::int64_t start = block.window_start_ns;
       const std::int64_t stop = block.window_stop_ns;
@@ -230,8 +233,10 @@ class Drawing {
         ++left_out_.damaged;
         continue;
       }
-      if (named.insert(*lane).second) {
-        out_.name_thread(kRunPid, *lane + 1,
+      const auto row = static_cast<std::size_t>(*lane);
+      if (row == tids.size()) {
+        tids.push_back(next_tid_++);
+        out_.name_thread(kRunPid, tids.back(),
                          json_string(*lane == 0 ? "blocks" : fmt::format("blocks ({})", *lane + 1)),
                          *lane);
       }
@@ -241,7 +246,7 @@ class Drawing {
       args["active"] = block.active;
       std::string name = block.phase;
       if (block.phase == "solo" && block.active.size() == 1) name += " " + block.active.front();
-      out_.slice(kRunPid, *lane + 1, json_string(name), at(start), at(stop),
+      out_.slice(kRunPid, tids[row], json_string(name), at(start), at(stop),
                  args.dump(-1, ' ', false, Json::error_handler_t::replace));
     }
   }
@@ -280,29 +285,44 @@ class Drawing {
            });
   }
 
-  void draw_requests(const BlockFiles& block, const std::string& agent, const fs::path& path,
-                     std::uint64_t end_bytes) {
-    AgentTrack& track = tracks_.at(agent);
+  // Draws a file line by line until its piece of the trace is full. `parse` gives nothing for a
+  // line that is none of its own and an error for a damaged one; `draw` says until when it drew.
+  template <typename Parse, typename Draw>
+  void draw_file(const BlockFiles& block, const fs::path& path, std::uint64_t end_bytes,
+                 Parse parse, Draw draw) {
     std::ifstream in(path, std::ios::binary);
     std::string line;
     std::uint64_t drawn = 0;
     std::int64_t until_ns = block.window_start_ns;
     while (std::getline(in, line)) {
-      if (!line.starts_with("KTS_APP,")) continue;
-      const record::Line parsed = record::parse_line(line);
-      const auto* record = std::get_if<record::V2Record>(&parsed);
-      if (record == nullptr) {
+      const auto item = parse(line);
+      if (!item) continue;
+      if (!*item) {
         ++left_out_.damaged;
         continue;
       }
       if (out_.size_bytes() >= end_bytes) {
-        note_cut(block, path, drawn, until_ns, end_of(path));
+        note_cut(block, path, drawn, until_ns);
         return;
       }
-      draw_iteration(track, record->iteration);
-      until_ns = record->iteration.done_ns;
+      until_ns = draw(**item);
       ++drawn;
     }
+  }
+
+  void draw_requests(const BlockFiles& block, const std::string& agent, const fs::path& path,
+                     std::uint64_t end_bytes) {
+    AgentTrack& track = tracks_.at(agent);
+    const auto parse = [](const std::string& line) -> std::optional<Result<record::Iteration>> {
+      if (!line.starts_with("KTS_APP,")) return std::nullopt;
+      const record::Line parsed = record::parse_line(line);
+      if (const auto* v2 = std::get_if<record::V2Record>(&parsed)) return v2->iteration;
+      return bad_input("no record of five instants", "", line);
+    };
+    draw_file(block, path, end_bytes, parse, [&](const record::Iteration& iteration) {
+      draw_iteration(track, iteration);
+      return iteration.done_ns;
+    });
   }
 
   void draw_iteration(AgentTrack& track, const record::Iteration& i) {
@@ -364,25 +384,16 @@ class Drawing {
   void draw_kernels(const BlockFiles& block, const std::string& agent, const fs::path& path,
                     std::uint64_t end_bytes) {
     AgentTrack& track = tracks_.at(agent);
-    std::ifstream in(path, std::ios::binary);
-    std::string line;
-    std::uint64_t drawn = 0;
-    std::int64_t until_ns = block.window_start_ns;
-    while (std::getline(in, line)) {
-      if (line.empty() || line.front() == '#' || line + '\n' == kernel_trace::kCsvHeader) continue;
-      const auto activity = kernel_trace::parse_csv(line);
-      if (!activity) {
-        ++left_out_.damaged;
-        continue;
+    const auto parse = [](const std::string& line) -> std::optional<Result<Activity>> {
+      if (line.empty() || line.front() == '#' || line + '\n' == kernel_trace::kCsvHeader) {
+        return std::nullopt;
       }
-      if (out_.size_bytes() >= end_bytes) {
-        note_cut(block, path, drawn, until_ns, std::nullopt);
-        return;
-      }
-      draw_activity(track, *activity);
-      until_ns = activity->end_ns;
-      ++drawn;
-    }
+      return kernel_trace::parse_csv(line);
+    };
+    draw_file(block, path, end_bytes, parse, [&](const Activity& activity) {
+      draw_activity(track, activity);
+      return activity.end_ns;
+    });
   }
 
   void draw_activity(AgentTrack& track, const Activity& activity) {
@@ -428,12 +439,12 @@ class Drawing {
   }
 
   void note_cut(const BlockFiles& block, const fs::path& path, std::uint64_t drawn,
-                std::int64_t until_ns, const std::optional<record::BlockEnd>& end) {
+                std::int64_t until_ns) {
     Json cut{{"file", (fs::path("blocks") / block.folder.filename() / path.filename()).string()},
              {"drawn", drawn},
              {"of", nullptr},
              {"until_us", static_cast<double>(std::max<std::int64_t>(0, at(until_ns))) / 1000}};
-    if (end) cut["of"] = end->emitted;
+    if (const auto end = end_of(path)) cut["of"] = end->emitted;  // a log's
     cuts_.push_back(std::move(cut));
   }
 
@@ -459,6 +470,7 @@ class Drawing {
   std::optional<std::uint64_t> limit_;
   ChromeTrace& out_;
   std::int64_t origin_ns_ = 0;
+  int next_tid_ = kFirstTid;
   std::map<std::string, AgentTrack> tracks_;
   std::map<std::string, std::string> names_;
   std::size_t files_ = 0;  // logs and kernel traces of the blocks to be drawn

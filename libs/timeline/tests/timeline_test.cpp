@@ -218,6 +218,21 @@ TEST(Timeline, OverlappingRequestsStandOnRowsOfTheirOwn) {
   EXPECT_EQ(rows.size(), 4U);
 }
 
+TEST(Timeline, WhatTakesNoTimeStandsBesideWhatBeginsWithIt) {
+  MadeRun run;
+  run.block(1, "solo", {"a"});
+  const std::int64_t base = MadeRun::start_of(1);
+  run.log(1, "solo", "a",
+          {iteration(0, base, {5, 5, 5, 5, 5}), iteration(1, base, {5, 5, 6, 8, 9}),
+           iteration(2, base, {9, 9, 10, 11, 12})});
+  const std::string trace = run.trace();
+  EXPECT_THAT(broken_rules(trace), IsEmpty());
+  const json requests = events(trace, "request");
+  ASSERT_EQ(requests.size(), 3U);
+  EXPECT_NE(requests[0]["tid"], requests[1]["tid"]) << "else one would be part of the other";
+  EXPECT_EQ(requests[0]["tid"], requests[2]["tid"]);
+}
+
 TEST(Timeline, NegativePartsAreCutToTheirRequestAndKeptInItsArguments) {
   MadeRun run;
   run.block(1, "solo", {"a"});
@@ -347,26 +362,25 @@ TEST(Timeline, NothingPartialStaysWhenItCannotBeWritten) {
   EXPECT_FALSE(fs::exists(run.path() / "out" / ".trace.json.partial"));
 }
 
+// The events that check_trace.py is tried with as well.
 TEST(TraceRules, FindWhatIsWrong) {
-  const auto with = [](const std::string& event) {
-    return broken_rules(R"({"displayTimeUnit":"ns","otherData":{},"traceEvents":[)"
-                        R"({"ph":"M","name":"process_name","pid":1,"tid":0,"args":{"name":"p"}},)"
-                        R"({"ph":"M","name":"thread_name","pid":1,"tid":1,"args":{"name":"t"}},)"
-                        R"({"ph":"X","name":"s","pid":1,"tid":1,"ts":1.5,"dur":2})" +
-                        event + "]}");
+  const json cases =
+      json::parse(read_file(KTS_SOURCE_DIR "/libs/timeline/tests/data/wrong_events.json").value());
+  const auto with = [&](const json& more) {
+    json trace{{"otherData", json::object()}, {"traceEvents", cases["good"]}};
+    for (const json& event : more) trace["traceEvents"].push_back(event);
+    return broken_rules(trace.dump());
   };
-  EXPECT_THAT(with(""), IsEmpty());
-  for (const char* event : {R"(,{"ph":"X","name":"s","pid":1,"tid":1,"ts":2,"dur":2})",
-                            R"(,{"ph":"X","name":"s","pid":1,"tid":1,"ts":2})",
-                            R"(,{"ph":"X","name":"s","pid":1,"tid":1,"ts":-2,"dur":0})",
-                            R"(,{"ph":"X","name":"s","pid":2,"tid":1,"ts":9,"dur":0})",
-                            R"(,{"ph":"X","name":"s","pid":1,"tid":2,"ts":9,"dur":0})",
-                            R"(,{"ph":"b","name":"s","cat":"c","id":"1","pid":1,"tid":1,"ts":9})",
-                            R"(,{"ph":"e","name":"s","cat":"c","id":"1","pid":1,"tid":1,"ts":9})",
-                            R"(,{"ph":"C","name":"s","pid":1,"tid":1,"ts":9,"args":{"v":"1"}})",
-                            R"(,{"ph":"?","name":"s","pid":1,"tid":1,"ts":9})", R"(,)", R"(,{})"}) {
-    EXPECT_FALSE(with(event).empty()) << event;
+  EXPECT_THAT(with(json::array()), IsEmpty());
+  for (const json& right : cases["right"]) {
+    EXPECT_THAT(with(right["events"]), IsEmpty()) << right["what"];
   }
+  for (const json& wrong : cases["wrong"]) {
+    EXPECT_THAT(with(wrong["events"]), Not(IsEmpty())) << wrong["what"];
+  }
+  EXPECT_THAT(broken_rules(R"({"otherData":{},"traceEvents":[,]})"), Not(IsEmpty()));
+  EXPECT_THAT(broken_rules(R"({"displayTimeUnit":"ns","otherData":{},"traceEvents":[]})"),
+              Not(IsEmpty()));
 }
 
 }  // namespace

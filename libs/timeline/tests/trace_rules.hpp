@@ -12,9 +12,10 @@
 
 namespace kts::timeline::testing {
 
-// What breaks the rules of the Chrome trace event format (JSON object form) in `text`: strict JSON,
-// each phase's fields and their types, b and e in pairs, slices of a thread nested, every thread
-// and process named. Empty when all is well.
+// What breaks the rules of the Chrome trace event format (JSON object form), as Perfetto takes it,
+// in `text`: strict JSON, each phase's fields and their types, b and e in pairs, slices of a thread
+// nested, every thread and process named, no thread of two processes. tests/check_trace.py has the
+// same rules and their reasons. Empty when all is well.
 inline std::vector<std::string> broken_rules(const std::string& text) {
   using nlohmann::json;
   std::vector<std::string> broken;
@@ -23,7 +24,7 @@ inline std::vector<std::string> broken_rules(const std::string& text) {
   if (!trace.contains("traceEvents") || !trace["traceEvents"].is_array()) {
     return {"no array traceEvents"};
   }
-  if (trace.value("displayTimeUnit", "") != "ns") broken.emplace_back("displayTimeUnit");
+  if (trace.contains("displayTimeUnit")) broken.emplace_back("displayTimeUnit");
   if (!trace.contains("otherData") || !trace["otherData"].is_object()) {
     broken.emplace_back("otherData");
   }
@@ -32,24 +33,37 @@ inline std::vector<std::string> broken_rules(const std::string& text) {
     std::int64_t start, end;
   };
   const auto ns = [](const json& us) { return std::llround(us.get<double>() * 1000); };
-  std::map<std::pair<int, int>, std::vector<Slice>> slices;
-  std::map<std::pair<int, std::string>, std::pair<std::string, std::int64_t>> open;
+  const auto is_time = [](const json& event, const char* key) {
+    constexpr double kLongestNs = 0x1p51;  // of which a double of microseconds holds each
+    return event.contains(key) && event[key].is_number() && event[key].get<double>() >= 0 &&
+           event[key].get<double>() * 1000 < kLongestNs;
+  };
+  const auto is_id = [](const json& event, const char* key) {
+    return event.contains(key) && event[key].is_number_integer() &&
+           event[key].get<std::int64_t>() >= 0 && event[key].get<std::int64_t>() < (1LL << 32);
+  };
+  std::map<std::pair<std::int64_t, std::int64_t>, std::vector<Slice>> slices;
+  std::map<std::pair<std::int64_t, std::string>, std::pair<std::string, std::int64_t>> open;
   std::set<std::string> ids;
-  std::set<int> pids, named_pids;
-  std::set<std::pair<int, int>> tids, named_tids;
+  std::set<std::int64_t> pids, named_pids;
+  std::set<std::pair<std::int64_t, std::int64_t>> tids, named_tids;
+  std::map<std::int64_t, std::int64_t> process_of;
   for (const json& event : trace["traceEvents"]) {
     const auto complain = [&](const char* what) { broken.push_back(what + (": " + event.dump())); };
     if (!event.is_object() || !event.contains("ph") || !event["ph"].is_string() ||
-        !event.contains("name") || !event["name"].is_string() || !event.contains("pid") ||
-        !event["pid"].is_number_integer() || !event.contains("tid") ||
-        !event["tid"].is_number_integer()) {
+        !event.contains("name") || !event["name"].is_string() || event["name"] == "" ||
+        !is_id(event, "pid") || !is_id(event, "tid")) {
       complain("ph, name, pid, tid");
       continue;
     }
     const std::string ph = event["ph"];
     const std::string name = event["name"];
-    const int pid = event["pid"];
-    const std::pair<int, int> thread(pid, event["tid"].get<int>());
+    const std::int64_t pid = event["pid"];
+    const std::pair thread(pid, event["tid"].get<std::int64_t>());
+    if (thread.second != 0 && thread.second != pid &&
+        process_of.emplace(thread.second, pid).first->second != pid) {
+      complain("its tid is another process' as well");
+    }
     if (event.contains("args") && !event["args"].is_object()) complain("args");
     if (ph == "M") {
       static const std::map<std::string, std::string> kKnown{{"process_name", "name"},
@@ -65,20 +79,22 @@ inline std::vector<std::string> broken_rules(const std::string& text) {
       }
       const json& value = event["args"][known->second];
       const bool is_index = known->second == "sort_index";
-      if (is_index ? !value.is_number_integer() : !value.is_string()) complain("metadata's type");
+      if (is_index ? !value.is_number_integer() : !value.is_string() || value == "") {
+        complain("metadata's type");
+      }
       if (name == "process_name") named_pids.insert(pid);
       if (name == "thread_name") named_tids.insert(thread);
       continue;
     }
     pids.insert(pid);
-    if (!event.contains("ts") || !event["ts"].is_number() || event["ts"].get<double>() < 0) {
+    if (!is_time(event, "ts")) {
       complain("ts");
       continue;
     }
     const std::int64_t ts = ns(event["ts"]);
     if (ph == "X") {
       tids.insert(thread);
-      if (!event.contains("dur") || !event["dur"].is_number() || event["dur"].get<double>() < 0) {
+      if (!is_time(event, "dur")) {
         complain("dur");
         continue;
       }
@@ -88,7 +104,7 @@ inline std::vector<std::string> broken_rules(const std::string& text) {
         complain("cat, id");
         continue;
       }
-      const std::pair<int, std::string> key(
+      const std::pair<std::int64_t, std::string> key(
           pid, event["cat"].get<std::string>() + event["id"].get<std::string>());
       const auto begun = open.find(key);
       if (ph == "b") {
@@ -115,10 +131,11 @@ inline std::vector<std::string> broken_rules(const std::string& text) {
     }
   }
   if (!open.empty()) broken.push_back("never ended: " + open.begin()->first.second);
-  // In the order of the file, as an outer slice comes before those inside that begin with it.
+  // As the reader sorts them: of those that begin at once the longer first.
   for (auto& [thread, list] : slices) {
-    std::stable_sort(list.begin(), list.end(),
-                     [](const Slice& a, const Slice& b) { return a.start < b.start; });
+    std::stable_sort(list.begin(), list.end(), [](const Slice& a, const Slice& b) {
+      return a.start != b.start ? a.start < b.start : a.end > b.end;
+    });
     std::vector<std::int64_t> ends;
     for (const Slice& slice : list) {
       while (!ends.empty() && ends.back() <= slice.start) ends.pop_back();

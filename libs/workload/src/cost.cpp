@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kts/workload/cost.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "kts/workload/memory_operands.hpp"
@@ -30,29 +31,38 @@ std::int64_t head_rows(const WorkloadSpec& spec, const ModelShape& model) {
   return spec.kind() == "rerank" ? 1 : 0;
 }
 
-MemoryPlan transformer_memory(const WorkloadSpec& spec, std::int64_t element) {
+// Tokens that pass the layers at once. On a GPU long sequences are cut where they may be, and not
+// all of a batch goes together.
+std::int64_t rows_of(const WorkloadSpec& spec, bool causal, bool cuda) {
+  std::int64_t sequences = batch_of(spec);
+  std::int64_t tokens = 1;
+  if (spec.has("tokens")) tokens = spec.number("tokens");
+  if (spec.has("max_context")) tokens = spec.number("max_context");
+  if (cuda && tokens > 1) {
+    sequences = std::min(sequences, std::max<std::int64_t>(1, kCudaPassTokens / tokens));
+    if (causal) tokens = std::min(tokens, kCudaPassTokens);
+  }
+  return sequences * tokens;
+}
+
+MemoryPlan transformer_memory(const WorkloadSpec& spec, std::int64_t element, bool cuda) {
   const ModelShape model = model_of(spec);
   const std::int64_t batch = batch_of(spec);
-  std::int64_t rows = batch;   // tokens that pass the layers at once
+  const std::int64_t rows = rows_of(spec, model.causal, cuda);
   std::int64_t positions = 0;  // of the cache, a sequence
-  if (spec.has("tokens")) {
-    rows = batch * spec.number("tokens");
-    positions = model.causal ? spec.number("tokens") : 0;
-  }
+  if (spec.has("tokens")) positions = model.causal ? spec.number("tokens") : 0;
   if (spec.has("context")) positions = spec.number("context") + kDecodeGrowth;
-  if (spec.has("max_context")) {
-    rows = spec.number("max_context");
-    positions = spec.number("max_context");
-  }
+  if (spec.has("max_context")) positions = spec.number("max_context");
   const std::int64_t head = head_rows(spec, model);
 
   MemoryPlan plan;
   plan.weights = bytes_of(model.layers * model.layer_weights() + head * model.hidden, element);
   plan.kv_cache = bytes_of(2 * model.layers * batch * positions * model.kv_dim(), element);
-  // The residual stream, its norm, q with k and v, attention's result, and the FFN's inside. An
-  // encoder's keys and values are needed within a layer only.
-  const std::int64_t row = 3 * model.hidden + model.qkv_rows() + model.up_rows() +
-                           (model.causal ? 0 : 2 * model.kv_dim());
+  // The residual stream, its norm, q with k and v, and the FFN's inside; a GPU has a place of its
+  // own for what SwiGLU leaves, a CPU one for attention's result and an encoder's keys and values.
+  const std::int64_t apart =
+      cuda ? (model.gated ? model.ffn : 0) : model.hidden + (model.causal ? 0 : 2 * model.kv_dim());
+  const std::int64_t row = 2 * model.hidden + model.qkv_rows() + model.up_rows() + apart;
   plan.activations = bytes_of(rows * row, element) + bytes_of(batch * head, kFloat);
   return plan;
 }
@@ -114,8 +124,12 @@ double ways_of(const WorkloadSpec& spec) { return spec.word("direction") == "bot
 MemoryPlan memory_of(const WorkloadSpec& spec, std::string_view device_kind) {
   const std::string& kind = spec.kind();
   const std::int64_t element = element_bytes(device_kind);
-  if (spec.has("model")) return transformer_memory(spec, element);
+  const bool cuda = device_kind == "cuda";
   MemoryPlan plan;
+  if (spec.has("model")) plan = transformer_memory(spec, element, cuda);
+  if (cuda && (spec.has("model") || kind == "gemm")) {
+    plan.workspace = kProductWorkspaceBytes;
+  }
   if (spec.has("size")) {
     const std::int64_t matrix = spec.number("size") * spec.number("size");
     plan.operands = bytes_of(matrix, (kind == "fft" ? 4 : 3) * kFloat);
@@ -131,7 +145,7 @@ MemoryPlan memory_of(const WorkloadSpec& spec, std::string_view device_kind) {
     std::int64_t buffers = 1;
     if (kind == "copy") {
       // On a CPU the host's side is memory of the device too.
-      buffers = static_cast<std::int64_t>(ways_of(spec)) * (device_kind == "cuda" ? 1 : 2);
+      buffers = static_cast<std::int64_t>(ways_of(spec)) * (cuda ? 1 : 2);
     }
     plan.operands = bytes_of(spec.number("bytes"), buffers);
   }

@@ -319,6 +319,22 @@ Result<Trace> load_trace(const TraceSpec& spec) {
   return select_stretch(std::move(trace), spec);
 }
 
+std::string to_csv(const Trace& trace) {
+  const Format& plain = kFormats.back();
+  std::string out = fmt::format("{},{},{}\n", plain.time, plain.input, plain.output);
+  const auto add = [&out](std::int64_t at_ns, std::int32_t input, std::int32_t output) {
+    std::string fraction = fmt::format("{:09}", at_ns % kNsPerSecond);
+    fraction.resize(fraction.find_last_not_of('0') + 1);
+    out += fmt::format("{}{}{},{},{}\n", at_ns / kNsPerSecond, fraction.empty() ? "" : ".",
+                       fraction, input, output);
+  };
+  // Failed requests mark where the stretch begins and ends; nobody replays them.
+  if (trace.rows.front().at_ns > 0) add(0, 0, 0);
+  for (const TraceRow& row : trace.rows) add(row.at_ns, row.input_tokens, row.output_tokens);
+  if (trace.period_ns > trace.rows.back().at_ns) add(trace.period_ns, 0, 0);
+  return out;
+}
+
 void limit_context(Trace& trace, std::int64_t max_context) {
   for (TraceRow& row : trace.rows) {
     if (std::int64_t{row.input_tokens} + row.output_tokens <= max_context) continue;

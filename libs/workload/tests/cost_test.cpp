@@ -104,6 +104,24 @@ TEST(Cost, WhatMovesOrDoesNothingSaysSo) {
   EXPECT_EQ(cost_of(spec_of("decode"), "cuda").launches, std::nullopt);
 }
 
+TEST(Memory, MatrixProductsOnAGpuHaveAWorkspace) {
+  EXPECT_EQ(memory_of(spec_of("gemm"), "cuda").workspace, kProductWorkspaceBytes);
+  EXPECT_EQ(memory_of(spec_of("encoder"), "cuda").workspace, kProductWorkspaceBytes);
+  EXPECT_EQ(memory_of(spec_of("fft"), "cuda").workspace, 0U);
+  EXPECT_EQ(memory_of(spec_of("gemm"), "cpu").workspace, 0U);
+  // As a worker on an H200 said: three matrices and the workspace.
+  EXPECT_EQ(memory_of(spec_of("gemm", {{"size", "4096"}}), "cuda").total(), 234'881'024U);
+}
+
+TEST(Memory, LongPrefillPassesAGpuInPieces) {
+  const auto activations = [](const char* tokens, const char* device) {
+    return memory_of(spec_of("prefill", {{"model", "tiny"}, {"tokens", tokens}}), device)
+        .activations;
+  };
+  EXPECT_EQ(activations("16384", "cuda"), activations("4096", "cuda"));
+  EXPECT_GT(activations("16384", "cpu"), activations("4096", "cpu"));
+}
+
 TEST(Memory, CopyHoldsOneBufferOnAGpuAndBothSidesOnACpu) {
   const auto copy = spec_of("copy", {{"bytes", "1MiB"}, {"direction", "both"}});
   EXPECT_EQ(memory_of(copy, "cuda").total(), 2U << 20);

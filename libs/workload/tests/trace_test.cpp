@@ -148,6 +148,25 @@ TEST(Trace, StretchThatCannotBeIsRefused) {
             "t.csv: at scale 1e+06 it comes to 1e+06 requests a second");
 }
 
+TEST(Trace, AStretchAsATraceIsTheSameAgain) {
+  const std::string csv =
+      "timestamp_s,input_tokens,output_tokens\n0,1,1\n10.000000001,2,2\n11,3,0\n12.5,4,4\n90,5,5\n";
+  for (const bool wrap : {true, false}) {
+    TraceSpec spec;
+    spec.wrap = wrap;
+    spec.from = std::chrono::seconds(7);
+    spec.length = std::chrono::seconds(40);
+    const Trace stretch = select_stretch(parse_trace(csv, "t").value(), spec).value();
+    ASSERT_EQ(stretch.rows.size(), 2U);
+    TraceSpec again;
+    again.wrap = wrap;
+    again.length = Nanoseconds(stretch.period_ns);
+    const Trace same = select_stretch(parse_trace(to_csv(stretch), "t").value(), again).value();
+    EXPECT_EQ(same.rows, stretch.rows);
+    EXPECT_EQ(same.period_ns, stretch.period_ns);
+  }
+}
+
 TEST(Trace, FileThatIsNotThereIsNamed) {
   const auto trace = load_trace({.file = "/nowhere/trace.csv"});
   ASSERT_FALSE(trace);

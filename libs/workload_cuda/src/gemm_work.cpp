@@ -34,7 +34,7 @@ class GemmWork final : public Work {
     seed_ = spec.seed;
     const auto n = static_cast<std::size_t>(size_);
     const std::size_t array = n * n * sizeof(float);
-    bytes_ = workload::memory_of(spec.workload, "cuda").total() + kWorkspaceBytes;
+    bytes_ = workload::memory_of(spec.workload, "cuda").total();
     KTS_CHECK_OK(require_memory(bytes_, "a smaller --size"));
     if (auto code = cublasCreate(&handle_); code != CUBLAS_STATUS_SUCCESS) {
       return tl::unexpected(cublas_error(code, "cannot create a handle"));
@@ -88,8 +88,8 @@ class GemmWork final : public Work {
   }
 
  private:
-  // What cuBLAS recommends for Hopper; given once so that nothing is allocated later.
-  static constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
+  // Given once so that nothing is allocated later.
+  static constexpr std::size_t kWorkspaceBytes = workload::kProductWorkspaceBytes;
 
   std::int64_t size_ = 0;
   std::uint64_t seed_ = 0;

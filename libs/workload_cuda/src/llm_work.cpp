@@ -7,6 +7,7 @@
 
 #include "cuda_error.hpp"
 #include "graph.hpp"
+#include "kts/workload/cost.hpp"
 #include "kts/workload/llm_operands.hpp"
 #include "kts/workload/model.hpp"
 #include "transformer.hpp"
@@ -22,9 +23,7 @@ using workload::RequestShape;
 using workload::Verification;
 using workload::WorkloadSpec;
 
-// Tokens that go through the layers together. Beyond some thousand a product gets no faster, only
-// its operands larger.
-constexpr std::int64_t kChunk = 4096;
+constexpr std::int64_t kChunk = workload::kCudaPassTokens;
 // Fewest rows for which a request's products are timed; below them the weights' way is all there
 // is.
 constexpr std::int64_t kFewRows = 16;

@@ -11,6 +11,7 @@
 #include "device_memory.hpp"
 #include "kernels/types.hpp"
 #include "kts/base/error.hpp"
+#include "kts/workload/cost.hpp"
 
 namespace kts::workload_cuda {
 
@@ -43,8 +44,7 @@ class Matmul {
   // What was chosen: a line for the curious.
   [[nodiscard]] std::string describe() const;
 
-  // What cuBLAS recommends for Hopper.
-  static constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
+  static constexpr std::size_t kWorkspaceBytes = workload::kProductWorkspaceBytes;
 
  private:
   struct Choice {

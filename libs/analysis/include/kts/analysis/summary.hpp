@@ -121,14 +121,19 @@ struct Wait {
   std::optional<double> growth_ratio;  // what it grew by, of the latency's growth
 };
 
-// Whether an agent's wait for another goes away with that one, shown by blocks without it.
+// Whether an agent's wait for another goes away with that one, shown by blocks without it
+// (docs/attribution.md).
+enum class LeftOutCheck { kAgrees, kDiffers, kCannotTell };
 struct LeftOut {
   std::string agent, left_out;
+  std::string at;       // "mean" | "p95"
   std::uint64_t n = 0;  // iterations of `agent` without it
-  int blocks = 0;
-  Estimate drop;               // of the mean latency, ms
-  Estimate predicted;          // the wait on average
-  std::optional<bool> agrees;  // the two differ by no more than their intervals; empty without
+  int blocks = 0;       // one a cycle
+  Estimate drop;        // of the latency, ms
+  Estimate predicted;   // the wait at the same place
+  LeftOutCheck agreement = LeftOutCheck::kCannotTell;
+  // Of a run that could tell, in all, if intervals shrink by the root of their number.
+  std::optional<std::uint64_t> cycles_needed;
 };
 
 // How agents take turns on the device, and how well that tells the waits which were measured.
@@ -238,6 +243,24 @@ struct KernelUse {
   std::vector<Top> top;  // kernels by total time, at most ten
 };
 
+// One of an agent's kernels, alone beside shared. Lengths contain being switched out.
+struct KernelMeans {
+  std::uint64_t n = 0;           // launches joined to iterations
+  std::uint64_t iterations = 0;  // of which each counts, whether it launched the kernel or not
+  int blocks = 0;
+  double launches_per_iteration = 0;
+  Estimate launch_ms;     // a launch's length; empty where there was none
+  Estimate iteration_ms;  // all its launches in an iteration
+};
+struct KernelChange {
+  std::string agent;
+  std::string name;                         // readable
+  std::string symbol;                       // as its compiler mangled it
+  std::optional<KernelMeans> solo, shared;  // empty: nothing was traced in these blocks
+  Estimate launch_ratio;                    // shared / solo
+  Estimate added_ms;                        // to an iteration, shared - solo
+};
+
 // A step's mean share of a chain's latency: waiting (its backlog, the device, the caller's notice)
 // and the device's work; empty where the device doesn't say. Shares add up to the latency: beside
 // others a step has one only in requests on whose critical path it was, the way that was done last.
@@ -271,6 +294,25 @@ struct ChainPhase {
   std::vector<ChainDivision> divisions;
 };
 
+// One agent's memory on the device, bytes. Predicted: what it allocates by its shapes, and a
+// process's context beside that, which is an estimate. Allocated: what its worker said. Measured:
+// the most that its process was seen to hold.
+struct AgentMemory {
+  std::string agent;
+  std::optional<std::uint64_t> weights, kv_cache, activations, operands, workspace, context;
+  std::optional<std::uint64_t> predicted, allocated, measured;
+  std::string measured_by = {};            // "nvml" | "resident set"
+  std::string missing = {};                // why it wasn't measured
+  std::optional<double> error_ratio = {};  // measured / predicted - 1
+};
+// All agents' against what the device has; sums are empty where a part of them is.
+struct MemoryUse {
+  std::vector<AgentMemory> agents;
+  std::optional<std::uint64_t> predicted, measured;  // of all at once
+  std::optional<std::uint64_t> device;               // of the card, or of the machine with the CPU
+  std::optional<double> predicted_share, measured_share, error_ratio;
+};
+
 // All that renderers may say; they compute nothing.
 struct Summary {
   std::string run_id;
@@ -295,8 +337,10 @@ struct Summary {
   std::vector<SloOutcome> slos;
   std::vector<Ccdf> ccdfs;
   std::vector<ChainPhase> chains;
+  std::optional<MemoryUse> memory;  // empty where the run's folder says nothing of it
   std::vector<Covariate> covariates;
-  std::vector<KernelUse> kernels;  // of runs that were traced
+  std::vector<KernelUse> kernels;            // of runs that were traced
+  std::vector<KernelChange> kernel_changes;  // agent by agent, those that added most first
   std::vector<BlockCovariate> block_covariates;
   // What of the telemetry says nothing of single blocks, why, and what to do about it.
   std::string covariates_missing;
@@ -314,7 +358,8 @@ struct Summary {
 
 [[nodiscard]] std::string_view name(Phase phase);
 [[nodiscard]] std::string_view name(Neighbours neighbours);
-[[nodiscard]] std::string_view name(Cause cause);   // "switched_out"
+[[nodiscard]] std::string_view name(LeftOutCheck agreement);  // "cannot tell"
+[[nodiscard]] std::string_view name(Cause cause);             // "switched_out"
 [[nodiscard]] std::string_view words(Cause cause);  // "turns of others in the middle of its work"
 
 // The baseline's row comes first among an agent's solo rows; an agent without solo blocks of its

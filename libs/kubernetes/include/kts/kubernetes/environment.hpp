@@ -23,6 +23,7 @@ struct PodFacts {
 // How long what took, in seconds on kts's own clock.
 struct Times {
   double until_ready = 0;    // first Job created … last pod's READY was there
+  double until_told = 0;     // … all pods had the plan
   double until_begun = 0;    // … first block began
   double blocks = 0;         // first block's begin … last one's end
   double until_records = 0;  // … all records were there
@@ -45,6 +46,7 @@ struct Environment {
   Place place;
   bool allow_neighbours = false;
   std::vector<PodFacts> pods;
+  std::vector<runner::AgentMemory> memory;
   DcgmFacts dcgm;
   std::vector<std::string> repeated;  // "block 7 (shared): fft: late"
   Times times;

@@ -14,9 +14,12 @@ namespace kts::kubernetes {
 
 inline constexpr const char* kPlanAnnotation = "kts.dev/plan";
 inline constexpr const char* kAckAnnotation = "kts.dev/ack";
+inline constexpr const char* kTraceAnnotation = "kts.dev/trace";
 inline constexpr const char* kMemoryAnnotation = "kts.dev/gpu-memory-bytes";
 inline constexpr const char* kRunLabel = "kts.dev/run";
 inline constexpr const char* kAgentLabel = "kts.dev/agent";
+
+inline constexpr const char* kTraceFile = "/etc/kts/trace";
 
 struct Toleration {
   std::string key, value, effect;  // an empty value: any; an empty effect: all
@@ -39,6 +42,7 @@ struct JobSpec {
   std::vector<Toleration> tolerations;
   std::string runtime_class;  // empty: the cluster's default
   int cpu_request_millicores = 250;
+  std::string trace;  // of arrivals, CSV, in the pod as kTraceFile; empty: none
   // What the agent will take of the card at least; kts cluster status adds it up.
   std::optional<std::uint64_t> gpu_memory_bytes;
   std::chrono::seconds deadline{3600};

@@ -11,6 +11,7 @@
 #include "kts/cluster/dcgm_exporter.hpp"
 #include "kts/cluster/snapshot.hpp"
 #include "kts/cluster/status.hpp"
+#include "kts/runner/memory.hpp"
 
 namespace kts::kubernetes {
 
@@ -24,6 +25,7 @@ struct Wishes {
   std::string claim;     // ResourceClaim that brings the GPU; then no resource is asked for
   std::optional<std::string> runtime_class;
   bool allow_neighbours = false;
+  std::vector<runner::AgentMemory> memory;  // what they will take of one card; empty: nothing
 };
 
 // Where it will be. What isn't known is empty, and warned of.
@@ -34,7 +36,8 @@ struct Place {
   std::string claim;
   std::string runtime_class;
   std::optional<std::int64_t> cards;
-  std::optional<std::int64_t> slots;  // of the resource, on the node
+  std::optional<std::uint64_t> card_bytes;  // memory of the one that all agents are to share
+  std::optional<std::int64_t> slots;        // of the resource, on the node
   std::optional<std::int64_t> free_slots;
   std::vector<int> cores;  // of the node; empty: not known
   std::string product, driver, kernel, os_image, container_runtime, kubelet;
@@ -46,8 +49,9 @@ struct Place {
 };
 
 // The node with most free slots among those that fit. kEnvironment when none does: no such node,
-// another sharing mode in force (with the command that changes it), or others' pods on its GPUs
-// that weren't allowed for. kBadInput for what pods can't do at all. A pure function.
+// a card that is known to be too small for what the agents allocate, another sharing mode in force
+// (with the command that changes it), or others' pods on its GPUs that weren't allowed for.
+// kBadInput for what pods can't do at all. A pure function.
 [[nodiscard]] Result<Place> choose_place(const cluster::ClusterStatus& status,
                                          const cluster::Snapshot& snapshot, const Wishes& wishes);
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "kts/process/signals.hpp"
 #include "kts/runner/progress.hpp"
 #include "kts/scenario/scenario.hpp"
+#include "kts/workload/trace.hpp"
 
 namespace kts::kubernetes {
 
@@ -20,6 +23,8 @@ namespace kts::kubernetes {
 struct ClusterRun {
   scenario::Scenario scenario;   // its device is decided: cpu or cuda
   std::filesystem::path folder;  // made by runner::prepare_folder
+  std::map<std::size_t, workload::Trace>
+      traces;  // of agents that replay one, by place: load_pod_traces
   Place place;
   std::string run;  // new_run_id
   std::string name_space = "default";
@@ -34,6 +39,10 @@ struct ClusterRun {
 
 // "20261121t013000z-4f2a": a label's value, and unlike any other run's.
 [[nodiscard]] std::string new_run_id(EpochTime now);
+// The traces that agents of the scenario replay. kBadInput also where one is more than a pod's
+// annotations hold.
+[[nodiscard]] Result<std::map<std::size_t, workload::Trace>> load_pod_traces(
+    const scenario::Scenario& scenario);
 // What will be created first; on nodes of several cards more of the like may follow.
 [[nodiscard]] std::vector<JobSpec> manifests(const ClusterRun& run);
 

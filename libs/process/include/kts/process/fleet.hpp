@@ -75,6 +75,9 @@ class Fleet {
   [[nodiscard]] pid_t pid(std::size_t child) const;
   // Last lines of its stderr, on one line; at most a few hundred characters.
   [[nodiscard]] std::string last_words(std::size_t child) const;
+  // The last of them, up to a thousand characters, without the program's name before it: of a kts
+  // binary that failed, its own error.
+  [[nodiscard]] const std::string& last_line(std::size_t child) const;
 
  private:
   struct Child;

@@ -27,6 +27,7 @@ using analysis::Summary;
 [[nodiscard]] std::string summary_csv(const Summary& summary);
 // What telemetry said in each block; only its head where there is none.
 [[nodiscard]] std::string covariates_csv(const Summary& summary);  // tidy: one row a statistic
+[[nodiscard]] std::string kernels_csv(const Summary& summary);     // likewise
 [[nodiscard]] std::string results_markdown(const Summary& summary);
 [[nodiscard]] std::string report_html(const Summary& summary, const Drawing& drawing);
 

@@ -10,20 +10,30 @@
 #include "kts/base/error.hpp"
 #include "kts/device/gpu.hpp"
 #include "kts/scenario/scenario.hpp"
+#include "kts/workload/cost.hpp"
 
 namespace kts::runner {
 
-// An agent's memory on the device. Predicted: operands, weights, cache and activations, without a
-// library's workspace and a driver's context. Measured: all that its process held once it was
-// warmed up; empty when nobody says.
+// An agent's memory on the device.
 struct AgentMemory {
   std::string agent;
-  std::uint64_t predicted_bytes = 0;
-  std::optional<std::uint64_t> measured_bytes;
-  std::string measured_by;  // "nvml" | "resident set"
+  workload::MemoryPlan plan;  // what it will allocate
+  // An estimate of what its process needs beside that: in mode streams its share of the one
+  // process's. Empty under MPS, where the server has what the clients share.
+  std::optional<std::uint64_t> context_bytes;
+  std::optional<std::uint64_t> allocated_bytes;  // what its worker says that it has allocated
+  std::optional<std::uint64_t> measured_bytes;   // the most that its process was seen to hold
+  std::string measured_by;                       // "nvml" | "resident set"
+  std::string missing;                           // why it wasn't measured
+
+  [[nodiscard]] std::uint64_t predicted_bytes() const {
+    return plan.total() + context_bytes.value_or(0);
+  }
 };
 // `scenario`'s device is decided.
 [[nodiscard]] std::vector<AgentMemory> predict_memory(const scenario::Scenario& scenario);
+// The array `memory` of environment.json.
+[[nodiscard]] std::string to_json(const std::vector<AgentMemory>& agents);
 
 // What the device has for them; empty where it isn't known.
 struct DeviceMemory {
@@ -35,9 +45,17 @@ struct DeviceMemory {
 // means: the only one, or any of several of one size, whose use then stays empty.
 [[nodiscard]] DeviceMemory device_memory(const std::string& device, device::GpuSource* gpus);
 
-// kEnvironment, with the sum and what there is, when the agents can't all be there at once.
+// kEnvironment, with the sum and what there is, when what the agents allocate can't all be there at
+// once.
 [[nodiscard]] Status check_memory(const std::vector<AgentMemory>& agents,
                                   const DeviceMemory& device);
+// What they will hold, of how much.
+struct MemoryOutlook {
+  std::string text;
+  bool tight = false;  // with their contexts, which are estimated, it is more than there is
+};
+[[nodiscard]] MemoryOutlook memory_outlook(const std::vector<AgentMemory>& agents,
+                                           const DeviceMemory& device);
 
 // The memory that a process holds of this machine. `root` stands for "/".
 [[nodiscard]] std::optional<std::uint64_t> resident_bytes(std::int64_t pid,

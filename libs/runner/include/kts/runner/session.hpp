@@ -66,8 +66,8 @@ struct BlockWindow {
 [[nodiscard]] BlockWindow intersection(const std::vector<record::BlockEnd>& ends);
 
 // Workers that live together, driven over their pipes by control/protocol.hpp. An error names the
-// agent, how its process ended or what it failed to answer, and its last words. Destruction leaves
-// no process behind.
+// agent and hands on its own error line; where it left none, how its process ended or what it
+// failed to answer, and its last words. Destruction leaves no process behind.
 class Session final : process::Fleet::Listener {
  public:
   // `signals` may be null; when one arrives, the call in progress returns kInterrupted.

@@ -11,14 +11,29 @@
 
 namespace kts::workload {
 
-// Device memory of one agent, bytes. A library's workspace and a driver's context come on top: they
-// are known when measured.
+// cuBLAS' and cuBLASLt's workspace, what they recommend for Hopper; given to them once.
+inline constexpr std::uint64_t kProductWorkspaceBytes = std::uint64_t{32} << 20;
+
+// Tokens that go through a model's layers together on a GPU. Beyond some thousand a product gets no
+// faster, only its operands larger.
+inline constexpr std::int64_t kCudaPassTokens = 4096;
+
+// What a process holds of a card beside what it allocates: the driver's context and the libraries'
+// kernels. An estimate: 530 to 596 MiB on an H100 and an H200, driver 580, CUDA 13.
+inline constexpr std::uint64_t kCudaContextBytes = std::uint64_t{560} << 20;
+// The same of a CPU's memory: the program, its libraries and their buffers.
+inline constexpr std::uint64_t kCpuProcessBytes = std::uint64_t{14} << 20;
+
+// Device memory that one agent allocates, bytes. A process's context comes on top.
 struct MemoryPlan {
   std::uint64_t weights = 0;
   std::uint64_t kv_cache = 0;
   std::uint64_t activations = 0;
-  std::uint64_t operands = 0;  // what is none of these: matrices, vectors, buffers
-  [[nodiscard]] std::uint64_t total() const { return weights + kv_cache + activations + operands; }
+  std::uint64_t operands = 0;   // what is none of these: matrices, vectors, buffers
+  std::uint64_t workspace = 0;  // of cuBLAS; cuFFT's is 0 for powers of two, else not foreseen
+  [[nodiscard]] std::uint64_t total() const {
+    return weights + kv_cache + activations + operands + workspace;
+  }
 };
 // `device_kind` is "cpu" (float throughout) or "cuda" (models in bf16, vectors in fp16).
 [[nodiscard]] MemoryPlan memory_of(const WorkloadSpec& spec, std::string_view device_kind);

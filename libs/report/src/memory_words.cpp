@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory_words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "format.hpp"
+#include "kts/base/units.hpp"
+
+namespace kts::report {
+namespace {
+
+using analysis::AgentMemory;
+using analysis::MemoryUse;
+
+std::string size_text(const std::optional<std::uint64_t>& bytes) {
+  return bytes ? format_bytes(*bytes) : std::string(kAbsent);
+}
+std::string error_text(const std::optional<double>& ratio) {
+  return ratio ? percent(*ratio) : std::string(kAbsent);
+}
+
+// "weights 15.0 GiB, context 560.0 MiB": what isn't nothing.
+std::string made_up_of(const AgentMemory& agent) {
+  std::string text;
+  for (const auto& [what, bytes] :
+       {std::pair("weights", agent.weights), std::pair("KV cache", agent.kv_cache),
+        std::pair("activations", agent.activations), std::pair("operands", agent.operands),
+        std::pair("workspace", agent.workspace), std::pair("context", agent.context)}) {
+    if (bytes.value_or(0) == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, format_bytes(*bytes));
+  }
+  return text.empty() ? std::string(kAbsent) : text;
+}
+
+std::string source_of(const AgentMemory& agent) {
+  if (!agent.measured) return agent.missing;
+  return agent.measured_by == "nvml" ? "the driver (NVML)" : agent.measured_by;
+}
+
+std::string of_device(const analysis::Summary& summary) {
+  const MemoryUse& memory = *summary.memory;
+  if (!memory.device) return {};
+  const std::string name = summary.device.kind == "cpu"  ? "the machine"
+                           : summary.device.name.empty() ? "the card"
+                                                         : summary.device.name;
+  return fmt::format(" of {}'s {}", name, format_bytes(*memory.device));
+}
+
+}  // namespace
+
+std::vector<std::vector<std::string>> memory_table(const analysis::Summary& summary) {
+  if (!summary.memory) return {};
+  const MemoryUse& memory = *summary.memory;
+  std::vector<std::vector<std::string>> rows{
+      {"agent", "predicted from", "measured by", "predicted", "allocated", "measured", "error"}};
+  for (const AgentMemory& agent : memory.agents) {
+    rows.push_back({agent.agent, made_up_of(agent), source_of(agent), size_text(agent.predicted),
+                    size_text(agent.allocated), size_text(agent.measured),
+                    error_text(agent.error_ratio)});
+  }
+  if (memory.agents.size() > 1) {
+    rows.push_back({"all", "", "", size_text(memory.predicted), "", size_text(memory.measured),
+                    error_text(memory.error_ratio)});
+  }
+  return rows;
+}
+
+std::string memory_sentence(const analysis::Summary& summary) {
+  if (!summary.memory) return {};
+  const MemoryUse& memory = *summary.memory;
+  const auto& sum = memory.measured ? memory.measured : memory.predicted;
+  if (!sum) return {};
+  const auto& share = memory.measured ? memory.measured_share : memory.predicted_share;
+  const bool alone = memory.agents.size() == 1;
+  std::string text = fmt::format(
+      "{} {} {}{}", alone ? memory.agents.front().agent : std::string("The agents together"),
+      memory.measured ? "held" : (alone ? "is predicted to hold" : "are predicted to hold"),
+      format_bytes(*sum), of_device(summary));
+  if (share) text += fmt::format(" ({}\u00a0%)", number(100 * *share, 2));
+  if (memory.measured) {
+    if (memory.error_ratio) {
+      text += fmt::format(", {} against the prediction", percent(*memory.error_ratio));
+    }
+    return text + ".";
+  }
+  const auto unmeasured = std::ranges::find_if(
+      memory.agents, [](const AgentMemory& agent) { return !agent.missing.empty(); });
+  if (unmeasured != memory.agents.end()) {
+    text += fmt::format("; not measured: {}", unmeasured->missing);
+  }
+  return text + ".";
+}
+
+}  // namespace kts::report
