@@ -60,6 +60,7 @@ TEST_F(RunFaults, AStrangersPodIsRefused) {
     "spec":{"terminationGracePeriodSeconds":0,"nodeName":"","containers":[{"name":"c",
     "image":"localhost/none:1","imagePullPolicy":"Never",
     "resources":{"limits":{"nvidia.com/gpu":"1"}}}]}})");
+  ASSERT_EQ(shell("kubectl -n kube-public wait --for=condition=PodScheduled pod/notebook").exit, 0);
   const Outcome refused = run({"study"});
   EXPECT_EQ(refused.exit, 4) << refused.err;
   EXPECT_THAT(refused.err, HasSubstr("kube-public/notebook"));
@@ -155,7 +156,9 @@ TEST_F(RunFaults, AnEvictionByTheKubeletEndsIt) {
 // (KTS_LAB_POD_MEMORY), and this one takes the most beyond what it asked for.
 TEST_F(RunFaults, AnEvictionForMemoryEndsIt) {
   const Outcome outcome = run_struck_by(in_the_group_of_gemm(
-      "default", "{ { head -c 2200M /dev/zero; sleep 30; } | tail -c 2200M; } >/dev/null 2>&1 &"));
+      "default",
+      "exec >/dev/null 2>&1; { head -c 2200M /dev/zero; sleep 30; } | setsid tail -c 2200M &"));
+  shell("pkill -f '[t]ail -c 2200M'");
   EXPECT_EQ(outcome.exit, 5) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("Evicted"));
   EXPECT_THAT(outcome.err, HasSubstr("low on resource: memory"));
