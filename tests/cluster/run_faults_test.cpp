@@ -182,8 +182,8 @@ TEST_F(RunFaults, ARuntimeClassWithoutARuntimeIsNamed) {
 }
 
 // By the kubelet: pods take more of the node's memory than they may together
-// (KTS_LAB_POD_MEMORY), and this one takes the most beyond what it asked for; not for longer than
-// it takes, since the kubelet waits for it to be gone.
+// (KTS_LAB_POD_MEMORY), and this one takes the most beyond what it asked for. Last, for the node is
+// called short of memory for half a minute more.
 TEST_F(RunFaults, AnEvictionForMemoryEndsIt) {
   const Outcome outcome = run_struck_by(in_the_group_of_gemm(
       "default",

@@ -30,9 +30,9 @@ using std::chrono_literals::operator""s;
 constexpr Nanoseconds kTick = 100ms;
 constexpr Nanoseconds kLeaveWithin = 10s;
 constexpr Nanoseconds kGoneWithin = 30s;
-constexpr Nanoseconds kEndsSoon = 2500ms;  // pods print again what isn't acknowledged for 5 s
+constexpr Nanoseconds kEndsSoon = 2500ms;        // pods print again what isn't acknowledged for 5 s
 constexpr std::size_t kWorthTelling = 1U << 20;  // of the 2 MiB that pods print unacknowledged
-constexpr Nanoseconds kMoreForEachPod = 500ms;  // the kubelet takes them one after the other
+constexpr Nanoseconds kMoreForEachPod = 500ms;   // the kubelet takes them one after the other
 
 // A run's course; what it is made of does the work.
 class Execution {
