@@ -30,7 +30,8 @@ using std::chrono_literals::operator""s;
 constexpr Nanoseconds kTick = 100ms;
 constexpr Nanoseconds kLeaveWithin = 10s;
 constexpr Nanoseconds kGoneWithin = 30s;
-constexpr Nanoseconds kEndsSoon = 2500ms;        // pods print again what isn't acknowledged for 5 s
+constexpr Nanoseconds kEndsSoon = 2500ms;  // pods print again what isn't acknowledged for 5 s
+constexpr Nanoseconds kRecordsUnderWay = 300ms;
 constexpr std::size_t kWorthTelling = 1U << 20;  // of the 2 MiB that pods print unacknowledged
 constexpr Nanoseconds kMoreForEachPod = 500ms;   // the kubelet takes them one after the other
 
@@ -297,7 +298,8 @@ class Execution {
   // before the plan's end goes with it.
   [[nodiscard]] bool may_acknowledge() const {
     if (measurement_.over() || !measurement_.between_blocks()) return false;
-    return measurement_.last_end_ns() - clock_.now() > kEndsSoon.count() ||
+    const Nanoseconds left(measurement_.last_end_ns() - clock_.now());
+    return left > kEndsSoon || left < -kRecordsUnderWay ||
            pods_.unacknowledged_bytes() > kWorthTelling;
   }
 
