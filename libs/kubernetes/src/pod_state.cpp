@@ -151,6 +151,10 @@ std::string hint_for(std::string_view reason, std::string_view message) {
       return "kts cluster status shows who holds the GPU's slots; free some, raise the replicas, "
              "or run fewer agents";
     }
+    if (contains(message, "node.kubernetes.io/memory-pressure") ||
+        contains(message, "node.kubernetes.io/disk-pressure")) {
+      return "the node is short of memory or disk; free it, or choose another with --node";
+    }
     if (contains(message, "taint")) return "let it be tolerated with --toleration KEY=VALUE:EFFECT";
     if (contains(message, "selector") || contains(message, "affinity")) {
       return "no node fits --node-selector; kubectl get nodes --show-labels";

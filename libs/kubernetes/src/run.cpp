@@ -33,8 +33,9 @@ constexpr Nanoseconds kTick = 100ms;
 constexpr Nanoseconds kLeaveWithin = 10s;
 constexpr Nanoseconds kGoneWithin = 30s;
 constexpr Nanoseconds kEndsSoon = 2500ms;  // pods print again what isn't acknowledged for 5 s
+constexpr Nanoseconds kRecordsUnderWay = 300ms;
 constexpr std::size_t kWorthTelling = 1U << 20;  // of the 2 MiB that pods print unacknowledged
-constexpr Nanoseconds kMoreForEachPod = 500ms;  // the kubelet takes them one after the other
+constexpr Nanoseconds kMoreForEachPod = 500ms;   // the kubelet takes them one after the other
 
 // A run's course; what it is made of does the work.
 class Execution {
@@ -320,7 +321,8 @@ class Execution {
   // before the plan's end goes with it.
   [[nodiscard]] bool may_acknowledge() const {
     if (measurement_.over() || !measurement_.between_blocks()) return false;
-    return measurement_.last_end_ns() - clock_.now() > kEndsSoon.count() ||
+    const Nanoseconds left(measurement_.last_end_ns() - clock_.now());
+    return left > kEndsSoon || left < -kRecordsUnderWay ||
            pods_.unacknowledged_bytes() > kWorthTelling;
   }
 

@@ -64,6 +64,15 @@ TEST(PodState, TellsHowAContainerEnded) {
   EXPECT_THAT(hint_for(killed.reason, killed.message), HasSubstr("memory"));
 }
 
+TEST(PodState, PressureIsNotToBeTolerated) {
+  EXPECT_THAT(hint_for("Unschedulable",
+                       "0/1 nodes are available: 1 node(s) had taint "
+                       "{node.kubernetes.io/memory-pressure: }, that the pod didn't tolerate."),
+              HasSubstr("short of memory"));
+  EXPECT_THAT(hint_for("Unschedulable", "1 node(s) had taint {team: a}"),
+              HasSubstr("--toleration"));
+}
+
 TEST(PodState, NewerServersSayWhyAPodIsDisrupted) {
   const PodState state = state_of(
       R"({"phase":"Running","conditions":[{"type":"DisruptionTarget","status":"True",

@@ -402,6 +402,18 @@ TEST_F(RunAsPods, AnAdmissionThatFailsIsKubernetesReason) {
   EXPECT_THAT(failure.message, HasSubstr("no healthy devices"));
 }
 
+TEST_F(RunAsPods, AnEvictionBeforeTheFirstBlockIsTheEnvironments) {
+  cluster_.on_created = [this](FakeKubernetes::Pod& pod) {
+    cluster_.set_status(pod, {{"phase", "Failed"},
+                              {"reason", "Evicted"},
+                              {"message", "The node was low on resource: memory."}});
+  };
+  const Error failure = error();
+  EXPECT_EQ(failure.code, ErrorCode::kEnvironment);
+  EXPECT_THAT(failure.message, HasSubstr("Evicted: The node was low on resource: memory."));
+  EXPECT_THAT(failure.hint, HasSubstr("ran out of memory or disk"));
+}
+
 // --- after it
 
 struct Blow {

@@ -7,3 +7,5 @@ s/^const syncPeriod = .*/const syncPeriod = time.Second \/ 2/
 s/^(\s*housekeepingPeriod = ).*/\1time.Second \/ 2/
 s/^(\s*ContainerGCPeriod = ).*/\1time.Second \/ 2/
 s/^(\s*desiredStateOfWorldPopulatorGetPodStatusRetryDuration = ).*/\1time.Second \/ 2/
+# How often it looks whether something is running out: every second instead of 10.
+s/^(\s*evictionMonitoringPeriod = ).*/\1time.Second/
