@@ -66,7 +66,15 @@ const Wait* find_wait(const Summary& summary, const LeftOut& entry) {
 void judge(LeftOut& entry, std::optional<double> latency_ms) {
   entry.agreement = LeftOutCheck::kCannotTell;
   entry.cycles_needed.reset();
-  if (!entry.drop.value || !entry.predicted.value || !latency_ms) return;
+  entry.missing.clear();
+  if (!entry.drop.value || !latency_ms) {
+    entry.missing = "there is no iteration to compare";
+    return;
+  }
+  if (!entry.predicted.value) {
+    entry.missing = "how long it waits for the other isn't known";
+    return;
+  }
   const double off = *entry.drop.value - *entry.predicted.value;
   const double tolerated = std::max(kOff * *entry.predicted.value, kNegligible * *latency_ms);
   const stats::Interval interval = difference_interval(entry.drop, entry.predicted);
@@ -75,6 +83,7 @@ void judge(LeftOut& entry, std::optional<double> latency_ms) {
     return;
   }
   if (!interval.low || !interval.high) {
+    entry.missing = "there is no interval";
     if (entry.blocks < stats::kMinBlocks) entry.cycles_needed = stats::kMinBlocks;
     return;
   }
@@ -82,6 +91,7 @@ void judge(LeftOut& entry, std::optional<double> latency_ms) {
     entry.agreement = LeftOutCheck::kAgrees;
     return;
   }
+  entry.missing = "the interval would fit a claim that is off by half as well";
   // Narrower than `off` it differs; together with it inside what is tolerated it agrees.
   const double reach = std::max(off - *interval.low, *interval.high - off);
   const double enough = std::max(std::abs(off), tolerated - std::abs(off));

@@ -367,10 +367,10 @@ TEST(LeaveOneOut, TheWaitGoesWithTheAgent) {
                 (left.at == "mean" ? 0.25 : 0.5) * *left.predicted.value)
         << left.left_out << " " << left.at;
     EXPECT_LT(*left.drop.ci_low, *left.drop.value);
-    if (left.agreement == LeftOutCheck::kCannotTell) {
+    EXPECT_EQ(left.agreement == LeftOutCheck::kCannotTell, !left.missing.empty());
+    if (left.cycles_needed) {
+      EXPECT_EQ(left.agreement, LeftOutCheck::kCannotTell);
       EXPECT_GT(*left.cycles_needed, 20U);
-    } else {
-      EXPECT_FALSE(left.cycles_needed);
     }
   }
   EXPECT_EQ(means, 2);
@@ -395,6 +395,7 @@ TEST(LeaveOneOut, TooFewCyclesCannotTell) {
   ASSERT_EQ(summary.left_out.size(), 2U) << "p95 takes intervals";
   for (const LeftOut& left : summary.left_out) {
     EXPECT_EQ(left.agreement, LeftOutCheck::kCannotTell);
+    EXPECT_EQ(left.missing, "there is no interval");
     EXPECT_EQ(left.cycles_needed, 5U);
   }
 }

@@ -103,6 +103,7 @@ Json left_out(const analysis::LeftOut& l) {
           {"drop", estimate_json(l.drop)},
           {"predicted", estimate_json(l.predicted)},
           {"agreement", name(l.agreement)},
+          {"missing", text(l.missing)},
           {"cycles_needed", optional(l.cycles_needed)}};
 }
 

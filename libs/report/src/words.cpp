@@ -448,11 +448,12 @@ std::vector<std::vector<std::string>> left_out_table(const Summary& summary) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& left : summary.left_out) {
     std::string told(name(left.agreement));
-    if (left.agreement == analysis::LeftOutCheck::kDiffers && *left.predicted.value > 0) {
-      told += fmt::format(" by {}", percent(*left.drop.value / *left.predicted.value - 1));
+    if (left.agreement == analysis::LeftOutCheck::kDiffers) {
+      told += fmt::format(" by {} ms", number(*left.drop.value - *left.predicted.value));
     }
+    if (!left.missing.empty()) told += ": " + left.missing;
     if (left.cycles_needed) {
-      told += fmt::format("; about {} cycles would", count(*left.cycles_needed));
+      told += fmt::format("; about {} cycles would do", count(*left.cycles_needed));
     }
     rows.push_back({left.agent, left.left_out, left.at, std::move(told), bounded(left.predicted),
                     bounded(left.drop), std::to_string(left.blocks)});

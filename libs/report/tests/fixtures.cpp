@@ -206,8 +206,7 @@ Summary two_agents() {
                  10,
                  {1.36, 1.27, 1.45},
                  {1.3, 1.21, 1.39},
-                 LeftOutCheck::kAgrees,
-                 {}},
+                 LeftOutCheck::kAgrees},
                 {"router",
                  "thinker",
                  "p95",
@@ -215,8 +214,7 @@ Summary two_agents() {
                  10,
                  {3.1, 2.8, 3.4},
                  {4.2, 3.9, 4.5},
-                 LeftOutCheck::kDiffers,
-                 {}},
+                 LeftOutCheck::kDiffers},
                 {"thinker",
                  "router",
                  "mean",
@@ -225,6 +223,7 @@ Summary two_agents() {
                  {0.4, {}, {}},
                  {0.41, 0.39, 0.43},
                  LeftOutCheck::kCannotTell,
+                 "there is no interval",
                  5}};
   s.turns = analysis::TurnFigures{2.091, 0.152, "data sheet datasheet.json", ""};
   s.turn_checks = {{"router", 3802, {1.31, 1.28}, {2.4, 2.39}, {3.02, 2.41}}};

@@ -132,8 +132,9 @@ struct LeftOut {
   Estimate drop;        // of the latency, ms
   Estimate predicted;   // the wait at the same place
   LeftOutCheck agreement = LeftOutCheck::kCannotTell;
+  std::string missing = {};  // why it cannot tell
   // Of a run that could tell, in all, if intervals shrink by the root of their number.
-  std::optional<std::uint64_t> cycles_needed;
+  std::optional<std::uint64_t> cycles_needed = {};
 };
 
 // How agents take turns on the device, and how well that tells the waits which were measured.
