@@ -262,8 +262,9 @@ TEST(PlantedNothing, HasNoGrowthToHaveAShareOf) {
     log.add(due, due, due, done, done);
   });
   for (const Wait& wait : summary.waits) {
-    if (wait.agent != "light") continue;
-    EXPECT_FALSE(wait.growth_ratio) << *wait.growth_ratio;
+    // That lengths vary, which they don't alone, does make the tail grow.
+    if (wait.agent != "light" || wait.at != "mean") continue;
+    EXPECT_FALSE(wait.growth_ratio);
   }
 }
 

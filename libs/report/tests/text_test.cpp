@@ -354,5 +354,30 @@ TEST(Headline, AChainLeadsAndItsAgentsAreNoNeighboursOfIt) {
                                   summary.agents[0].name + "'s p99 latency"));
 }
 
+TEST(KernelSentence, NamesTheOneThatGrewAndSaysWhereNoneDidForCertain) {
+  Summary summary = fixtures::traced();
+  ASSERT_EQ(kernel_sentences(summary).size(), 1U) << "nothing is known of an agent traced alone";
+  EXPECT_THAT(kernel_sentences(summary)[0],
+              StartsWith("Of thinker's kernels spin grew most: 0.100 ms more an iteration"));
+  analysis::KernelChange& spin = summary.kernel_changes.front();
+  spin.added_ms.ci_low = -0.01;
+  EXPECT_EQ(kernel_sentences(summary)[0], "None of thinker's kernels grew for certain.");
+  spin.added_ms.ci_low = spin.added_ms.ci_high = {};
+  EXPECT_THAT(kernel_sentences(summary)[0], HasSubstr("seems to have grown most, by 0.100 ms"));
+}
+
+TEST(LeftOutSentence, CountsWhatAgreesDiffersAndCannotBeTold) {
+  Summary summary = fixtures::two_agents();
+  EXPECT_EQ(
+      left_out_sentence(summary),
+      "Left out one by one: what agents wait for each other agrees with the drop of their "
+      "latency in 1 of 3 cases; it differs for router without thinker (p95); 1 can't be told, "
+      "which takes up to about 5 cycles.");
+  summary.left_out.resize(1);
+  EXPECT_THAT(left_out_sentence(summary), Not(HasSubstr("differs")));
+  summary.left_out.clear();
+  EXPECT_EQ(left_out_sentence(summary), "");
+}
+
 }  // namespace
 }  // namespace kts::report

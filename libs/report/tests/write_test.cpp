@@ -52,6 +52,14 @@ TEST_F(Write, SameSummaryGivesTheSameBytes) {
   EXPECT_EQ(contents(a), contents(b));
 }
 
+TEST_F(Write, KernelsAreThereWhereTheyWereTraced) {
+  ASSERT_TRUE(write_all(fixtures::traced(), folder_.path() / "traced", {.gnuplot = "no-gnuplot"}));
+  ASSERT_TRUE(write_all(fixtures::one_agent(), folder_.path() / "not", {.gnuplot = "no-gnuplot"}));
+  EXPECT_THAT(read_file(folder_.path() / "traced/kernels.csv").value(),
+              HasSubstr("thinker,spin,_Z4spinPxi,shared-solo,iteration,ms,0.1,0.072,0.128,"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "not/kernels.csv"));
+}
+
 TEST_F(Write, EveryFixtureDrawsWithoutComplaint) {
   if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not installed";
   for (const auto& fixture : fixtures::all()) {

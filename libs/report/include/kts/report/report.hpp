@@ -44,9 +44,10 @@ struct TerminalStyle {
 struct WriteOptions {
   std::string gnuplot = "gnuplot";  // program, looked up in PATH
 };
-// Writes summary.json, summary.csv, covariates.csv, results.md, plots/*.svg and report.html into
-// `folder`, which it makes; plots of an earlier report that can't be drawn again are removed.
-// Returns warnings, such as that no plots could be drawn; errors are those of write_file.
+// Writes summary.json, summary.csv, covariates.csv, kernels.csv, results.md, plots/*.svg and
+// report.html into `folder`, which it makes; plots of an earlier report that can't be drawn again
+// are removed. Returns warnings, such as that no plots could be drawn; errors are those of
+// write_file.
 [[nodiscard]] Result<std::vector<std::string>> write_all(const Summary& summary,
                                                          const std::filesystem::path& folder,
                                                          const WriteOptions& options = {});
