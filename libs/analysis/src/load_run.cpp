@@ -113,8 +113,8 @@ Status parse_block_json(const json& object, const fs::path& path, BlockFolder& b
   if (!stop) return damaged("window_stop_ns", "is not an instant in ns");
   block.window_start_ns = *start;
   block.window_stop_ns = *stop;
-  if (block.phase == Phase::kSolo && !block.has_window()) {
-    return damaged("window_stop_ns", "does not come after window_start_ns");
+  if (block.active.size() == 1 && *stop < *start) {
+    return damaged("window_stop_ns", "comes before window_start_ns");
   }
   const auto foreign = object.find("foreign");
   block.foreign_process = foreign != object.end() && foreign->is_array() && !foreign->empty();
@@ -152,6 +152,10 @@ Result<std::vector<BlockFolder>> find_blocks(const fs::path& run,
     }
     KTS_TRY(const json object, read_json(folder / "block.json"));
     KTS_CHECK_OK(parse_block_json(object, folder / "block.json", block));
+    if (block.phase == Phase::kSolo && !block.has_window()) {
+      warnings.push_back(block.name + " left out: its agents began when it was over");
+      continue;
+    }
     blocks.push_back(std::move(block));
   }
   std::stable_sort(blocks.begin(), blocks.end(),

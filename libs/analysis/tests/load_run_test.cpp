@@ -685,8 +685,19 @@ TEST(LoadRun, DamagedBlockJsonNamesTheField) {
                "'active' names an agent twice");
   expect_error(with(R"({"phase":"solo","active":["router"],"window_start_ns":-1})"),
                folder.file(path), "'window_start_ns' is not an instant");
-  expect_error(with(block_json("solo", {"router"}, 2, 2)), folder.file(path),
-               "'window_stop_ns' does not come after");
+  expect_error(with(block_json("solo", {"router"}, 2, 1)), folder.file(path),
+               "'window_stop_ns' comes before");
+}
+
+// As on a machine that is too busy to begin in time.
+TEST(LoadRun, ASoloBlockThatBeganWhenItWasOverIsLeftOut) {
+  const Folder folder;
+  write_run(folder);
+  folder.write("blocks/00-solo-router/block.json", block_json("solo", {"router"}, 2, 2));
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_TRUE(mentions(data->header.warnings,
+                       "blocks/00-solo-router left out: its agents began when it was over"));
 }
 
 TEST(LoadRun, TwoBlocksOfOneNumberAreBadInput) {

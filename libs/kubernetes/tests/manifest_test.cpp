@@ -68,7 +68,8 @@ TEST(Manifest, ATraceIsAFileBesideThePlan) {
   job.trace = "timestamp_s,input_tokens,output_tokens\n0,1,1\n";
   const auto pod = kube::Value::parse(to_json(job)).value()["spec"]["template"];
   EXPECT_EQ(pod["metadata"]["annotations"][kTraceAnnotation].text(), job.trace);
-  EXPECT_THAT(pod["spec"]["volumes"].dump(), testing::HasSubstr(R"("path":"trace","fieldRef":)"));
+  EXPECT_THAT(pod["spec"]["volumes"].dump(),
+              testing::HasSubstr(R"(annotations['kts.dev/trace']"},"path":"trace")"));
 }
 
 TEST(Manifest, NeverSetsVisibleDevices) {

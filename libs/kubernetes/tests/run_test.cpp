@@ -139,7 +139,8 @@ TEST_F(RunAsPods, ATraceGoesToItsPodAndIntoTheFolder) {
   const Status status = execute();
   ASSERT_TRUE(status) << to_line(status.error()) << "\n" << said();
   EXPECT_EQ(read_file(run_.folder / "traces/code.csv").value(), csv);
-  EXPECT_THAT(read_file(run_.folder / "scenario.yaml").value(), HasSubstr("file: traces/code.csv"));
+  EXPECT_THAT(read_file(run_.folder / "scenario.yaml").value(),
+              HasSubstr("file: 'traces/code.csv'"));
 }
 
 TEST_F(RunAsPods, ATraceOfMoreThanAnnotationsHoldIsRefused) {

@@ -19,9 +19,9 @@
 #include "kts/runner/foreign.hpp"
 #include "kts/runner/memory.hpp"
 #include "kts/runner/plan.hpp"
+#include "kts/runner/traces.hpp"
 #include "kts/telemetry/recorder.hpp"
 #include "sharing_host.hpp"
-#include "kts/runner/traces.hpp"
 #include "worker_command.hpp"
 
 namespace kts::runner {

@@ -53,8 +53,8 @@ inline constexpr std::size_t kMaxTraceBytes = std::size_t{256} << 20;
 [[nodiscard]] Result<Trace> select_stretch(Trace trace, const TraceSpec& spec);
 // Reads spec.file and selects.
 [[nodiscard]] Result<Trace> load_trace(const TraceSpec& spec);
-// A selected stretch as a trace in the plain format: selected from its beginning, for as long as its
-// period, it is the same again, to the nanosecond.
+// A selected stretch as a trace in the plain format: selected from its beginning, for as long as
+// its period, it is the same again, to the nanosecond.
 [[nodiscard]] std::string to_csv(const Trace& trace);
 // Cuts requests down to `max_context` tokens, the input unless the output alone is too long; counts
 // them.
