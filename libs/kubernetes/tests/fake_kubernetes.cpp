@@ -110,13 +110,14 @@ kube::Response FakeKubernetes::answer(const kube::Request& request) {
     Pod* const pod = find(target.name);
     if (pod == nullptr) return failure(404, "NotFound", "no such pod");
     const Json annotations = Json::parse(request.body)["metadata"]["annotations"];
+    const Nanoseconds delay = delivery(*pod);
     if (annotations.contains(kPlanAnnotation)) {
-      after(150ms, [this, pod, text = annotations[kPlanAnnotation].get<std::string>()] {
+      after(delay, [this, pod, text = annotations[kPlanAnnotation].get<std::string>()] {
         if (!pod->over) take_plan(*pod, text);
       });
     }
     if (annotations.contains(kAckAnnotation)) {
-      after(150ms, [this, pod, text = annotations[kAckAnnotation].get<std::string>()] {
+      after(delay, [this, pod, text = annotations[kAckAnnotation].get<std::string>()] {
         const auto ack = pod::parse_ack(text);
         if (!ack || !pod->outbox.acknowledge(*ack, now())) std::abort();
         print(*pod);
@@ -170,6 +171,12 @@ kube::Response FakeKubernetes::create_job(const std::string& body) {
 }
 
 // --- pods
+
+// A kubelet that has looked at a pod, as it does after each change, looks again a second later.
+Nanoseconds FakeKubernetes::delivery(Pod& pod) {
+  pod.looked_at = std::max(now(), pod.looked_at + 1s);
+  return pod.looked_at - now() + 150ms;
+}
 
 void FakeKubernetes::start(Pod& pod) {
   set_status(pod, {{"phase", "Running"},
@@ -298,6 +305,7 @@ void FakeKubernetes::say(Pod& pod, const std::string& line) {
 
 void FakeKubernetes::set_status(Pod& pod, Json status) {
   pod.object["status"] = std::move(status);
+  pod.looked_at = now();
   announce(Topic::kPods, "MODIFIED", pod.object);
 }
 

@@ -31,6 +31,7 @@ class FakeKubernetes final : public kube::Transport {
     std::map<int, std::string> missed;
     bool silent = false;  // alive, and nothing comes
     bool over = false;
+    MonotonicTime looked_at{};                      // by its kubelet, last
     std::function<std::string(std::string)> spoil;  // what becomes of a printed chunk's lines
   };
 
@@ -86,6 +87,8 @@ class FakeKubernetes final : public kube::Transport {
   };
   [[nodiscard]] kube::Response answer(const kube::Request& request);
   [[nodiscard]] kube::Response create_job(const std::string& body);
+  // Until an annotation that is written now is in the pod's file.
+  [[nodiscard]] Nanoseconds delivery(Pod& pod);
   void start(Pod& pod);
   void beat(Pod& pod);
   void take_plan(Pod& pod, const std::string& text);
