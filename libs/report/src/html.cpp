@@ -162,11 +162,18 @@ std::string plain_table(std::string_view caption, const std::vector<std::vector<
 std::string waits(const Summary& summary) {
   std::string body;
   for (const std::string_view at : {"mean", "p95", "p99"}) {
-    body += plain_table(
+    std::string one = plain_table(
         fmt::format(
             "{}: ms with its 95 % interval, and the share of what the row's latency grew by.",
             at == "mean" ? "On average" : fmt::format("Around {}", at)),
         wait_table(summary, at), 1);
+    // Intervals on a line of their own: many agents make many columns.
+    constexpr std::string_view kLine = "<br>(";
+    for (auto found = one.find(" ("); found != std::string::npos;
+         found = one.find(" (", found + kLine.size())) {
+      one.replace(found, 2, kLine);
+    }
+    body += one;
   }
   if (body.empty()) return {};
   body += plain_table(

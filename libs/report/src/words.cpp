@@ -439,7 +439,10 @@ std::vector<std::vector<std::string>> wait_table(const Summary& summary, std::st
       if (wait->growth_ratio) cell += fmt::format(", {:.0f} %", 100 * *wait->growth_ratio);
       cells.push_back(std::move(cell));
     }
-    rows.push_back(std::move(cells));
+    const bool known = std::ranges::any_of(
+        cells.begin() + 1, cells.end(),
+        [](const std::string& cell) { return !cell.empty() && cell != kAbsent; });
+    if (known) rows.push_back(std::move(cells));
   }
   return rows;
 }
