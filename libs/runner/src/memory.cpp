@@ -17,6 +17,8 @@ namespace kts::runner {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 // Of the agents' parts, "router 1.0 GiB, thinker 15.0 GiB": the largest first, when there are many.
 template <typename Bytes>
 std::string parts_of(std::vector<AgentMemory> agents, Bytes bytes_of) {
@@ -62,7 +64,6 @@ std::vector<AgentMemory> predict_memory(const scenario::Scenario& scenario) {
 }
 
 std::string to_json(const std::vector<AgentMemory>& agents) {
-  using Json = nlohmann::ordered_json;
   Json out = Json::array();
   for (const AgentMemory& agent : agents) {
     const workload::MemoryPlan& plan = agent.plan;
