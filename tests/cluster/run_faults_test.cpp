@@ -185,9 +185,11 @@ TEST_F(RunFaults, ARuntimeClassWithoutARuntimeIsNamed) {
 // (KTS_LAB_POD_MEMORY), and this one takes the most beyond what it asked for. Last, for the node is
 // called short of memory for half a minute more.
 TEST_F(RunFaults, AnEvictionForMemoryEndsIt) {
+  // Each dd holds what nobody takes from it.
   const Outcome outcome = run_struck_by(in_the_group_of_gemm(
       "default",
-      "exec >/dev/null 2>&1; { head -c 2200M /dev/zero; sleep 5; } | setsid tail -c 2200M &"));
+      "exec >/dev/null 2>&1; for i in 1 2; do "
+      "setsid sh -c \"dd if=/dev/zero bs=1100M count=1 iflag=fullblock | sleep 10\" & done"));
   EXPECT_EQ(outcome.exit, 5) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("Evicted"));
   EXPECT_THAT(outcome.err, HasSubstr("low on resource: memory"));
