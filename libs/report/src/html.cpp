@@ -138,7 +138,13 @@ std::string growth(const Summary& summary) {
                  body.empty() ? body : "<div class=\"growth\">\n" + body + "</div>\n");
 }
 
-// The first `words` columns are words, the rest numbers.
+std::string escaped_lines(std::string_view text) {
+  const auto end = text.find('\n');
+  if (end == std::string_view::npos) return escape_html(text);
+  return escape_html(text.substr(0, end)) + "<br>" + escaped_lines(text.substr(end + 1));
+}
+
+// The first `words` columns are words, the rest numbers; cells may have several lines.
 std::string plain_table(std::string_view caption, const std::vector<std::vector<std::string>>& rows,
                         std::size_t words) {
   if (rows.empty()) return {};
@@ -149,7 +155,7 @@ std::string plain_table(std::string_view caption, const std::vector<std::vector<
   for (std::size_t i = 1; i < rows.size(); ++i) {
     body += "<tr>" + row_head(escape_html(rows[i].front()));
     for (std::size_t c = 1; c < rows[i].size(); ++c) {
-      const std::string text = escape_html(rows[i][c]);
+      const std::string text = escaped_lines(rows[i][c]);
       body += c < words ? word(text) : cell(text);
     }
     body += "</tr>\n";
@@ -162,18 +168,19 @@ std::string plain_table(std::string_view caption, const std::vector<std::vector<
 std::string waits(const Summary& summary) {
   std::string body;
   for (const std::string_view at : {"mean", "p95", "p99"}) {
-    std::string one = plain_table(
+    std::vector<std::vector<std::string>> rows = wait_table(summary, at);
+    // Intervals on a line of their own: many agents make many columns.
+    for (std::size_t i = 1; i < rows.size(); ++i) {
+      for (std::string& cell : rows[i]) {
+        const auto bounds = cell.find(" (");
+        if (bounds != std::string::npos && &cell != &rows[i].front()) cell[bounds] = '\n';
+      }
+    }
+    body += plain_table(
         fmt::format(
             "{}: ms with its 95 % interval, and the share of what the row's latency grew by.",
             at == "mean" ? "On average" : fmt::format("Around {}", at)),
-        wait_table(summary, at), 1);
-    // Intervals on a line of their own: many agents make many columns.
-    constexpr std::string_view kLine = "<br>(";
-    for (auto found = one.find(" ("); found != std::string::npos;
-         found = one.find(" (", found + kLine.size())) {
-      one.replace(found, 2, kLine);
-    }
-    body += one;
+        rows, 1);
   }
   if (body.empty()) return {};
   body += plain_table(
