@@ -113,7 +113,7 @@ std::string waits_for_whom(const Summary& summary) {
          out + said + (said.empty() ? "" : "\n");
 }
 
-std::string made_of(const Summary& summary) {
+std::string what_growth_is_made_of(const Summary& summary) {
   std::string out = plain_table(cause_table(summary), "llllrrl");
   if (out.empty()) return {};
   const std::string turns = turn_sentence(summary);
@@ -304,7 +304,7 @@ std::string results_markdown(const Summary& summary) {
   out += hidden_by_averages(all);
   out += growth_table(summary);
   out += waits_for_whom(summary);
-  out += made_of(summary);
+  out += what_growth_is_made_of(summary);
   out += kernel_tables(summary);
   out += chains_markdown(summary);
   out += covariates(summary);
