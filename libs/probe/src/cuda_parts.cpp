@@ -142,9 +142,12 @@ Status measure_pair(Crew& crew, Draft& draft, const Known& known, bool full) {
   KTS_TRY(const TurnRounds rounds, spin_rounds(crew, "turns-k2" + suffix,
                                                {2, milliseconds(400), full, known.cycles_per_ns}));
   const std::string note =
-      full ? fmt::format("{:.0f} % of shared memory and {:.0f} % of registers in use",
-                         rounds.shared_ratio * 100, rounds.register_ratio * 100)
-           : std::string();
+      full
+          ? fmt::format(
+                "{:.0f} % of shared memory and {:.0f} % of registers in use; looks every {:.0f} ns",
+                rounds.shared_ratio * 100, rounds.register_ratio * 100,
+                1 / analysis::mean_of(rounds.steps_per_ns).value.value_or(0))
+          : std::string();
   describe_turns(draft, rounds, suffix, note);
   const auto key = [&](std::string_view stem) { return fmt::format("{}{}_ms", stem, suffix); };
   draft.add_spread(key("turn_gap"), "ms", 2, rounds.gap);

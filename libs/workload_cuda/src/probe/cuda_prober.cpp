@@ -581,6 +581,7 @@ class CudaProber final : public workload::Prober {
     return follow_again(chase, first, second);
   }
   Result<ChaseTimes> follow_again(const Chase& chase, std::uint64_t first, std::uint64_t second) {
+    *times_.host() = {};
     KTS_CUDA(follow_chase(chased_.data(), chase, first, second, times_.device(), stream_),
              "cannot launch");
     KTS_CHECK_OK(finish(milliseconds(0)));

@@ -136,27 +136,30 @@ __global__ void link_chase_kernel(unsigned char* memory, Chase chase) {
   }
 }
 
-// Each load's address is what the one before brought, past L1. Null, which never comes, makes the
-// clock wait for the last one.
-__device__ __forceinline__ const unsigned char* follow(const unsigned char* from,
-                                                       std::uint64_t loads) {
-  for (std::uint64_t i = 0; i < loads && from != nullptr; ++i) {
+// Each load's address is what the one before brought, past L1.
+__device__ __forceinline__ std::uint64_t follow(std::uint64_t from, std::uint64_t loads) {
+#pragma unroll 1
+  for (std::uint64_t i = 0; i < loads; ++i) {
     std::uint64_t next;
     asm volatile("ld.global.cg.u64 %0, [%1];" : "=l"(next) : "l"(from) : "memory");
-    from = reinterpret_cast<const unsigned char*>(next);
+    from = next;
   }
   return from;
 }
 
 __global__ void chase_kernel(const unsigned char* memory, Chase chase, std::uint64_t first,
                              std::uint64_t second, ChaseTimes* times) {
-  const unsigned char* at = memory + chase_place(chase, 0);
+  const std::uint64_t start = reinterpret_cast<std::uint64_t>(memory) + chase_place(chase, 0);
   const std::uint64_t begin = globaltimer();
-  at = follow(at, first);
+  const std::uint64_t there = follow(start, first);
+  // No address is 0; to see that, the clock has to wait for the last load.
+  if (there == 0) return;
   const std::uint64_t between = globaltimer();
-  at = follow(at, second);
+  const std::uint64_t last = follow(there, second);
+  if (last == 0) return;
   const std::uint64_t end = globaltimer();
-  *times = {between - begin, end - between, at != nullptr};
+  const bool rounds = first % (chase.pages * chase.laps) == 0;
+  *times = {between - begin, end - between, !rounds || there == start};
 }
 
 }  // namespace

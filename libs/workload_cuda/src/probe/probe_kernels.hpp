@@ -83,7 +83,7 @@ cudaError_t link_chase(unsigned char* memory, const Chase& chase, cudaStream_t o
 struct ChaseTimes {
   std::uint64_t first_ns;
   std::uint64_t second_ns;
-  bool whole;  // the chain didn't break
+  bool whole;  // whole rounds ended where they began
 };
 cudaError_t follow_chase(const unsigned char* memory, const Chase& chase, std::uint64_t first,
                          std::uint64_t second, ChaseTimes* times, cudaStream_t on) noexcept;
