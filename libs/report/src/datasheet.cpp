@@ -111,6 +111,9 @@ std::vector<std::pair<std::string, std::string>> sheet_facts(const DataSheet& sh
   const auto add = [&](const char* label, const std::string& value) {
     if (!value.empty()) facts.emplace_back(label, value);
   };
+  if (sheet.device.kind == "cpu") {
+    add("measured on", "one core under the operating system's scheduler");
+  }
   add("uuid", sheet.device.uuid);
   add("driver", sheet.device.driver);
   add("sharing", sheet.sharing);
