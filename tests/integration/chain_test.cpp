@@ -12,9 +12,10 @@
 #include <vector>
 
 #include "kts/base/files.hpp"
+#include "places.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::chain_test {
 namespace {
 
 using testing::AnyOf;
@@ -124,10 +125,10 @@ TEST_F(ChainCli, WhereThereAreNoChainsOneLineSaysSo) {
     EXPECT_EQ(outcome.exit, 2) << outcome.err;
     EXPECT_THAT(last_line(outcome.err), HasSubstr(message));
   }
-  const Outcome alone = Program::run({KTS_BIN_DIR "/kts-worker", "fft", "--arrival", "chain"});
+  const Outcome alone = Program::run({in_build("bin/kts-worker"), "fft", "--arrival", "chain"});
   EXPECT_EQ(alone.exit, 2);
   EXPECT_THAT(alone.err, HasSubstr("kts run alone can chain agents"));
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::chain_test

@@ -10,16 +10,17 @@
 
 #include "kts/base/files.hpp"
 #include "kts/workload/spec.hpp"
+#include "places.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::workload_test {
 namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kWorker = KTS_BIN_DIR "/kts-worker";
+const std::string kWorker = in_build("bin/kts-worker");
 
 Outcome workload(std::vector<std::string> words) {
   words.insert(words.begin(), {kKts, "workload"});
@@ -119,4 +120,4 @@ TEST(WorkloadCli, SetThatCanNotFitIsRefusedBeforeAnythingStarts) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::workload_test

@@ -9,7 +9,7 @@
 
 #include "synthetic.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::matrix_test {
 namespace {
 
 using testing::ElementsAre;
@@ -142,4 +142,4 @@ TEST_F(MatrixTest, FailsToConcludeOnlyWhenNothingCanBeSaidOfTheAgentThatMatters)
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::matrix_test

@@ -6,7 +6,7 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::modes_test {
 namespace {
 
 using testing::HasSubstr;
@@ -125,4 +125,4 @@ TEST(ModesPlan, OneThatIsNoPlanIsRefused) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::modes_test

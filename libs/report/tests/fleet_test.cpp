@@ -9,16 +9,17 @@
 
 #include "expect_golden.hpp"
 #include "fixtures.hpp"
+#include "places.hpp"
 #include "schema_walker.hpp"
 
-namespace kts::report {
+namespace kts::report::fleet_test {
 namespace {
 
 using Json = nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::filesystem::path kGolden = KTS_SOURCE_DIR "/tests/golden/fleet";
+const std::filesystem::path kGolden = in_source("tests/golden/fleet");
 
 void slow_down(Summary& summary, double factor) {
   const auto scale = [factor](analysis::Estimate& estimate) {
@@ -105,4 +106,4 @@ TEST(WriteFleet, WritesAllOfIt) {
 }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::fleet_test

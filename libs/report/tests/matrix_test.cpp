@@ -8,8 +8,9 @@
 #include <filesystem>
 
 #include "expect_golden.hpp"
+#include "places.hpp"
 
-namespace kts::report {
+namespace kts::report::matrix_test {
 namespace {
 
 using analysis::Estimate;
@@ -91,7 +92,7 @@ Drawing stand_ins(const Matrix& matrix) {
   return drawing;
 }
 
-const std::filesystem::path kGolden = KTS_SOURCE_DIR "/tests/golden/matrix";
+const std::filesystem::path kGolden = in_source("tests/golden/matrix");
 
 TEST(MatrixReport, JsonIsUnchanged) {
   expect_golden(kGolden / "matrix.json", matrix_json(study()));
@@ -137,4 +138,4 @@ TEST(MatrixReport, RealGnuplotDrawsBoth) {
 }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::matrix_test

@@ -7,9 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "expect_golden.hpp"
+#include "places.hpp"
 #include "schema_walker.hpp"
 
-namespace kts::report {
+namespace kts::report::modes_test {
 namespace {
 
 using analysis::ModeResult;
@@ -74,7 +75,7 @@ ModesSummary frontier() {
 }
 
 std::filesystem::path golden(const std::string& file) {
-  return std::filesystem::path(KTS_SOURCE_DIR) / "tests/golden/modes" / file;
+  return in_source("tests/golden/modes/") + file;
 }
 
 TEST(ModesReport, IsWhatItWas) {
@@ -123,4 +124,4 @@ TEST(ModesReport, IsDrawnOrSaysWhyNot) {
 }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::modes_test

@@ -15,7 +15,7 @@
 #include "memory_words.hpp"
 #include "words.hpp"
 
-namespace kts::report {
+namespace kts::report::text_test {
 namespace {
 
 using testing::HasSubstr;
@@ -134,7 +134,7 @@ TEST(Finding, FreeHelpedAndUncertainAreToldApart) {
 }
 
 TEST(Finding, NoAgentsAndOneAgentAreSaidPlainly) {
-  EXPECT_EQ(finding({}), "This run has no agents.");
+  EXPECT_EQ(finding(Summary{}), "This run has no agents.");
   EXPECT_THAT(finding(fixtures::one_agent()), HasSubstr("nothing to compare"));
 }
 
@@ -380,4 +380,4 @@ TEST(LeftOutSentence, CountsWhatAgreesDiffersAndCannotBeTold) {
 }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::text_test

@@ -6,7 +6,7 @@
 
 #include <map>
 
-namespace kts::runner {
+namespace kts::runner::matrix_blocks_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -146,4 +146,4 @@ TEST(MatrixBlocks, ContinuesWhereAnEarlierRunEnded) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::matrix_blocks_test

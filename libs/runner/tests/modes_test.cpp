@@ -7,7 +7,7 @@
 
 #include "fixture.hpp"
 
-namespace kts::runner {
+namespace kts::runner::modes_test {
 namespace {
 
 using testing::ElementsAre;
@@ -146,4 +146,4 @@ TEST_F(Modes, WithoutABaselineThereIsNothingToCompare) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::modes_test

@@ -7,7 +7,7 @@
 #include "kts/scenario/built_in.hpp"
 #include "kts/scenario/scenario.hpp"
 
-namespace kts::scenario {
+namespace kts::scenario::chains_test {
 namespace {
 
 using testing::ElementsAre;
@@ -171,4 +171,4 @@ TEST(Chains, TheBuiltInOneMeetsTheThinkerTwice) {
 }
 
 }  // namespace
-}  // namespace kts::scenario
+}  // namespace kts::scenario::chains_test

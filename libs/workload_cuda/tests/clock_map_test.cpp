@@ -6,7 +6,7 @@
 #include <cmath>
 #include <random>
 
-namespace kts::workload_cuda {
+namespace kts::workload_cuda::clock_map_test {
 namespace {
 
 // A device whose clock runs `drift` fast or slow of a host that started long ago.
@@ -90,4 +90,4 @@ TEST(ClockMap, UncertainPairsDoNotMoveTheDrift) {
 }
 
 }  // namespace
-}  // namespace kts::workload_cuda
+}  // namespace kts::workload_cuda::clock_map_test
