@@ -38,8 +38,9 @@ Status run_hosted(const Handover& handover, const Streams& streams) {
                      "do kts and kts-worker come from the same build?");
   }
   for (int* inbox : inboxes) {
-    *inbox = handover.others[static_cast<std::size_t>(std::ranges::find(theirs, *inbox) -
-                                                      theirs.begin())];
+    *inbox =
+        handover
+            .others[static_cast<std::size_t>(std::ranges::find(theirs, *inbox) - theirs.begin())];
   }
   return run_agent(*options, streams);
 }

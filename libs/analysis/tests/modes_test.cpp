@@ -56,6 +56,22 @@ TEST(Advice, SaysWhenItDependsOnTheNeighbour) {
   EXPECT_EQ(one.advice, "Take mps: it is best beside every neighbour here.");
 }
 
+TEST(Advice, DoesNotDependOnTheNeighbourWhereOneWayIsAsGoodAsTheBestEverywhere) {
+  const ModesSummary s =
+      summary({{"gemm", {mode("time-slicing", 5.0, 0.97), mode("streams", 5.2, 0.92)}, {}, {}},
+               {"decode", {mode("time-slicing", 5.3, 0.9), mode("streams", 0.47, 0.93)}, {}, {}}});
+  EXPECT_EQ(*s.companies[0].best, 0U);
+  EXPECT_THAT(s.advice, StartsWith("Take streams: beside every neighbour here it is best, or does "
+                                   "as well as the best as far as these runs can tell"));
+}
+
+TEST(Advice, SaysWhenOnlyOneWayCanBeTold) {
+  ModeResult bare = mode("streams", 3, 0.9);
+  bare.p99.ci_high.reset();
+  const ModesSummary s = summary({{"gemm", {mode("time-slicing", 5.0, 0.97), bare}, {}, {}}});
+  EXPECT_THAT(s.advice, HasSubstr("it is the only way whose p99 these runs can tell"));
+}
+
 TEST(Advice, OfWaysThatCannotBeToldApartTakesTheKinder) {
   const ModesSummary s =
       summary({{"gemm", {mode("streams", 5.0, 0.92), mode("time-slicing", 5.2, 0.97)}, {}, {}}});

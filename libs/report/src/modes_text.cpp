@@ -77,7 +77,7 @@ std::string modes_json(const ModesSummary& modes) {
         {"arrival", text(modes.agent.arrival)},
         {"slo", std::move(slo)}}},
       {"baseline",
-       {{"sharing", "exclusive"},
+       {{"sharing", modes.baseline_sharing},
         {"n", modes.baseline.n},
         {"blocks", modes.baseline.blocks},
         {"unit", "ms"},
@@ -173,8 +173,8 @@ std::string modes_table(const ModesSummary& modes, TerminalStyle style) {
                              pad_left("(95 %)", 16) + pad_left("DF", kNumber) +
                              "  neighbours keep") +
         "\n";
-    out += line("alone (exclusive)", modes.baseline.p50, modes.baseline.p95, modes.baseline.p99, "",
-                "");
+    out += line(baseline_cells(modes).way, modes.baseline.p50, modes.baseline.p95,
+                modes.baseline.p99, "", "");
     out.erase(out.find_last_not_of(' ') + 1);
     out += "\n";
     for (std::size_t i = 0; i < company.modes.size(); ++i) {
