@@ -93,6 +93,7 @@ class Contention {
     }
     for (const auto& [set, blocks] : sets) matrix.sets.push_back(measure(set, blocks));
     std::ranges::stable_sort(matrix.sets, {}, [](const SetResult& s) { return s.agents.size(); });
+    matrix.largest = largest_of(matrix);
     for (const auto* list : {&matrix.header.conditions, &warnings_}) {
       for (const std::string& warning : *list) matrix.header.warnings.push_back(warning);
     }
@@ -100,6 +101,26 @@ class Contention {
   }
 
  private:
+  static std::optional<SetMemory> largest_of(const Matrix& matrix) {
+    if (!matrix.header.memory) return std::nullopt;
+    const MemoryUse& memory = *matrix.header.memory;
+    std::optional<SetMemory> largest;
+    for (const SetResult& set : matrix.sets) {
+      std::uint64_t sum = 0;
+      for (const std::string& agent : set.agents) {
+        const auto entry = std::ranges::find(memory.agents, agent, &AgentMemory::agent);
+        if (entry == memory.agents.end() || !entry->predicted) return std::nullopt;
+        sum += *entry->predicted;
+      }
+      if (!largest || sum > largest->predicted) largest = SetMemory{set.agents, sum, {}};
+    }
+    if (largest && memory.device && *memory.device > 0) {
+      largest->share =
+          static_cast<double>(largest->predicted) / static_cast<double>(*memory.device);
+    }
+    return largest;
+  }
+
   [[nodiscard]] std::string original(const std::string& agent) const {
     const auto found = data_.baseline.find(agent);
     return found == data_.baseline.end() ? agent : found->second;

@@ -235,6 +235,7 @@ Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
       } else {
         result = result_of(entry, *run, out.baseline, rates);
         result.memory_in_use_bytes = memory_in_use(folder / entry.folder);
+        result.memory = run->memory;
         for (const auto* list : {&run->warnings, &run->conditions}) {
           for (const std::string& warning : *list) {
             out.warnings.push_back(

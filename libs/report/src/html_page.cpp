@@ -108,6 +108,12 @@ std::string inline_svg(const Plot& plot) {
   return svg;
 }
 
+std::string escaped_lines(std::string_view text) {
+  const auto end = text.find('\n');
+  if (end == std::string_view::npos) return escape_html(text);
+  return escape_html(text.substr(0, end)) + "<br>" + escaped_lines(text.substr(end + 1));
+}
+
 }  // namespace
 
 std::string page(std::string_view title, const std::string& body) {
@@ -151,6 +157,33 @@ std::string section(std::string_view title, const std::string& body) {
 std::string table(std::string_view caption, const std::string& inside) {
   return fmt::format("<div class=\"scroll\"><table>\n<caption>{}</caption>\n{}</table></div>\n",
                      caption, inside);
+}
+
+std::string plain_table(std::string_view caption, const std::vector<std::vector<std::string>>& rows,
+                        std::size_t words) {
+  if (rows.empty()) return {};
+  const std::vector<std::string>& head = rows.front();
+  std::vector<std::string> escaped;
+  for (const std::string& cell : head) escaped.push_back(escape_html(cell));
+  std::string body;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    body += "<tr>" + row_head(escape_html(rows[i].front()));
+    for (std::size_t c = 1; c < rows[i].size(); ++c) {
+      const std::string text = escaped_lines(rows[i][c]);
+      body += c < words ? word(text) : cell(text);
+    }
+    body += "</tr>\n";
+  }
+  const auto split = escaped.begin() + static_cast<std::ptrdiff_t>(words);
+  return table(caption, head_cells({escaped.begin(), split}, {split, escaped.end()}) + "<tbody>\n" +
+                            body + "</tbody>\n");
+}
+
+std::string html_memory(std::string_view caption, const std::vector<std::vector<std::string>>& rows,
+                        std::size_t words, const std::string& said) {
+  std::string body = plain_table(caption, rows, words);
+  if (!said.empty()) body += "<p>" + escape_html(said) + "</p>\n";
+  return section("Memory", body);
 }
 
 std::string list(const std::vector<std::string>& items) {

@@ -7,6 +7,7 @@
 #include "html_page.hpp"
 #include "kts/report/matrix.hpp"
 #include "matrix_words.hpp"
+#include "memory_words.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -77,7 +78,9 @@ std::string matrix_html(const Matrix& matrix, const Drawing& drawing) {
   return page(
       matrix.header.scenario,
       header(matrix) + alert + section("In words", list(sentences(matrix))) + figures(drawing) +
-          alone(matrix) + all_sets(matrix) + section("Warnings", list(matrix.header.warnings)) +
+          alone(matrix) + all_sets(matrix) +
+          html_memory(kMemoryCaption, memory_table(matrix), 3, memory_sentence(matrix)) +
+          section("Warnings", list(matrix.header.warnings)) +
           section("Method", "<p>" + escape_html(matrix_method_sentence(matrix)) + "</p>\n"));
 }
 

@@ -6,6 +6,7 @@
 #include "format.hpp"
 #include "kts/report/matrix.hpp"
 #include "matrix_words.hpp"
+#include "memory_words.hpp"
 #include "painter.hpp"
 
 namespace kts::report {
@@ -87,6 +88,9 @@ std::string matrix_table(const Matrix& matrix, TerminalStyle style) {
   std::string out = pairs(matrix, paint) + dearest(matrix, paint);
   out += "\n" + paint(Ink::kBold, wrapped(finding(matrix), ""));
   for (const auto& sentence : sentences(matrix)) out += wrapped("- " + sentence, "  ");
+  if (const std::string memory = printable(memory_sentence(matrix)); !memory.empty()) {
+    out += wrapped("- " + memory, "  ");
+  }
   for (const auto& reason : matrix.header.inconclusive) {
     out += wrapped("- " + printable(reason), "  ");
   }

@@ -8,6 +8,7 @@
 #include "html_page.hpp"
 #include "kts/base/files.hpp"
 #include "kts/report/modes.hpp"
+#include "memory_words.hpp"
 #include "modes_words.hpp"
 #include "palette.hpp"
 
@@ -152,6 +153,7 @@ std::string modes_html(const ModesSummary& modes, const Drawing& drawing) {
       escape_html(modes.scenario), escape_html(modes.advice), facts);
   body += figures(drawing);
   for (const CompanyResult& company : modes.companies) body += company_section(modes, company);
+  body += html_memory(kModesMemoryCaption, memory_table(modes), 3, {});
   body += section("Method", list(modes_method(modes)));
   body += section("Warnings", list(modes.warnings));
   return page(modes.scenario, body);

@@ -49,10 +49,18 @@ struct AloneResult {
   bool overloaded = false;
 };
 
+// What the agents of a set are predicted to hold of the device's memory.
+struct SetMemory {
+  std::vector<std::string> agents;
+  std::uint64_t predicted = 0;  // bytes
+  std::optional<double> share;  // of what the device has
+};
+
 struct Matrix {
   Summary header;  // the run, its agents, warnings and reasons; nothing computed
   std::vector<AloneResult> alone;
-  std::vector<SetResult> sets;  // by size, then in the order of their agents
+  std::vector<SetResult> sets;            // by size, then in the order of their agents
+  std::optional<SetMemory> largest = {};  // of the sets, by memory; empty where it isn't told
 };
 
 // What each agent pays in each set that a run measured. Agents of one baseline are copies of one.

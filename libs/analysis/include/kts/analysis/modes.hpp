@@ -60,6 +60,7 @@ struct ModeResult {
   std::vector<Neighbour> neighbours;
   std::optional<double> kept_ratio;                  // mean of the neighbours'
   std::optional<std::uint64_t> memory_in_use_bytes;  // of all agents together
+  std::optional<MemoryUse> memory;                   // empty where the run says nothing of it
   std::vector<std::string> inconclusive;
 };
 
