@@ -287,14 +287,21 @@ const MatrixCell* find_cell(const SetResult& set, std::string_view agent) {
   return found == set.cells.end() ? nullptr : &*found;
 }
 
+std::vector<std::string> asked_about(const Matrix& matrix) {
+  std::vector<std::string> names;
+  for (const AgentInfo& agent : matrix.header.agents) {
+    if (agent.slo_quantile) names.push_back(agent.name);
+  }
+  if (names.empty() && !matrix.header.agents.empty()) {
+    names.push_back(matrix.header.agents.front().name);
+  }
+  return names;
+}
+
 int exit_code(const Matrix& matrix) {
-  const auto& agents = matrix.header.agents;
-  const bool any_slo = std::ranges::any_of(
-      agents, [](const AgentInfo& agent) { return agent.slo_quantile.has_value(); });
-  for (std::size_t i = 0; i < agents.size(); ++i) {
-    if (any_slo ? !agents[i].slo_quantile.has_value() : i > 0) continue;
+  for (const std::string& agent : asked_about(matrix)) {
     const bool told = std::ranges::any_of(matrix.sets, [&](const SetResult& set) {
-      const MatrixCell* cell = find_cell(set, agents[i].name);
+      const MatrixCell* cell = find_cell(set, agent);
       return cell && (cell->overloaded || cell->verdict != Verdict::kCannotConclude);
     });
     if (!told) return static_cast<int>(ErrorCode::kInconclusive);

@@ -56,6 +56,8 @@ th,td{padding:.32rem .55rem;text-align:right;white-space:nowrap;border-bottom:1p
 th{font-weight:600}thead th{color:var(--muted);font-weight:500;vertical-align:bottom}
 th.word,td.word,tbody th{text-align:left}
 tbody th{white-space:normal;overflow-wrap:break-word;min-width:6rem;max-width:15rem}
+td small{color:var(--muted)}
+td.several{white-space:normal;text-align:left;min-width:7rem}
 td.note{white-space:normal;text-align:left;min-width:14rem}
 tbody.group tr:first-child>*{border-top:2px solid var(--grid)}
 .solo{color:var(--solo)}.shared{color:var(--shared)}
@@ -133,6 +135,17 @@ std::string badge(const std::string& verdict) {
 
 std::string cell(const std::string& text) { return "<td>" + text + "</td>"; }
 std::string word(const std::string& text) { return "<td class=\"word\">" + text + "</td>"; }
+std::string several(const std::string& text) { return "<td class=\"several\">" + text + "</td>"; }
+std::string stacked(std::string_view number_and_interval) {
+  const auto open = number_and_interval.find(" (");
+  if (open == std::string_view::npos) return cell(escape_html(number_and_interval));
+  std::string_view interval = number_and_interval.substr(open + 2);
+  if (interval.ends_with(')')) interval.remove_suffix(1);
+  return stacked(escape_html(number_and_interval.substr(0, open)), escape_html(interval));
+}
+std::string stacked(const std::string& number, const std::string& interval) {
+  return cell(interval.empty() ? number : number + "<br><small>" + interval + "</small>");
+}
 std::string row_head(const std::string& text) {
   return "<th scope=\"row\" class=\"word\">" + text + "</th>";
 }

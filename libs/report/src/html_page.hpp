@@ -29,6 +29,10 @@ std::string head_cells(const std::vector<std::string_view>& words,
                        const std::vector<std::string_view>& notes = {});
 std::string cell(const std::string& text);
 std::string word(const std::string& text);
+std::string several(const std::string& text);  // words that may break into lines
+// A number with its interval below it, of "1.42 (1.20–6.74)" or of two texts.
+std::string stacked(std::string_view number_and_interval);
+std::string stacked(const std::string& number, const std::string& interval);
 std::string row_head(const std::string& text);
 std::string badge(const std::string& verdict);
 std::string list(const std::vector<std::string>& items);  // of plain text; empty without items

@@ -139,7 +139,7 @@ std::string df_interval(const MatrixCell& cell) {
 }
 
 std::string kept_text(const analysis::Estimate& kept) {
-  return kept.value ? fmt::format("{} %", number(*kept.value * 100)) : std::string(kAbsent);
+  return kept.value ? fmt::format("{}\u00a0%", number(*kept.value * 100)) : std::string(kAbsent);
 }
 
 std::vector<Scaling> scalings(const analysis::Matrix& matrix) {

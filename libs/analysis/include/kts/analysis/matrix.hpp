@@ -70,7 +70,9 @@ struct Matrix {
 [[nodiscard]] const SetResult* find_set(const Matrix& matrix, std::vector<std::string> agents);
 [[nodiscard]] const MatrixCell* find_cell(const SetResult& set, std::string_view agent);
 
-// 0, or 5: nothing can be said of the agents that have an SLO; if none has, of the first.
+// Those that have an SLO; if none has, the first.
+[[nodiscard]] std::vector<std::string> asked_about(const Matrix& matrix);
+// 0, or 5: of one of these nothing can be said in any set.
 [[nodiscard]] int exit_code(const Matrix& matrix);
 
 }  // namespace kts::analysis
