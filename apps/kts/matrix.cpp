@@ -107,7 +107,11 @@ Result<std::filesystem::path> measure(const MatrixOptions& options) {
   KTS_TRY(scenario::Scenario scenario, scenario_of(options, *machine));
   KTS_CHECK_OK(machine->check_sharing(scenario));
   // With --absent no more than a set's agents are there at once.
-  KTS_CHECK_OK(machine->check_memory(options.absent ? largest_set(scenario) : scenario));
+  if (Status fits = machine->check_memory(options.absent ? largest_set(scenario) : scenario);
+      !fits) {
+    if (!options.absent) fits.error().hint += "; --absent keeps only a set's own processes";
+    return tl::unexpected(std::move(fits).error());
+  }
   const bool resumes = !options.resume.empty();
   const std::filesystem::path folder =
       resumes ? std::filesystem::path(options.resume) : folder_for(options.local, scenario);
