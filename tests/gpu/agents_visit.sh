@@ -31,7 +31,7 @@ measure() {
   done
 }
 
-measure chain-streams 90 run chain --device cuda --sharing streams --quick
+measure chain-streams 60 run chain --device cuda --sharing streams --quick
 python3 - "$out/chain-streams/summary.json" <<'PY' | tee -a "$out/steps.txt" >&2 || failed=1
 import json, sys
 summary = json.load(open(sys.argv[1]))
@@ -41,7 +41,7 @@ for phase in summary["chains"]:
     print("  ", phase["chain"], phase["phase"], "finished", phase["finished"], "unfinished", phase["unfinished"])
 PY
 
-measure chain-modes 240 modes chain --device cuda --quick --modes time-slicing,mps,streams
+measure chain-modes 180 modes chain --device cuda --quick --modes time-slicing,mps,streams
 python3 - "$out/chain-modes/modes.json" <<'PY' | tee -a "$out/steps.txt" >&2 || failed=1
 import json, sys
 modes = json.load(open(sys.argv[1]))
@@ -53,8 +53,8 @@ for mode in modes["companies"][0]["modes"]:
     print("  ", mode["way"], "p99 ms", mode["p99"], "kept", mode["kept_ratio"])
 PY
 
-measure growth 230 matrix growth --device cuda --minutes 3
-measure slots 150 matrix study --slots 4 --device cuda --minutes 2
+measure growth 240 matrix growth --device cuda --minutes 2.5
+measure slots 120 matrix study --slots 4 --device cuda --quick --minutes 1.5
 python3 - "$out/growth/matrix.json" "$out/slots/matrix.json" <<'PY' | tee -a "$out/steps.txt" >&2 || failed=1
 import json, sys
 growth, slots = (json.load(open(path)) for path in sys.argv[1:])
