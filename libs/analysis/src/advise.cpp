@@ -30,12 +30,15 @@ std::string kept(const ModeResult& mode) {
   return mode.kept_ratio ? fmt::format("{:.0f} %", *mode.kept_ratio * 100) : "an unknown share";
 }
 
-// What can be compared: a p99 with an interval, in a run that can conclude.
+// What can be compared: a p99 with an interval, or a settled objective, in a run that can conclude.
 bool is_settled(const ModeResult& mode) {
-  return mode.measured && mode.p99.ci_low && mode.p99.ci_high && mode.inconclusive.empty();
+  const bool told = (mode.p99.ci_low && mode.p99.ci_high) || mode.slo_met.has_value();
+  return mode.measured && told && mode.inconclusive.empty();
 }
 
+// What has no interval can't be told apart.
 bool overlap(const Estimate& a, const Estimate& b) {
+  if (!a.ci_low || !a.ci_high || !b.ci_low || !b.ci_high) return true;
   return *a.ci_low <= *b.ci_high && *b.ci_low <= *a.ci_high;
 }
 

@@ -102,6 +102,19 @@ TEST(Advice, WithAnObjectiveTakesTheKindestWayThatMeetsIt) {
   EXPECT_EQ(exit_code(s), 3);
 }
 
+TEST(Advice, AnObjectiveBelowP99NeedsNoIntervalOfP99) {
+  ModesSummary s =
+      summary({{"gemm", {mode("time-slicing", 7.6, 0.9), mode("mps", 3.4, 0.96)}, {}, {}}});
+  s.agent.slo_latency_ms = 2;
+  s.agent.slo_quantile = 0.95;
+  for (ModeResult& each : s.companies[0].modes) each.p99.ci_high.reset();
+  s.companies[0].modes[0].slo_met = false;
+  s.companies[0].modes[1].slo_met = true;
+  advise(s);
+  EXPECT_EQ(*s.companies[0].best, 1U);
+  EXPECT_THAT(s.advice, HasSubstr("meets the objective (p95 at most 2 ms), and no other way does"));
+}
+
 TEST(Advice, WithoutIntervalsNothingIsRecommended) {
   ModeResult bare = mode("time-slicing", 7.6, 0.9);
   bare.p99.ci_high.reset();
