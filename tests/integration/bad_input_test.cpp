@@ -281,6 +281,7 @@ TEST_F(Disk, ReadOnlyOutputFolderIsAnEnvironmentError) {
   const std::string words = geteuid() == 0 ? "Read-only file system" : "Permission denied";
   expect_refusal(report({"--out", disk()}), 4, words);
   expect_refusal(report({"--out", disk() + "/below"}), 4, words);
+  EXPECT_THAT(report({"--out", disk()}).err, HasSubstr("/summary.json: cannot write"));
   for (const std::string& out : {disk(), disk() + "/below"}) {
     const Outcome outcome = run(out);
     EXPECT_EQ(outcome.exit, 4) << outcome.err;

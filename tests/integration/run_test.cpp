@@ -152,7 +152,7 @@ TEST_F(RunCli, AnInterruptExits130AndReportWorksOnWhatIsThere) {
   });
   EXPECT_EQ(outcome.exit, 130) << outcome.err;
   EXPECT_THAT(last_line(outcome.err),
-              AllOf(StartsWith("kts run: interrupted by SIGINT"), HasSubstr(path("run"))));
+              AllOf(StartsWith("kts run: interrupted by SIGINT"), HasSubstr("kts report " + path("run") + " reads it")));
   expect_no_worker_left();
   EXPECT_THAT(Program::run({kKts, "report", path("run")}).exit, AnyOf(0, 5));
   EXPECT_TRUE(exists("run/summary.json"));
