@@ -5,6 +5,7 @@
 
 #include "kts/analysis/comparison.hpp"
 #include "kts/analysis/fleet.hpp"
+#include "kts/analysis/modes.hpp"
 #include "kts/base/files.hpp"
 
 namespace kts::analysis {
@@ -108,11 +109,25 @@ std::string how_to_make(const std::filesystem::path& folder) {
                      folder.string());
 }
 
+// What else a folder may be that isn't one run; empty: none of it.
+std::string other_than_a_run(const std::filesystem::path& folder) {
+  std::error_code ec;
+  if (is_fleet(folder))
+    return fmt::format("of several nodes; name one, such as {}",
+                       node_folder(folder, "NODE").string());
+  if (is_modes_folder(folder)) return "of kts modes, which compares by itself";
+  if (std::filesystem::exists(folder / "matrix.json", ec)) return "of kts matrix";
+  return {};
+}
+
 }  // namespace
 
 Result<Summary> read_summary(const std::filesystem::path& run) {
   std::error_code ec;
   const bool is_folder = std::filesystem::is_directory(run, ec);
+  if (const std::string other = other_than_a_run(run); !other.empty()) {
+    return bad_input(fmt::format("a folder {}", other), "name two runs' folders", run.string());
+  }
   const std::filesystem::path file = is_folder ? run / kSummaryFile : run;
   if (!std::filesystem::exists(file, ec)) {
     if (!is_folder) {
@@ -127,10 +142,7 @@ Result<Summary> read_summary(const std::filesystem::path& run) {
       document.is_object() ? document.value("schema", SummaryJson()) : SummaryJson();
   if (schema != kSummarySchema) {
     return bad_input(fmt::format("is no {}", kSummarySchema),
-                     is_fleet(run) ? fmt::format("name the folder of one node, such as {}",
-                                                 node_folder(run, "NODE").string())
-                                   : "name a run's folder, or the summary.json of one",
-                     file.string());
+                     "name a run's folder, or the summary.json of one", file.string());
   }
   try {
     return summary_in(document);

@@ -208,6 +208,10 @@ TEST(ReadSummary, WhatIsNoneIsRefusedWithTheFileAndHowToMakeIt) {
     ASSERT_TRUE(write_file(folder.path() / "summary.json", text));
     EXPECT_THAT(refusal(), HasSubstr("is no kts.summary/1; name a run's folder"));
   }
+  ASSERT_TRUE(write_file(folder.path() / "matrix.json", "{}"));
+  EXPECT_THAT(refusal(), HasSubstr(": a folder of kts matrix; name two runs' folders"));
+  ASSERT_TRUE(write_file(folder.path() / "fleet.json", "{}"));
+  EXPECT_THAT(refusal(), HasSubstr(": a folder of several nodes; name one, such as "));
 }
 
 }  // namespace
