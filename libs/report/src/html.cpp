@@ -26,7 +26,7 @@ std::string header(const Summary& summary) {
       "<header>\n<h1>{} <small>what sharing one device costs</small></h1>\n"
       "<p class=\"finding\">{}</p>\n<dl class=\"facts\">\n{}</dl>\n</header>\n",
       escape_html(summary.scenario.empty() ? summary.run_id : summary.scenario),
-      escape_html(finding(summary)), facts);
+      escape_html(headline(summary)), facts);
 }
 
 std::string agent_card(const AgentView& view) {

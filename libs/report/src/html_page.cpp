@@ -14,13 +14,13 @@ namespace {
 constexpr std::string_view kStyle = R"css(
 :root{color-scheme:light dark;--paper:#f4f6f8;--card:#fefefe;--ink:#1f2937;--muted:#5b6575;--grid:#e1e5ea;
 --solo:#0072b2;--shared:#d55e00;--bad:#b42318;--bad-soft:#fdecea;--good:#067647;--good-soft:#e7f6ee;
---open:#8a5a00;--open-soft:#fdf3dc}
+--open:#8a5a00;--open-soft:#fdf3dc;--sky:#56b4e9;--amber:#e69f00}
 @media (prefers-color-scheme:dark){:root{--paper:#0f1419;--card:#171e26;--ink:#e6eaf0;--muted:#9aa7b6;
 --grid:#2b3541;--solo:#56b4e9;--shared:#f28e3c;--bad:#ff9b8f;--bad-soft:#3b1d1b;--good:#6fd6a0;
---good-soft:#12301f;--open:#f0c060;--open-soft:#33280f}}
+--good-soft:#12301f;--open:#f0c060;--open-soft:#33280f;--sky:#2478b4;--amber:#f0d860}}
 @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--muted:#444;--grid:#ccc;
 --solo:#0072b2;--shared:#d55e00;--bad:#b42318;--bad-soft:#fff;--good:#067647;--good-soft:#fff;
---open:#8a5a00;--open-soft:#fff}section,figure,.agent{break-inside:avoid}body{font-size:11pt}}
+--open:#8a5a00;--open-soft:#fff;--sky:#56b4e9;--amber:#e69f00}section,figure,.agent{break-inside:avoid}body{font-size:11pt}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);
 font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}

@@ -274,7 +274,7 @@ std::string results_markdown(const Summary& summary) {
   std::string out =
       fmt::format("# {}\n\n**{}**\n\n",
                   escape_markdown(summary.scenario.empty() ? summary.run_id : summary.scenario),
-                  escape_markdown(finding(summary)));
+                  escape_markdown(headline(summary)));
   for (const std::string& condition : summary.conditions) {
     out += escape_markdown(condition) + ".\n\n";
   }
