@@ -25,6 +25,14 @@ double switches_in(double length, double slice, double switch_over) {
   return std::max(1.0, std::ceil(length / (slice + switch_over) - kMargin));
 }
 
+// One of several has the device. If each has it for `density` of the time, whatever the others do,
+// then by Bayes' rule it is this one in proportion to:
+double odds(double density) {
+  constexpr double kCertain = 0.99;
+  const double d = std::min(density, kCertain);
+  return d / (1 - d);
+}
+
 }  // namespace
 
 Timeline::Timeline(std::vector<const AgentBlock*> agents, std::vector<WorkRule> rules)
@@ -51,6 +59,7 @@ Timeline::Timeline(std::vector<const AgentBlock*> agents, std::vector<WorkRule> 
     track.alone_on.assign(n * blocks_.size(), 0);
     track.overlap.assign(n * blocks_.size(), 0);
     track.idle.assign(n, 0);
+    track.idle_before.assign(n * blocks_.size(), 0);
   }
   sweep();
 }
@@ -76,13 +85,15 @@ void Timeline::sweep() {
     int at_work = 0;
     double density = 1;  // share of the device that its work takes while it has it
     double idle = 0;
-    std::vector<double> wait_on, alone_on, overlap;
+    double idle_now = 0;  // of idle: since somebody was at work
+    std::vector<double> wait_on, alone_on, overlap, idle_before;
   };
   std::vector<Now> now(k);
   for (Now& agent : now) {
     agent.wait_on.assign(k, 0);
     agent.alone_on.assign(k, 0);
     agent.overlap.assign(k, 0);
+    agent.idle_before.assign(k, 0);
   }
   const auto advance = [&](double length) {
     for (std::size_t a = 0; a < k; ++a) {
@@ -92,16 +103,19 @@ void Timeline::sweep() {
       std::size_t others = 0;
       for (std::size_t b = 0; b < k; ++b) {
         if (b == a || now[b].at_work == 0) continue;
-        all += now[b].density;
+        all += odds(now[b].density);
         ++others;
       }
-      if (agent.at_work == 0 && others == 0) agent.idle += length;
+      if (agent.at_work == 0 && others == 0) {
+        agent.idle += length;
+        agent.idle_now += length;
+      }
       for (std::size_t b = 0; b < k && others > 0; ++b) {
         if (b == a || now[b].at_work == 0) continue;
         if (agent.at_work > 0) {
           agent.overlap[b] += length * now[b].density;
         } else {
-          agent.wait_on[b] += length * now[b].density / all;
+          agent.wait_on[b] += length * odds(now[b].density) / all;
           if (others == 1) agent.alone_on[b] += length;
         }
       }
@@ -128,11 +142,17 @@ void Timeline::sweep() {
         ++agent.waiting;
         note(track.wait_on, agent.wait_on, i, -1);
         note(track.alone_on, agent.alone_on, i, -1);
+        note(track.idle_before, agent.idle_before, i, -1);
         track.idle[i] -= agent.idle;
         break;
       case Step::kStart: {
         note(track.wait_on, agent.wait_on, i, 1);
         note(track.alone_on, agent.alone_on, i, 1);
+        for (Now& other : now) {
+          if (&other != &agent) other.idle_before[event.agent] += other.idle_now;
+          other.idle_now = 0;
+        }
+        note(track.idle_before, agent.idle_before, i, 1);
         track.idle[i] += agent.idle;
         --agent.waiting;
         if (at_work == 0 && last_at_work && *last_at_work != event.agent &&
@@ -196,7 +216,15 @@ std::vector<Held> Timeline::held(std::size_t agent, const TurnLengths& turns) co
       const double all =
           switches_in(contended, *turns.slice, *turns.switch_over) * *turns.switch_over;
       held.switches = std::max(while_idle, std::min(all, contended + while_idle));
-      for (Held::On& on : held.on) on.wait *= (contended + while_idle) / contended;
+      // The change to an agent is that agent's, the one back to the waiting agent everybody's.
+      double changes = 0;
+      for (std::size_t b = 0; b < k; ++b) changes += track.idle_before[i * k + b];
+      const double told = changes > while_idle ? while_idle / changes : 1;
+      const double back = while_idle - told * changes;
+      for (std::size_t b = 0; b < k; ++b) {
+        held.on[b].wait +=
+            back * held.on[b].wait / contended + told * track.idle_before[i * k + b];
+      }
     }
     const auto span = static_cast<double>(track.iterations[i].end - track.iterations[i].start);
     if (!rule.uninterrupted || !rule.interruption || overlap <= 1) continue;

@@ -36,8 +36,8 @@ struct Held {
 };
 
 // The timeline of one shared block: at each instant who had the device, between gpu_start and
-// gpu_end, and who waited for it. Where several had it, it is divided among them by how much of the
-// time between these instants their work takes alone.
+// gpu_end, and who waited for it. Where several had it, it is divided among them by how likely each
+// was the one at work, as one whose work takes d of the time between these instants is for d of it.
 class Timeline {
  public:
   // All active agents' samples of the block; those without device instants are left out.
@@ -71,6 +71,7 @@ class Timeline {
     std::vector<double> alone_on;
     std::vector<double> overlap;  // with others' work, weighted
     std::vector<double> idle;
+    std::vector<double> idle_before;  // iterations x agents: idle until that one went to work
   };
   void sweep();
 
