@@ -13,16 +13,16 @@
 #include "load_fixtures.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::bad_input_test {
 namespace {
 
-using analysis::testing::block_json;
-using analysis::testing::Folder;
-using analysis::testing::join;
-using analysis::testing::kEpoch;
-using analysis::testing::kMillisecond;
-using analysis::testing::V2Log;
-using analysis::testing::write_run;
+using analysis::fixtures::block_json;
+using analysis::fixtures::Folder;
+using analysis::fixtures::join;
+using analysis::fixtures::kEpoch;
+using analysis::fixtures::kMillisecond;
+using analysis::fixtures::V2Log;
+using analysis::fixtures::write_run;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -85,6 +85,25 @@ TEST_F(BadInput, WholeRunIsReported) {
   const Outcome outcome = report();
   EXPECT_EQ(outcome.exit, 0) << outcome.err;
   EXPECT_EQ(last_line(outcome.out), folder_.file("run"));
+}
+
+TEST_F(BadInput, TwoRunsAreComparedByWhatTheirReportsSay) {
+  const std::string run = folder_.file("run");
+  const auto compare = [&](Lines more) {
+    more.insert(more.begin(), {kKts, "compare"});
+    return Program::run(more);
+  };
+  expect_refusal(compare({run, run}), 2, "/summary.json: there is no such file; kts report ",
+                 "compare");
+  ASSERT_EQ(report({"--no-trace"}).exit, 0);
+  const Outcome same = compare({run, run + "/summary.json"});
+  EXPECT_EQ(same.exit, 0) << same.err;
+  EXPECT_THAT(same.out, HasSubstr("router's p99 latency, shared, went from"));
+  EXPECT_THAT(compare({run, run, "--json"}).out, HasSubstr("\"schema\": \"kts.comparison/1\""));
+  EXPECT_THAT(compare({run, run, "--markdown"}).out, HasSubstr("| p99 shared, ms |"));
+  EXPECT_EQ(compare({run, run, "--gate"}).exit, 0);
+  expect_refusal(compare({run, run, "--json", "--markdown"}), 2, "can't go with", "compare");
+  expect_refusal(compare({run}), 2, "AFTER is missing", "compare");
 }
 
 TEST_F(BadInput, TraceIsDrawnUnlessItIsNotWanted) {
@@ -281,6 +300,7 @@ TEST_F(Disk, ReadOnlyOutputFolderIsAnEnvironmentError) {
   const std::string words = geteuid() == 0 ? "Read-only file system" : "Permission denied";
   expect_refusal(report({"--out", disk()}), 4, words);
   expect_refusal(report({"--out", disk() + "/below"}), 4, words);
+  EXPECT_THAT(report({"--out", disk()}).err, HasSubstr("/summary.json: cannot write"));
   for (const std::string& out : {disk(), disk() + "/below"}) {
     const Outcome outcome = run(out);
     EXPECT_EQ(outcome.exit, 4) << outcome.err;
@@ -394,6 +414,7 @@ TEST(Completion, BashOffersWhatTheParserKnows) {
   EXPECT_EQ(completed("kts workload show gem"), "gemm\n");
   EXPECT_THAT(completed("kts schema m"), StartsWith("modes matrix"));
   EXPECT_EQ(completed("kts report /et"), "/etc\n");
+  EXPECT_EQ(completed("kts compare /etc /et"), "/etc\n");
   EXPECT_EQ(completed("kts run --out /et"), "/etc\n");
 }
 
@@ -411,4 +432,4 @@ TEST(Completion, OtherShellsGetTheSameTree) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::bad_input_test

@@ -9,9 +9,10 @@
 
 #include "kts/analysis/datasheet.hpp"
 #include "kts/base/files.hpp"
+#include "places.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::probe_test {
 namespace {
 
 using analysis::DataSheet;
@@ -20,7 +21,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-const std::string kWorker = KTS_BIN_DIR "/kts-worker";
+const std::string kWorker = in_build("bin/kts-worker");
 
 class Probe : public testing::Test {
  protected:
@@ -103,4 +104,4 @@ TEST_F(Probe, WhatIsWrongIsOneLine) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::probe_test

@@ -13,8 +13,9 @@
 
 #include "kts/analysis/latency_steps.hpp"
 #include "kts/base/files.hpp"
+#include "places.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::turns_test {
 namespace {
 
 using testing::Each;
@@ -392,8 +393,7 @@ TEST(LatencySteps, ACurveIsOfChasesOfTheSameSizes) {
 TEST(Recorded, ACoresTracesComeToASliceAndASwitch) {
   std::vector<Spin> spins;
   for (const char* file : {"turns-cpu-0.txt", "turns-cpu-1.txt"}) {
-    const std::filesystem::path path =
-        std::filesystem::path(KTS_SOURCE_DIR) / "libs/analysis/tests/data" / file;
+    const std::filesystem::path path = in_source("libs/analysis/tests/data/") + file;
     const auto trace = workload::parse_probe_trace(read_file(path).value(), file);
     ASSERT_TRUE(trace) << to_line(trace.error());
     auto spin = spin_of(*trace);
@@ -409,4 +409,4 @@ TEST(Recorded, ACoresTracesComeToASliceAndASwitch) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::turns_test

@@ -14,8 +14,9 @@
 
 #include "kts/base/files.hpp"
 #include "kts/workload/probe.hpp"
+#include "places.hpp"
 
-namespace kts::probe {
+namespace kts::probe::probe_test {
 namespace {
 
 using analysis::DataSheet;
@@ -30,7 +31,7 @@ class Probe : public testing::Test {
  protected:
   void SetUp() override {
     unsetenv("FAKE_PROBER");
-    spec_.worker = KTS_FAKE_PROBER;
+    spec_.worker = in_build("tests/kts_fake_prober");
     spec_.device = "cuda";
   }
   void TearDown() override { unsetenv("FAKE_PROBER"); }
@@ -162,4 +163,4 @@ TEST_F(Probe, WithoutTheDeviceItIsAnError) {
 }
 
 }  // namespace
-}  // namespace kts::probe
+}  // namespace kts::probe::probe_test

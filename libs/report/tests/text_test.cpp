@@ -6,21 +6,42 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <set>
 #include <sstream>
 
 #include "chain_words.hpp"
 #include "fixtures.hpp"
 #include "format.hpp"
+#include "html_page.hpp"
 #include "kts/report/report.hpp"
 #include "memory_words.hpp"
+#include "palette.hpp"
 #include "words.hpp"
 
-namespace kts::report {
+namespace kts::report::text_test {
 namespace {
 
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
+
+TEST(Page, NoTwoColoursOfThePlotsAreTheSameOnLightOrDarkPaper) {
+  const std::string html = page("title", "");
+  for (const char* scheme :
+       {":root{color-scheme:light dark", "(prefers-color-scheme:dark){:root{"}) {
+    const std::size_t begin = html.find(scheme);
+    ASSERT_NE(begin, std::string::npos) << scheme;
+    const std::string rules = html.substr(begin, html.find('}', begin) - begin);
+    std::set<std::string> values;
+    for (const Color& color : kPalette) {
+      const std::size_t at = rules.find(std::string(color.variable) + ":#");
+      ASSERT_NE(at, std::string::npos) << scheme << " lacks " << color.variable;
+      const std::size_t value = at + color.variable.size() + 1;
+      values.insert(rules.substr(value, rules.find_first_of(";\n", value) - value));
+    }
+    EXPECT_EQ(values.size(), kPalette.size()) << scheme;
+  }
+}
 
 TEST(Number, KeepsThreeSignificantDigits) {
   EXPECT_EQ(number(0.4431), "0.443");
@@ -134,7 +155,7 @@ TEST(Finding, FreeHelpedAndUncertainAreToldApart) {
 }
 
 TEST(Finding, NoAgentsAndOneAgentAreSaidPlainly) {
-  EXPECT_EQ(finding({}), "This run has no agents.");
+  EXPECT_EQ(finding(Summary{}), "This run has no agents.");
   EXPECT_THAT(finding(fixtures::one_agent()), HasSubstr("nothing to compare"));
 }
 
@@ -380,4 +401,4 @@ TEST(LeftOutSentence, CountsWhatAgreesDiffersAndCannotBeTold) {
 }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::text_test
