@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <map>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -156,6 +159,115 @@ std::vector<Curve> curves_of(const DataSheet& sheet) {
   return curves;
 }
 
+// What each plot of a sheet begins with, its x from `low` to `high`.
+std::string sheet_axes(double low, double high) {
+  return fmt::format(
+      "set encoding utf8\n"
+      "set terminal svg noenhanced size 760,420 font \"sans-serif,14\" background \"{0}\"\n"
+      "set border 3 lc rgb \"{1}\"\nset tics out nomirror scale 0.5 textcolor rgb \"{1}\"\n"
+      "set grid lt 1 lw 1 lc rgb \"{2}\"\nset key outside below textcolor rgb \"{3}\"\n"
+      "set logscale x\nset xrange [{4}:{5}]\n",
+      kPaper.hex, kMuted.hex, kGrid.hex, kInk.hex, low, high);
+}
+
+// Of a figure chase_64mib_ns: 64.
+std::optional<int> chased_mib(std::string_view key) {
+  constexpr std::string_view kBegin = "chase_";
+  constexpr std::string_view kEnd = "mib_ns";
+  if (!key.starts_with(kBegin) || !key.ends_with(kEnd)) return std::nullopt;
+  int mib = 0;
+  const char* const last = key.data() + key.size() - kEnd.size();
+  const auto [end, error] = std::from_chars(key.data() + kBegin.size(), last, mib);
+  if (error != std::errc() || end != last || mib <= 0) return std::nullopt;
+  return mib;
+}
+
+// What a load costs by the memory that loads go round in, and how far the TLB reaches.
+std::optional<Plot> plan_loads(const DataSheet& sheet) {
+  std::map<int, const Figure*> curve;
+  std::string reaches;
+  Plot plot;
+  for (const Figure& figure : sheet.figures) {
+    if (!figure.value.value) continue;
+    if (const auto mib = chased_mib(figure.key)) curve.emplace(*mib, &figure);
+    if (!figure.key.starts_with("tlb_reach") || *figure.value.value <= 0) continue;
+    reaches +=
+        fmt::format("set arrow from {0}, graph 0 to {0}, graph 1 nohead lw 1.5 lc rgb \"{1}\"\n",
+                    *figure.value.value, kMuted.hex);
+    plot.description += fmt::format("{} {} MiB; ", figure_name(figure.key, figure.unit),
+                                    number(*figure.value.value));
+  }
+  if (curve.size() < 2) return std::nullopt;
+  plot.name = kLoadsPlot;
+  plot.title = "What a load costs by how much memory loads go round in";
+  std::string data;
+  std::string ticks;
+  for (const auto& [mib, figure] : curve) {
+    const double ns = *figure->value.value;
+    data += fmt::format("{} {} {} {}\n", mib, ns, figure->value.ci_low.value_or(ns),
+                        figure->value.ci_high.value_or(ns));
+    ticks += fmt::format(
+        "{}\"{}\" {}", ticks.empty() ? "" : ",",
+        mib < 1024 ? fmt::format("{} MiB", mib) : fmt::format("{} GiB", mib / 1024), mib);
+  }
+  const auto& [least, at_least] = *curve.begin();
+  const auto& [most, at_most] = *curve.rbegin();
+  plot.description +=
+      fmt::format("{} ns at {} MiB, {} ns at {} MiB.", number(*at_least->value.value), least,
+                  number(*at_most->value.value), most);
+  plot.script = sheet_axes(least / 1.3, most * 1.3) +
+                fmt::format(
+                    "set xtics rotate by -35 ({})\nset yrange [0:*]\n"
+                    "set xlabel 'memory' textcolor rgb \"{}\"\n"
+                    "set ylabel 'ns a load' textcolor rgb \"{}\"\n{}"
+                    "$loads << EOD\n{}EOD\n"
+                    "plot $loads using 1:2:3:4 with yerrorlines lw 2 pt 7 ps 0.5 lc rgb "
+                    "\"{}\" title \"a load that waits for the one before\"\n",
+                    ticks, kMuted.hex, kMuted.hex, reaches, data, kSolo.hex);
+  return plot;
+}
+
+std::optional<Plot> plan_turns(const DataSheet& sheet) {
+  const std::vector<Curve> curves = curves_of(sheet);
+  if (curves.empty()) return std::nullopt;
+  double low = curves[0].spread->values.front();
+  double high = curves[0].spread->values.back();
+  Plot plot;
+  plot.name = kTurnsPlot;
+  plot.title = "How long turns and the gaps between them are";
+  std::string data;
+  std::string lines;
+  for (const Curve& curve : curves) {
+    const auto& values = curve.spread->values;
+    low = std::min(low, values.front());
+    high = std::max(high, values.back());
+    const std::string block = fmt::format("$curve{}", &curve - curves.data());
+    data += block + " << EOD\n";
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      data += fmt::format("{} {}\n", values[i],
+                          static_cast<double>(i) / static_cast<double>(values.size() - 1));
+    }
+    data += "EOD\n";
+    lines +=
+        fmt::format("{} {} using 1:2 with lines lw 2.5 lc rgb \"{}\" title {}",
+                    lines.empty() ? "plot" : ",", block, curve.color, gnuplot_string(curve.label));
+    plot.description += fmt::format("{}{}: median {} ms", plot.description.empty() ? "" : "; ",
+                                    curve.label, number(values[values.size() / 2]));
+  }
+  plot.description += ".";
+  std::string ticks;
+  for (const double tick : log_ticks(low / 1.3, high * 1.3)) {
+    ticks += fmt::format("{}{}", ticks.empty() ? "" : ",", tick);
+  }
+  plot.script = sheet_axes(low / 1.3, high * 1.3) + "set yrange [0:1.02]\n";
+  if (!ticks.empty()) plot.script += fmt::format("set xtics ({})\n", ticks);
+  plot.script += fmt::format(
+      "set xlabel 'length, ms' textcolor rgb \"{0}\"\n"
+      "set ylabel 'share at or below' textcolor rgb \"{0}\"\n{1}{2}\n",
+      kMuted.hex, data, lines);
+  return plot;
+}
+
 }  // namespace
 
 std::string headline(const DataSheet& sheet) {
@@ -253,50 +365,11 @@ std::string datasheet_html(const DataSheet& sheet, const Drawing& drawing) {
 }
 
 std::vector<Plot> plan_plots(const DataSheet& sheet) {
-  const std::vector<Curve> curves = curves_of(sheet);
-  if (curves.empty()) return {};
-  double low = curves[0].spread->values.front();
-  double high = curves[0].spread->values.back();
-  Plot plot;
-  plot.name = kTurnsPlot;
-  plot.title = "How long turns and the gaps between them are";
-  std::string data;
-  std::string lines;
-  for (const Curve& curve : curves) {
-    const auto& values = curve.spread->values;
-    low = std::min(low, values.front());
-    high = std::max(high, values.back());
-    const std::string block = fmt::format("$curve{}", &curve - curves.data());
-    data += block + " << EOD\n";
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      data += fmt::format("{} {}\n", values[i],
-                          static_cast<double>(i) / static_cast<double>(values.size() - 1));
-    }
-    data += "EOD\n";
-    lines +=
-        fmt::format("{} {} using 1:2 with lines lw 2.5 lc rgb \"{}\" title {}",
-                    lines.empty() ? "plot" : ",", block, curve.color, gnuplot_string(curve.label));
-    plot.description += fmt::format("{}{}: median {} ms", plot.description.empty() ? "" : "; ",
-                                    curve.label, number(values[values.size() / 2]));
+  std::vector<Plot> plots;
+  for (auto& plot : {plan_turns(sheet), plan_loads(sheet)}) {
+    if (plot) plots.push_back(*plot);
   }
-  plot.description += ".";
-  std::string ticks;
-  for (const double tick : log_ticks(low / 1.3, high * 1.3)) {
-    ticks += fmt::format("{}{}", ticks.empty() ? "" : ",", tick);
-  }
-  plot.script = fmt::format(
-      "set encoding utf8\n"
-      "set terminal svg noenhanced size 760,420 font \"sans-serif,14\" background \"{0}\"\n"
-      "set border 3 lc rgb \"{1}\"\nset tics out nomirror scale 0.5 textcolor rgb \"{1}\"\n"
-      "set grid lt 1 lw 1 lc rgb \"{2}\"\nset key outside below textcolor rgb \"{3}\"\n"
-      "set logscale x\nset xrange [{4}:{5}]\nset yrange [0:1.02]\n",
-      kPaper.hex, kMuted.hex, kGrid.hex, kInk.hex, low / 1.3, high * 1.3);
-  if (!ticks.empty()) plot.script += fmt::format("set xtics ({})\n", ticks);
-  plot.script += fmt::format(
-      "set xlabel 'length, ms' textcolor rgb \"{0}\"\n"
-      "set ylabel 'share at or below' textcolor rgb \"{0}\"\n{1}{2}\n",
-      kMuted.hex, data, lines);
-  return {plot};
+  return plots;
 }
 
 Result<std::vector<std::string>> write_datasheet(const DataSheet& sheet,
@@ -307,7 +380,9 @@ Result<std::vector<std::string>> write_datasheet(const DataSheet& sheet,
   if (!drawing.missing.empty()) warnings.push_back(drawing.missing);
   KTS_CHECK_OK(make_directories(folder / "plots"));
   std::error_code ignored;
-  std::filesystem::remove(folder / "plots" / fmt::format("{}.svg", kTurnsPlot), ignored);
+  for (const char* name : {kTurnsPlot, kLoadsPlot}) {
+    std::filesystem::remove(folder / "plots" / fmt::format("{}.svg", name), ignored);
+  }
   KTS_CHECK_OK(write_file(folder / "datasheet.json", analysis::to_json(sheet)));
   KTS_CHECK_OK(write_file(folder / "datasheet.md", datasheet_markdown(sheet)));
   KTS_CHECK_OK(write_file(folder / "datasheet.html", datasheet_html(sheet, drawing)));

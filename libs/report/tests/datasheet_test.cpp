@@ -31,7 +31,10 @@ DataSheet card() {
       {"context_switch_ms", "ms", {0.1521, 0.1519, {}}, 868, "hand-over, median", ""},
       {"time_slice_by_events_ms", "ms", {2.0906, 2.089, 2.092}, 430, "by CUDA events", ""},
       {"kernel_launch_us", "us", {2.41, 2.4, 2.43}, 2000, "host time of the call, median", ""},
-      {"clock64_in_gap_ratio", "ratio", {1.0001, {}, {}}, 870, "cycles in a gap", "it goes on"}};
+      {"clock64_in_gap_ratio", "ratio", {1.0001, {}, {}}, 870, "cycles in a gap", "it goes on"},
+      {"chase_16mib_ns", "ns", {210.2, 209.8, 210.6}, 5, "a load, mean", ""},
+      {"chase_1024mib_ns", "ns", {291.5, 291.0, 292.0}, 5, "a load, mean", ""},
+      {"tlb_reach_mib", "mib", {32, 32, 38}, 5, "largest memory", ""}};
   sheet.agreements = {{"time_slice_ms", "time_slice_by_events_ms", 0.0003, 0.02},
                       {"context_switch_ms", "context_switch_by_events_ms", 0.12, 0.1}};
   sheet.spreads = {{"time_slice_ms", "ms", 2, 870, {2.08, 2.0913, 2.1}},
@@ -52,8 +55,9 @@ TEST(DataSheetReport, IsWhatItWas) {
   expect_golden(probe_golden("datasheet.html"),
                 datasheet_html(card(), {{}, "no plot: this is a test"}));
   expect_golden(probe_golden("terminal.txt"), datasheet_table(card(), {}));
-  ASSERT_EQ(plan_plots(card()).size(), 1U);
+  ASSERT_EQ(plan_plots(card()).size(), 2U);
   expect_golden(probe_golden("turns.gnuplot"), plan_plots(card())[0].script);
+  expect_golden(probe_golden("loads.gnuplot"), plan_plots(card())[1].script);
 }
 
 TEST(DataSheetReport, TellsOfTurnsFirstAndLosesNoFigure) {

@@ -20,10 +20,12 @@ namespace kts::report {
 [[nodiscard]] std::string datasheet_html(const analysis::DataSheet& sheet, const Drawing& drawing);
 
 inline constexpr const char* kTurnsPlot = "turns";
-// How long turns and the gaps between them are, by the number of busy contexts; not drawn yet.
+inline constexpr const char* kLoadsPlot = "loads";
+// How long turns and the gaps between them are, by the number of busy contexts, and what a load
+// costs by the memory that it is in, as far as the sheet has them; not drawn yet.
 [[nodiscard]] std::vector<Plot> plan_plots(const analysis::DataSheet& sheet);
 
-// Writes datasheet.json, datasheet.md, datasheet.html and plots/turns.svg into `folder`. Returns
+// Writes datasheet.json, datasheet.md, datasheet.html and plots/ into `folder`. Returns
 // warnings, such as that no plot could be drawn.
 [[nodiscard]] Result<std::vector<std::string>> write_datasheet(const analysis::DataSheet& sheet,
                                                                const std::filesystem::path& folder,
