@@ -20,6 +20,7 @@ struct Command {
 Command add_run(CLI::App& root);
 Command add_matrix(CLI::App& root);
 Command add_report(CLI::App& root);
+Command add_compare(CLI::App& root);
 Command add_scenario(CLI::App& root);
 Command add_schema(CLI::App& root);
 Command add_doctor(CLI::App& root);

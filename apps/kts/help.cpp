@@ -25,6 +25,10 @@ constexpr std::array kExamples{
              "  kts report r                         tables, plots and verdicts of a run's folder\n"
              "  kts report r --json                  summary.json on standard output\n"
              "  kts report logs --phase a.log=solo   the study's logs, one of which doesn't say\n"},
+    Examples{
+        "compare",
+        "  kts compare before after             two runs, agent by agent\n"
+        "  kts compare base.json after --gate   in CI: exit code 3 when an agent got slower\n"},
     Examples{"scenario",
              "  kts scenario show study > my.yaml    a file to start from\n"
              "  kts scenario check my.yaml           before it takes time on a GPU\n"},

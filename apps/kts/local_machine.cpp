@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +17,18 @@
 #include "kts/telemetry/recorder.hpp"
 
 namespace kts::app {
+namespace {
+
+bool any_block_is_over(const std::filesystem::path& folder) {
+  std::error_code ec;
+  const std::filesystem::directory_iterator blocks(folder / "blocks", ec);
+  return std::any_of(begin(blocks), end(blocks), [](const auto& block) {
+    std::error_code unreadable;
+    return std::filesystem::exists(block.path() / "block.json", unreadable);
+  });
+}
+
+}  // namespace
 
 void add_local_options(CLI::App& parser, LocalOptions& options) {
   parser.add_option("scenario", options.scenario, "A built-in scenario or a file")
@@ -55,10 +68,13 @@ std::filesystem::path folder_for(const LocalOptions& options, const scenario::Sc
 
 Error with_folder(Error error, const std::filesystem::path& folder) {
   std::error_code ec;
-  if (std::filesystem::exists(folder / "blocks", ec)) {
-    error.hint += fmt::format("{}what was measured is in {}", error.hint.empty() ? "" : "; ",
-                              folder.string());
-  }
+  if (!std::filesystem::exists(folder / "blocks", ec)) return error;
+  if (!error.hint.empty()) error.hint += "; ";
+  error.hint +=
+      any_block_is_over(folder)
+          ? fmt::format("what was measured is in {0}; kts report {0} reads it", folder.string())
+          : fmt::format("no block was over yet; what the workers said is in {}",
+                        (folder / "workers").string());
   return error;
 }
 

@@ -20,6 +20,7 @@ struct RunOptions {
   LocalOptions local;
   std::string on = "local";
   KubernetesOptions kubernetes;
+  bool json = false;
   bool trace_kernels = false;
   std::string trace_buffer;
 };
@@ -87,7 +88,9 @@ Result<int> run(const RunOptions& options, const CLI::App& parser) {
   if (options.on == "local") KTS_CHECK_OK(check_unused(parser));
   KTS_TRY(const std::filesystem::path folder, measure(options, parser));
   if (folder.empty()) return 0;
-  return report_on(folder, {});
+  ReportOptions report;
+  report.json = options.json;
+  return report_on(folder, report);
 }
 
 }  // namespace
@@ -112,6 +115,8 @@ Command add_run(CLI::App& root) {
                    "counted; default 128MiB")
       ->type_name("SIZE");
   add_kubernetes_options(*parser, options->kubernetes);
+  parser->add_flag("--json", options->json, "Print summary.json in place of the table")
+      ->excludes("--print-manifests");
   return {parser, [options, parser] { return run(*options, *parser); }};
 }
 

@@ -23,7 +23,7 @@ constexpr Nanoseconds kFleetRequestTimeout = 10s;
 
 // The arguments that were given, less those that differ from node to node.
 std::vector<std::string> arguments_given(const CLI::App& parser) {
-  const std::set<std::string> ours{"--nodes", "--at-once", "--out"};
+  const std::set<std::string> ours{"--nodes", "--at-once", "--out", "--json"};
   std::vector<std::string> words;
   for (const CLI::Option* option : parser.get_options()) {
     const std::string name = option->get_name();

@@ -33,9 +33,15 @@ int list() {
   for (const scenario::BuiltIn& built_in : scenario::built_ins()) {
     if (built_in.name == previous) continue;
     previous = built_in.name;
-    // The first line of each file is a comment that says what it is.
-    const std::string_view line = built_in.yaml.substr(2, built_in.yaml.find('\n') - 2);
-    fmt::print("{:<14} {}\n", built_in.name, line);
+    // The comment at the head of each file says what it is.
+    std::string_view rest = built_in.yaml;
+    std::string_view label = built_in.name;
+    while (rest.starts_with("# ")) {
+      const std::size_t end = rest.find('\n');
+      fmt::print("{:<14} {}\n", label, rest.substr(2, end - 2));
+      label = {};
+      rest.remove_prefix(end + 1);
+    }
   }
   return 0;
 }

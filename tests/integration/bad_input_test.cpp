@@ -87,6 +87,25 @@ TEST_F(BadInput, WholeRunIsReported) {
   EXPECT_EQ(last_line(outcome.out), folder_.file("run"));
 }
 
+TEST_F(BadInput, TwoRunsAreComparedByWhatTheirReportsSay) {
+  const std::string run = folder_.file("run");
+  const auto compare = [&](Lines more) {
+    more.insert(more.begin(), {kKts, "compare"});
+    return Program::run(more);
+  };
+  expect_refusal(compare({run, run}), 2, "/summary.json: there is no such file; kts report ",
+                 "compare");
+  ASSERT_EQ(report({"--no-trace"}).exit, 0);
+  const Outcome same = compare({run, run + "/summary.json"});
+  EXPECT_EQ(same.exit, 0) << same.err;
+  EXPECT_THAT(same.out, HasSubstr("router's p99 latency, shared, went from"));
+  EXPECT_THAT(compare({run, run, "--json"}).out, HasSubstr("\"schema\": \"kts.comparison/1\""));
+  EXPECT_THAT(compare({run, run, "--markdown"}).out, HasSubstr("| p99 shared, ms |"));
+  EXPECT_EQ(compare({run, run, "--gate"}).exit, 0);
+  expect_refusal(compare({run, run, "--json", "--markdown"}), 2, "can't go with", "compare");
+  expect_refusal(compare({run}), 2, "AFTER is missing", "compare");
+}
+
 TEST_F(BadInput, TraceIsDrawnUnlessItIsNotWanted) {
   EXPECT_EQ(report().exit, 0);
   EXPECT_TRUE(std::filesystem::exists(folder_.path() / "run/trace.json"));
@@ -281,6 +300,7 @@ TEST_F(Disk, ReadOnlyOutputFolderIsAnEnvironmentError) {
   const std::string words = geteuid() == 0 ? "Read-only file system" : "Permission denied";
   expect_refusal(report({"--out", disk()}), 4, words);
   expect_refusal(report({"--out", disk() + "/below"}), 4, words);
+  EXPECT_THAT(report({"--out", disk()}).err, HasSubstr("/summary.json: cannot write"));
   for (const std::string& out : {disk(), disk() + "/below"}) {
     const Outcome outcome = run(out);
     EXPECT_EQ(outcome.exit, 4) << outcome.err;
@@ -394,6 +414,7 @@ TEST(Completion, BashOffersWhatTheParserKnows) {
   EXPECT_EQ(completed("kts workload show gem"), "gemm\n");
   EXPECT_THAT(completed("kts schema m"), StartsWith("modes matrix"));
   EXPECT_EQ(completed("kts report /et"), "/etc\n");
+  EXPECT_EQ(completed("kts compare /etc /et"), "/etc\n");
   EXPECT_EQ(completed("kts run --out /et"), "/etc\n");
 }
 

@@ -45,6 +45,7 @@ TEST_F(Probe, QuickSheetOfACore) {
   const DataSheet got = sheet();
   EXPECT_TRUE(got.quick);
   EXPECT_EQ(got.device.kind, "cpu");
+  EXPECT_THAT(got.device.uuid, testing::StartsWith("cpu:"));  // as a run on that core has it
   EXPECT_THAT(got.measured_at, Not(IsEmpty()));
   for (const char* key : {"event_pair_us", "host_stamp_ns", "interrupted_alone_ratio"}) {
     const auto* figure = analysis::find_figure(got, key);

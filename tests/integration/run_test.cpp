@@ -152,8 +152,8 @@ TEST_F(RunCli, AnInterruptExits130AndReportWorksOnWhatIsThere) {
     if (line.find("block 4/") != std::string_view::npos) kill(pid, SIGINT);
   });
   EXPECT_EQ(outcome.exit, 130) << outcome.err;
-  EXPECT_THAT(last_line(outcome.err),
-              AllOf(StartsWith("kts run: interrupted by SIGINT"), HasSubstr(path("run"))));
+  EXPECT_THAT(last_line(outcome.err), AllOf(StartsWith("kts run: interrupted by SIGINT"),
+                                            HasSubstr("kts report " + path("run") + " reads it")));
   expect_no_worker_left();
   EXPECT_THAT(Program::run({kKts, "report", path("run")}).exit, AnyOf(0, 5));
   EXPECT_TRUE(exists("run/summary.json"));
@@ -207,6 +207,12 @@ TEST_F(RunCli, AQueueThatNeverDrainsIsGivenUpAndTheReportStatesTheRates) {
   EXPECT_EQ(Program::run({kKts, "report", path("run")}).exit, 5);
   EXPECT_EQ(text("run/summary.json"), first);
   expect_no_worker_left();
+}
+
+TEST_F(RunCli, JsonIsWhatTheFolderHolds) {
+  const Outcome outcome = run({scenario(2), "--json"});
+  EXPECT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  EXPECT_EQ(outcome.out, text("run/summary.json"));
 }
 
 TEST_F(RunCli, BadInputExitsTwoInOneLineBeforeAnythingRuns) {

@@ -82,7 +82,7 @@ Result<json> read_json(const fs::path& path) {
   KTS_TRY(const std::string text, read_file(path));
   json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) {
-    return bad_input("is not a JSON object", std::string(kDamaged), path.string());
+    return bad_input("is not a JSON object", "restore the file as kts run wrote it", path.string());
   }
   return object;
 }

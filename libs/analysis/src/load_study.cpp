@@ -334,8 +334,8 @@ Result<RunData> load_study_logs(const fs::path& folder, const LoadOptions& optio
     KTS_TRY(auto blocks,
             sample(series, series.phase == Phase::kShared ? shared_block : solo_block++));
     if (const std::uint64_t lost = blocks.front().lost; lost > 0) {
-      header.warnings.push_back(fmt::format("{}: {} records lost between the first and the last",
-                                            series.log->name, lost));
+      header.warnings.push_back(fmt::format("{}: {} record{} lost between the first and the last",
+                                            series.log->name, lost, lost == 1 ? "" : "s"));
     }
     std::move(blocks.begin(), blocks.end(), std::back_inserter(data.blocks));
   }

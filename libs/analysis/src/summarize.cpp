@@ -401,9 +401,9 @@ void add_slo(const AgentStats& agent, bool overloaded, Summary& summary) {
 std::string interval_text(const Estimate& estimate) {
   const std::optional<double>& low = estimate.ci_low;
   const std::optional<double>& high = estimate.ci_high;
-  if (low && high) return fmt::format("95 % interval {:.4g} to {:.4g}", *low, *high);
-  if (low) return fmt::format("at least {:.4g}", *low);
-  if (high) return fmt::format("at most {:.4g}", *high);
+  if (low && high) return fmt::format("95 % interval {:.3g} to {:.3g}", *low, *high);
+  if (low) return fmt::format("at least {:.3g}", *low);
+  if (high) return fmt::format("at most {:.3g}", *high);
   return "its blocks differ too much for an interval";
 }
 
@@ -461,7 +461,11 @@ Reason why_inconclusive(const AgentStats& agent, const GroupStats* solo, const S
                   latency->ratio.value.value_or(std::numeric_limits<double>::quiet_NaN()),
                   interval_text(latency->ratio));
   if (latency->samples_needed) {
-    text += fmt::format("; about {} samples a phase would settle it", *latency->samples_needed);
+    const std::uint64_t had =
+        std::max((*solo)[Measure::kLatency].n, agent.shared.front()[Measure::kLatency].n);
+    const double times = static_cast<double>(*latency->samples_needed) / static_cast<double>(had);
+    text += fmt::format("; about {} samples a phase, {:.{}f} times as many, would settle it",
+                        *latency->samples_needed, times, times < 10 ? 1 : 0);
   }
   return {"verdict", std::move(text)};
 }

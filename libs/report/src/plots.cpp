@@ -335,15 +335,14 @@ std::optional<Plot> token_ccdf(const Summary& summary) {
 
 // --- attribution ---
 
-// Where a request's latency goes, from the bottom up. Colours of Okabe and Ito's palette, which
-// stay as they are on dark paper.
+// Where a request's latency goes, from the bottom up. Colours of Okabe and Ito's palette.
 struct Layer {
   std::string_view name;
   std::string_view color;
 };
 constexpr std::array kLayers{
     Layer{"own work", kSolo.hex},          Layer{"launch and notify", kMuted.hex},
-    Layer{"queue: work", "#56b4e9"},       Layer{"queue: waiting", "#e69f00"},
+    Layer{"queue: work", kSky.hex},        Layer{"queue: waiting", kAmber.hex},
     Layer{"turns of others", kShared.hex}, Layer{"switches", "#cc79a7"},
     Layer{"undivided", "#009e73"}};  // of a chain: backlog, gpu_wait and notify of all its steps
 using Heights = std::array<double, kLayers.size()>;

@@ -35,6 +35,15 @@ std::string bounds_words(const Estimate& estimate) {
                      bounds);
 }
 
+// ", 1.5 times as many,": how much longer such a run would be.
+std::string times_as_many(const AgentView& view, double wanted) {
+  const std::uint64_t solo = view.solo == nullptr ? 0 : view.solo->n;
+  const std::uint64_t had = std::max(solo, view.shared->n);
+  if (had == 0) return {};
+  const double times = wanted / static_cast<double>(had);
+  return fmt::format(", {:.{}f} times as many,", times, times < 10 ? 1 : 0);
+}
+
 // "1.30 (1.21–1.39)"
 std::string bounded(const Estimate& estimate) {
   const std::string bounds = interval(estimate);
@@ -260,6 +269,10 @@ std::string finding(const Summary& summary) {
     sentence += fmt::format("; {} of {} agents are hurt.", hurt, all.size());
   }
   return printable(sentence);
+}
+
+std::string headline(const Summary& summary) {
+  return summary.inconclusive.empty() ? finding(summary) : "This run can't support a conclusion.";
 }
 
 std::string overload_sentence(const AgentView& view) {
@@ -523,7 +536,8 @@ std::string cannot_conclude_sentence(const AgentView& view) {
           : fmt::format(": the estimate is {}", with_interval(view.df->ratio));
   if (view.df->samples_needed) {
     sentence +=
-        fmt::format("; about {} samples a phase would settle it", count(*view.df->samples_needed));
+        fmt::format("; about {} samples a phase{} would settle it", count(*view.df->samples_needed),
+                    times_as_many(view, static_cast<double>(*view.df->samples_needed)));
   }
   return sentence + ".";
 }

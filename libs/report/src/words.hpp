@@ -37,6 +37,9 @@ std::vector<AgentView> views(analysis::Summary&&) = delete;
 bool has_values(const analysis::MeasureResult* solo, const analysis::MeasureResult* shared);
 bool has_values(const analysis::Attribution& attribution);
 
+// The finding as a page's headline: why a run can't conclude stands in full right below.
+std::string headline(const analysis::Summary& summary);
+
 // "hurt", "free", "helped", "cannot conclude", "overloaded"; "not shared" without a shared phase.
 std::string verdict_words(const AgentView& view);
 

@@ -27,6 +27,8 @@ Result<bool> remove_stale_plots(const Drawing& drawing, std::span<const std::str
     if (drawn) continue;
     const auto path = folder / fmt::format("{}.svg", name);
     std::error_code ec;
+    // Where nothing may be written, removing what isn't there fails too.
+    if (!std::filesystem::exists(std::filesystem::symlink_status(path, ec))) continue;
     any |= std::filesystem::remove(path, ec);
     if (ec && ec != std::errc::not_a_directory) {
       return environment_lacks(

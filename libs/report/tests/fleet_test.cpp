@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fleet of made-up nodes against tests/golden/fleet. KTS_UPDATE_GOLDEN=1 rewrites it.
+// A fleet of made-up nodes against tests/golden/fleet, two made-up runs against
+// tests/golden/comparison. KTS_UPDATE_GOLDEN=1 rewrites them.
 #include "kts/report/fleet.hpp"
 
 #include <gmock/gmock.h>
@@ -9,6 +10,8 @@
 
 #include "expect_golden.hpp"
 #include "fixtures.hpp"
+#include "kts/base/files.hpp"
+#include "kts/report/comparison.hpp"
 #include "places.hpp"
 #include "schema_walker.hpp"
 
@@ -103,6 +106,113 @@ TEST(WriteFleet, WritesAllOfIt) {
   for (const char* file : {"summary.json", "summary.csv", "results.md"}) {
     EXPECT_TRUE(std::filesystem::exists(folder.path() / file)) << file;
   }
+}
+
+// As kts compare reads it.
+Summary through_a_file(const Summary& summary) {
+  const auto folder = TemporaryDirectory::create("kts-comparison").value();
+  EXPECT_TRUE(write_file(folder.path() / "summary.json", summary_json(summary)));
+  return analysis::read_summary(folder.path()).value();
+}
+
+Comparison compared(const Summary& before, const Summary& after) {
+  return analysis::compare_runs(through_a_file(before), through_a_file(after)).value();
+}
+
+Comparison two_runs() {
+  Summary after = fixtures::two_agents();
+  slow_down(after, 2);
+  after.run_id = "later";
+  after.sharing = "mps";
+  after.device.driver = "999.1";
+  return compared(fixtures::two_agents(), after);
+}
+
+TEST(ComparisonGolden, TwoRunsAreUnchanged) {
+  const std::filesystem::path golden = in_source("tests/golden/comparison");
+  expect_golden(golden / "comparison.json", comparison_json(two_runs()));
+  expect_golden(golden / "comparison.md", comparison_markdown(two_runs()));
+  expect_golden(golden / "terminal.txt", comparison_table(two_runs(), {}));
+}
+
+TEST(ComparisonSchema, HasTheKeysThatAreWrittenAndNoOthers) {
+  const Json whole = Json::parse(*schema("comparison"));
+  SchemaWalker(whole).expect_same_keys(Json::parse(comparison_json(two_runs())), whole, "whole");
+}
+
+TEST(Comparison, WhatGotTwiceAsSlowFailsTheGateAndTheReverseIsFaster) {
+  EXPECT_EQ(two_runs().agents[0].outcome, analysis::Outcome::kSlower);
+  EXPECT_EQ(exit_code(two_runs()), 3);
+  Summary slow = fixtures::two_agents();
+  slow_down(slow, 2);
+  const Comparison back = compared(slow, fixtures::two_agents());
+  EXPECT_EQ(back.agents[0].outcome, analysis::Outcome::kFaster);
+  const analysis::Change* change = back.agents[0].headline();
+  ASSERT_NE(change, nullptr);
+  EXPECT_NEAR(*change->ratio.value, 0.5, 1e-12);
+  EXPECT_LT(*change->ratio.ci_low, 0.5);
+  EXPECT_GT(*change->ratio.ci_high, 0.5);
+}
+
+TEST(Comparison, TheSameTwiceIsSameWhereIntervalsAreNarrowAndElseOpen) {
+  Summary precise = fixtures::two_agents();
+  for (auto& result : precise.results) {
+    if (result.p99.value) {
+      result.p99 = {*result.p99.value, *result.p99.value * 0.99, *result.p99.value * 1.01};
+    }
+  }
+  EXPECT_EQ(exit_code(compared(precise, precise)), 0);
+  EXPECT_EQ(compared(precise, precise).agents[0].outcome, analysis::Outcome::kSame);
+  const Comparison open = compared(fixtures::cannot_conclude(), fixtures::cannot_conclude());
+  EXPECT_EQ(open.agents[0].outcome, analysis::Outcome::kCannotConclude);
+  EXPECT_EQ(exit_code(open), 5);
+}
+
+TEST(Comparison, AnOverloadIsSlowerThanNoneAndTwoCannotBeCompared) {
+  const Comparison comparison = compared(fixtures::two_agents(), fixtures::overloaded());
+  EXPECT_EQ(comparison.agents[0].outcome, analysis::Outcome::kSlower);
+  EXPECT_FALSE(comparison.agents[0].headline()->ratio.value);
+  EXPECT_THAT(comparison_table(comparison, {}), HasSubstr("router is overloaded after, shared"));
+  EXPECT_EQ(compared(fixtures::overloaded(), fixtures::two_agents()).agents[0].outcome,
+            analysis::Outcome::kFaster);
+  EXPECT_EQ(compared(fixtures::overloaded(), fixtures::overloaded()).agents[0].outcome,
+            analysis::Outcome::kCannotConclude);
+}
+
+TEST(Comparison, EveryRunCanBeReadBackAndSaysWhatElseIsDifferent) {
+  for (const auto& fixture : fixtures::all()) {
+    const Summary run = fixture.make();
+    const Comparison comparison = compared(run, run);
+    EXPECT_TRUE(comparison.differences.empty()) << fixture.name;
+    EXPECT_FALSE(comparison_table(comparison, {}).empty());
+    EXPECT_FALSE(comparison_markdown(comparison).empty());
+  }
+  EXPECT_THAT(two_runs().differences,
+              testing::ElementsAre("sharing: time-slicing → mps", HasSubstr("→ 999.1")));
+}
+
+TEST(Comparison, RunsWithoutACommonAgentAreRefused) {
+  Summary other = fixtures::two_agents();
+  for (auto& agent : other.agents) agent.name += "-2";
+  const auto refused = analysis::compare_runs(fixtures::two_agents(), other);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kBadInput);
+}
+
+TEST(ReadSummary, WhatIsNoneIsRefusedWithTheFileAndHowToMakeIt) {
+  const auto folder = TemporaryDirectory::create("kts-comparison").value();
+  const auto refusal = [&] { return to_line(analysis::read_summary(folder.path()).error()); };
+  EXPECT_THAT(refusal(), HasSubstr("summary.json: there is no such file; kts report "));
+  ASSERT_TRUE(write_file(folder.path() / "summary.json", "{\"schema\": \"kts.summary/1\"}"));
+  EXPECT_THAT(refusal(), HasSubstr("is not as kts writes it: "));
+  for (const char* text : {"", "[1]", "{\"schema\": \"kts.fleet_summary/1\"}"}) {
+    ASSERT_TRUE(write_file(folder.path() / "summary.json", text));
+    EXPECT_THAT(refusal(), HasSubstr("is no kts.summary/1; name a run's folder"));
+  }
+  ASSERT_TRUE(write_file(folder.path() / "matrix.json", "{}"));
+  EXPECT_THAT(refusal(), HasSubstr(": a folder of kts matrix; name two runs' folders"));
+  ASSERT_TRUE(write_file(folder.path() / "fleet.json", "{}"));
+  EXPECT_THAT(refusal(), HasSubstr(": a folder of several nodes; name one, such as "));
 }
 
 }  // namespace

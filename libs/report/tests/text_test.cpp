@@ -6,13 +6,16 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <set>
 #include <sstream>
 
 #include "chain_words.hpp"
 #include "fixtures.hpp"
 #include "format.hpp"
+#include "html_page.hpp"
 #include "kts/report/report.hpp"
 #include "memory_words.hpp"
+#include "palette.hpp"
 #include "words.hpp"
 
 namespace kts::report::text_test {
@@ -21,6 +24,24 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
+
+TEST(Page, NoTwoColoursOfThePlotsAreTheSameOnLightOrDarkPaper) {
+  const std::string html = page("title", "");
+  for (const char* scheme :
+       {":root{color-scheme:light dark", "(prefers-color-scheme:dark){:root{"}) {
+    const std::size_t begin = html.find(scheme);
+    ASSERT_NE(begin, std::string::npos) << scheme;
+    const std::string rules = html.substr(begin, html.find('}', begin) - begin);
+    std::set<std::string> values;
+    for (const Color& color : kPalette) {
+      const std::size_t at = rules.find(std::string(color.variable) + ":#");
+      ASSERT_NE(at, std::string::npos) << scheme << " lacks " << color.variable;
+      const std::size_t value = at + color.variable.size() + 1;
+      values.insert(rules.substr(value, rules.find_first_of(";\n", value) - value));
+    }
+    EXPECT_EQ(values.size(), kPalette.size()) << scheme;
+  }
+}
 
 TEST(Number, KeepsThreeSignificantDigits) {
   EXPECT_EQ(number(0.4431), "0.443");

@@ -59,6 +59,9 @@ fleet_summaries = sorted((root / "tests/golden/fleet").glob("*/summary.json"))
 for path in fleet_summaries:
     check(validator("fleet_summary"), path, json.loads(path.read_text(encoding="utf-8")))
 
+check(validator("comparison"), "golden comparison",
+      json.loads((root / "tests/golden/comparison/comparison.json").read_text(encoding="utf-8")))
+
 for path in sorted((root / "tests/golden/probe").glob("*.json")):
     check(validator("datasheet"), path, json.loads(path.read_text(encoding="utf-8")))
 

@@ -35,6 +35,10 @@ constexpr int kIterationsPerBlock = 30;
 constexpr Nanoseconds kLongestHiccup = std::chrono::seconds(2);
 constexpr Nanoseconds kShortestHiccup = std::chrono::milliseconds(400);
 constexpr int kHiccupsPerPlan = 30;
+// All such waiting together takes no more of the plan than this, so that a run ends when it said.
+constexpr int kWaitsPerPlan = 10;
+// An overload is known by then: 5 % of the block, and three iterations, of which a block has 30.
+constexpr int kLeastWaitsPerBlock = 10;
 
 // Keeps this thread, and those that it starts, on some cores while it lives.
 class Affinity {
@@ -355,16 +359,26 @@ class RunInParts::Execution {
     progress_.note(text);
   }
 
-  // After a block whose queue was given up, the next with its agents is judged sooner: beyond 5 %
-  // of the block, and the three iterations in a tenth of it, it is an overload however long it is
-  // watched.
+  // After a block whose queue was given up, the next with its agents is judged sooner, and so is
+  // each once much of the plan went by with waiting.
   Nanoseconds drain_limit(const Block& block, Nanoseconds length) const {
     const bool expected = std::ranges::any_of(gave_up_, [&](const auto& last) {
       return last.second && std::ranges::includes(block.active, last.first);
     });
-    if (expected) return length / 10;
+    const Nanoseconds least = length / kLeastWaitsPerBlock;
+    if (expected) return least;
     const Nanoseconds planned = scenario_.plan.block * static_cast<std::int64_t>(blocks_->known());
-    return std::max(length, std::clamp(planned / kHiccupsPerPlan, kShortestHiccup, kLongestHiccup));
+    const Nanoseconds hiccup =
+        std::clamp(planned / kHiccupsPerPlan, kShortestHiccup, kLongestHiccup);
+    const Nanoseconds left = std::max(planned / kWaitsPerPlan, kShortestHiccup) - waited_;
+    return std::clamp(left, least, std::max(length, hiccup));
+  }
+
+  // What came on top of the least that every block may take.
+  void count_waiting(const std::vector<record::BlockEnd>& ends, Nanoseconds length) {
+    Nanoseconds longest{0};
+    for (const record::BlockEnd& end : ends) longest = std::max(longest, Nanoseconds(end.drain_ns));
+    waited_ += std::max(longest - length / kLeastWaitsPerBlock, Nanoseconds(0));
   }
 
   void note_given_up(const Block& block, const BlockTask& task,
@@ -429,6 +443,7 @@ class RunInParts::Execution {
     overhead_ = overheads_[block.active] = MonotonicTimeline::now() - began - task.length;
 
     note_given_up(block, task, ends);
+    count_waiting(ends, task.length);
     if (!foreign.empty()) note_foreign(block, task.title, foreign);
     KTS_CHECK_OK(write_block(block, task.folder, window, foreign));
     progress_.block_done(state);
@@ -538,6 +553,7 @@ class RunInParts::Execution {
   std::map<std::size_t, Nanoseconds> medians_;  // by place in the scenario, once known
   // By who was active, once a queue was given up: whether one was in the last such block.
   std::map<std::vector<std::size_t>, bool> gave_up_;
+  Nanoseconds waited_{0};  // for queues to drain, in all blocks
   // Of a block beside its length: the last one, and the last one with these agents active.
   Nanoseconds overhead_{0};
   std::map<std::vector<std::size_t>, Nanoseconds> overheads_;

@@ -2,7 +2,8 @@
 // Speaks the control channel as kts-worker does, with made-up records, and misbehaves on request:
 //   fake_worker [--fake MODE [--fake-agent NAME]] <kts-worker's arguments>
 // MODE crash-start | refuse | hang-start | crash-block | hang-drain | hang-finish | hang-exit |
-//      garbage | wrong-step | flood | chatty | no-end | slow | overload | deaf
+//      garbage | wrong-step | flood | chatty | no-end | slow | overload | deaf |
+//      overload-twice (in blocks 1 and 9)
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -169,7 +170,8 @@ class FakeWorker {
     }
     while (mode_ == "flood") say("noise noise noise noise noise noise noise noise noise noise\n");
     if (mode_ == "hang-drain") hang();
-    if (mode_ == "overload" || mode_ == "deaf") return drain_without_end(start);
+    const bool too_much = mode_ == "overload-twice" && (prepare_.block == 1 || prepare_.block == 9);
+    if (mode_ == "overload" || mode_ == "deaf" || too_much) return drain_without_end(start);
     const auto monotonic = [this](std::int64_t ns) {
       return offset_.to_monotonic(EpochTime(Nanoseconds(ns)));
     };
@@ -213,7 +215,8 @@ class FakeWorker {
     }
     end_.emitted = end_.iterations;
     end_.abandoned = 1000;
-    end_.drain_ns = end_.last_done_ns - start.stop_ns;
+    end_.drain_ns =
+        offset_.to_epoch(MonotonicTimeline::now()).time_since_epoch().count() - start.stop_ns;
     acknowledge(control::Step::kDrained);
   }
 

@@ -287,6 +287,21 @@ TEST_F(FakeRun, AQueueThatNeverEndsIsGivenUpAndTheRunGoesOn) {
   EXPECT_TRUE(no_child_left());
 }
 
+TEST_F(FakeRun, QueuesThatDoNotEndTakeNoMoreThanTheirPartOfThePlanInAll) {
+  misbehave("overload-twice", "light");
+  run_.scenario.plan.cycles = 3;
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  const auto told = [this](const std::string& when) {
+    return std::ranges::count_if(progress_.notes, [&](const auto& note) {
+      return note.starts_with("warning: light can't keep up: " + when);
+    });
+  };
+  EXPECT_EQ(told("400ms after block 1 (solo light)"), 1);
+  // Nothing speaks for an overload by then, but the time is spent.
+  EXPECT_EQ(told("2ms after block 9 (shared)"), 1);
+}
+
 TEST_F(FakeRun, AnAgentThatDoesNotGiveUpItsQueueIsEndedAndNamed) {
   misbehave("deaf", "light");
   run_.timeouts.drain = 1s;

@@ -39,7 +39,9 @@ std::optional<std::uint64_t> samples_needed(double ratio, const Interval& interv
   const double growth = half_width / distance;
   const double needed = std::ceil(static_cast<double>(n) * growth * growth);
   if (!(needed <= kBeyondReach)) return std::nullopt;
-  return static_cast<std::uint64_t>(needed);
+  // Of the estimate no more digits mean anything.
+  const double unit = std::pow(10, std::max(0.0, std::floor(std::log10(needed)) - 1));
+  return static_cast<std::uint64_t>(std::ceil(needed / unit - 0.5) * unit);
 }
 
 }  // namespace kts::stats

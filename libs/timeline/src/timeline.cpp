@@ -159,10 +159,11 @@ class Drawing {
     const std::uint64_t odd = left_out_.damaged + left_out_.too_early + left_out_.no_row;
     if (odd > 0) {
       lines.push_back(
-          fmt::format("trace.json leaves out {} lines that can't be drawn: {} whose "
+          fmt::format("trace.json leaves out {} line{} that can't be drawn: {} whose "
                       "instants run backwards or can't be read, {} from before the "
                       "run, {} beyond {} at a time",
-                      odd, left_out_.damaged, left_out_.too_early, left_out_.no_row, Lanes::kMost));
+                      odd, odd == 1 ? "" : "s", left_out_.damaged, left_out_.too_early,
+                      left_out_.no_row, Lanes::kMost));
     }
     return lines;
   }

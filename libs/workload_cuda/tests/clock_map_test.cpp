@@ -63,6 +63,8 @@ TEST(ClockMap, LearnsTheDriftAndPredictsTheNextBlock) {
   EXPECT_NEAR(map.drift_ratio(), world.drift, 0.1e-6);
   const double later = t + 2e9;
   EXPECT_NEAR(static_cast<double>(map.to_host_ns(later)), world.host(later), 2000);
+  EXPECT_NEAR(static_cast<double>(map.to_host_length_ns(6e9)), world.host(6e9) - world.host(0),
+              1000);
 }
 
 TEST(ClockMap, FollowsADriftThatWanders) {
