@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The main function of every test program. --file=NAME: only the cases of NAME.cpp, unless GoogleTest
-// has a filter of its own.
+// The main function of every test program. --file=NAME: only the cases of NAME.cpp, unless
+// GoogleTest has a filter of its own.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -15,7 +15,7 @@ try:
     import jsonschema
     import yaml
 except ImportError as missing:
-    print(f"[  SKIPPED ] {missing}; apt install python3-jsonschema python3-yaml")
+    print(f"kts-skip: {missing}; apt install python3-jsonschema python3-yaml")
     sys.exit(77)
 
 root = pathlib.Path(sys.argv[1])
