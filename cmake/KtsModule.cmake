@@ -31,22 +31,27 @@ function(kts_let_tidy_see target)
     UNITY_BUILD_CODE_BEFORE_INCLUDE "// NOLINTNEXTLINE(bugprone-suspicious-include)")
 endfunction()
 
+# Where a test finds sources and what was built; and the main function of every test program.
+if(KTS_BUILD_TESTS)
+  set(support "${PROJECT_SOURCE_DIR}/tests/support")
+  configure_file("${support}/places.cpp.in" "${PROJECT_BINARY_DIR}/generated/places.cpp" @ONLY)
+  add_library(kts_places STATIC "${PROJECT_BINARY_DIR}/generated/places.cpp")
+  target_include_directories(kts_places PUBLIC "${support}")
+  add_library(kts_test_main STATIC "${support}/main.cpp")
+  target_link_libraries(kts_test_main PRIVATE kts_options PUBLIC kts_places GTest::gmock)
+endif()
+
 # What programs share with the precompiled header that they use.
 function(kts_compile_as_test target)
-  target_link_libraries(${target} PRIVATE kts_options GTest::gmock GTest::gtest_main)
-  set_target_properties(${target} PROPERTIES
-    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests" UNITY_BUILD OFF)
-  # Half of a build is compiling tests, which takes less time with less optimisation; what is
+  target_link_libraries(${target} PRIVATE kts_options kts_test_main)
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+  # A third of a build is compiling tests, which takes less time without optimisation; what is
   # tested keeps its level.
-  if(KTS_SANITIZE)
-    target_compile_options(${target} PRIVATE -O0)
-  else()
-    target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O1>)
-  endif()
+  target_compile_options(${target} PRIVATE -O0)
 endfunction()
 
 # Half of what a test's compiler does is to read these. GCC 12 forgets in a precompiled header whose
-# code it warns about; compiling without, it finds what a test forgot to include.
+# code it warns about.
 if(KTS_BUILD_TESTS AND CMAKE_CXX_COMPILER_ID MATCHES Clang)
   file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/generated/test_headers.cpp" CONTENT "")
   add_executable(test_headers "${PROJECT_BINARY_DIR}/generated/test_headers.cpp")
@@ -57,25 +62,30 @@ if(KTS_BUILD_TESTS AND CMAKE_CXX_COMPILER_ID MATCHES Clang)
     <algorithm> <chrono> <filesystem> <fstream> <optional> <sstream> <thread>)
 endif()
 
-# kts_add_test_program(<target> <file>.cpp [<library>...])
-function(kts_add_test_program target file)
-  add_executable(${target} ${file})
-  target_link_libraries(${target} PRIVATE ${ARGN})
-  kts_compile_as_test(${target})
-  if(TARGET test_headers)
-    target_precompile_headers(${target} REUSE_FROM test_headers)
+# kts_add_test_file(<target> <file>.cpp [<library>...]): makes the program when it isn't there yet.
+# CMAKE_UNITY_BUILD compiles its files together; each has a namespace of its own.
+function(kts_add_test_file target file)
+  if(TARGET ${target})
+    target_sources(${target} PRIVATE ${file})
+  else()
+    add_executable(${target} ${file})
+    kts_compile_as_test(${target})
+    if(TARGET test_headers)
+      target_precompile_headers(${target} REUSE_FROM test_headers)
+    endif()
   endif()
-  target_compile_definitions(${target} PRIVATE
-    KTS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" KTS_BIN_DIR="${PROJECT_BINARY_DIR}/bin")
+  target_link_libraries(${target} PRIVATE ${ARGN})
 endfunction()
 
-# kts_add_test(<module> <file>.cpp [LABEL unit] [LIBS <target>...] [ARGS ...])
-# makes ctest kts.<module>.<file>; a case that calls GTEST_SKIP makes the test visibly skipped.
+# kts_add_test(<module> <file>.cpp [LABEL unit] [TIMEOUT 120] [ALONE] [LIBS <target>...]
+#              [ENVIRONMENT ...] [PROPERTIES ...])
+# makes ctest kts.<module>.<file>: the file's cases in the program test_<module>, or, ALONE, in
+# test_<module>_<file>. A case that calls GTEST_SKIP makes the test visibly skipped.
 function(kts_add_test module file)
   if(NOT KTS_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "LIBS;ENVIRONMENT;PROPERTIES" ${ARGN})
+  cmake_parse_arguments(ARG "ALONE" "LABEL;TIMEOUT" "LIBS;ENVIRONMENT;PROPERTIES" ${ARGN})
   if(NOT ARG_LABEL)
     set(ARG_LABEL unit)
   endif()
@@ -83,9 +93,15 @@ function(kts_add_test module file)
     set(ARG_TIMEOUT 120)
   endif()
   get_filename_component(stem ${file} NAME_WE)
-  set(target test_${module}_${stem})
-  kts_add_test_program(${target} ${file} ${ARG_LIBS})
-  add_test(NAME kts.${module}.${stem} COMMAND ${target})
+  set(target test_${module})
+  if(ARG_ALONE)
+    set(target test_${module}_${stem})
+  endif()
+  kts_add_test_file(${target} ${file} ${ARG_LIBS})
+  if(ARG_ALONE)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+  endif()
+  add_test(NAME kts.${module}.${stem} COMMAND ${target} --file=${stem})
   set_tests_properties(kts.${module}.${stem} PROPERTIES
     LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${ARG_ENVIRONMENT}"
     SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]" ${ARG_PROPERTIES})

@@ -6,8 +6,8 @@ check_trace.py --wrong FILE: whether each wrong event in FILE (data/wrong_events
 The Chrome trace event format (JSON object form) as Perfetto's trace processor takes it: it sorts by
 ts, of X slices that begin at once the longer first, and stacks a thread's slices; one that begins in
 another and outlasts it is dropped, as are negative instants, counters that are no numbers and async
-events without an id. Instants are read as doubles of microseconds, which hold nanoseconds up to
-2^51. A tid is the whole trace's: one that two processes have is a reused one.
+events without an id. Instants are read as doubles of microseconds, whose thousandfold is cut off:
+nanoseconds up to 2^51. A tid is the whole trace's: one that two processes have is a reused one.
 """
 import collections
 import json
@@ -42,7 +42,7 @@ class Trace:
         value = event.get(key)
         if not is_number(value) or value < 0 or value * 1000 >= LONGEST_NS:
             raise ValueError(f"{key} is no time from 0 to 2^51 ns")
-        return round(value * 1000)
+        return int(value * 1000.0)  # cut off, as the reader does
 
     def add(self, event):
         if not isinstance(event, dict):

@@ -10,6 +10,7 @@
 
 #include "arrival_options.hpp"
 #include "kts/base/units.hpp"
+#include "options.hpp"
 
 namespace kts::worker_app {
 namespace {
@@ -116,6 +117,23 @@ std::vector<std::string> names_of(const std::vector<worker::ChainRole>& roles) {
     names[role.chain] = role.name;
   }
   return names;
+}
+
+std::vector<int*> inboxes_of(Options& options) {
+  if (options.agent.roles.empty()) return {};
+  std::vector<int*> inboxes{&options.chain_inbox};
+  for (worker::ChainRole& role : options.agent.roles) {
+    for (worker::ChainNext& next : role.next) inboxes.push_back(&next.inbox);
+  }
+  return inboxes;
+}
+
+std::vector<int> distinct(const std::vector<int*>& inboxes) {
+  std::vector<int> numbers;
+  for (const int* inbox : inboxes) {
+    if (std::ranges::find(numbers, *inbox) == numbers.end()) numbers.push_back(*inbox);
+  }
+  return numbers;
 }
 
 }  // namespace kts::worker_app

@@ -9,6 +9,8 @@
 
 namespace kts::worker_app {
 
+struct Options;
+
 inline constexpr const char* kChainMeaning =
     "A step of a chain: chain=N,name=NAME,step=N[,branches=N][,next=FD:STEP+FD:STEP...]"
     "[,seed=N,process=PROCESS,rate=N,...]";
@@ -19,5 +21,10 @@ inline constexpr const char* kChainMeaning =
 
 // By their chains' places; empty for chains without a role.
 [[nodiscard]] std::vector<std::string> names_of(const std::vector<worker::ChainRole>& roles);
+
+// Where the options have a descriptor of an inbox, the agent's own first; none in no chain.
+[[nodiscard]] std::vector<int*> inboxes_of(Options& options);
+// Each number once, in order.
+[[nodiscard]] std::vector<int> distinct(const std::vector<int*>& inboxes);
 
 }  // namespace kts::worker_app

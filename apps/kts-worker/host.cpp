@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "chain_options.hpp"
 #include "handover.hpp"
 #include "options.hpp"
 #include "run_agent.hpp"
@@ -20,30 +22,42 @@
 namespace kts::worker_app {
 namespace {
 
-Status run_hosted(const std::vector<std::string>& arguments, const Streams& streams) {
-  std::vector<const char*> argv{"kts-worker"};
-  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-  KTS_TRY(const auto options, parse_options(static_cast<int>(argv.size()), argv.data()));
+Status run_hosted(const Handover& handover, const Streams& streams) {
+  KTS_TRY(auto options, parse_options(handover.arguments));
   if (!options) return {};
   if (!options->controlled) {
     return bad_input("an agent of a common process is driven by another program",
                      "give --controlled");
+  }
+  // The arguments name descriptors by the numbers that they have in the other process.
+  const std::vector<int*> inboxes = inboxes_of(*options);
+  const std::vector<int> theirs = distinct(inboxes);
+  if (theirs.size() != handover.others.size()) {
+    return bad_input(fmt::format("{} inboxes, and {} descriptors came with them", theirs.size(),
+                                 handover.others.size()),
+                     "do kts and kts-worker come from the same build?");
+  }
+  for (int* inbox : inboxes) {
+    *inbox =
+        handover
+            .others[static_cast<std::size_t>(std::ranges::find(theirs, *inbox) - theirs.begin())];
   }
   return run_agent(*options, streams);
 }
 
 // One agent, from its arrival to its exit status.
 void live(const Socket& caller) {
-  const auto handover = take_over(caller.fd());
-  if (!handover) return;
-  const auto& [in, out, err] = handover->streams;
-  const Status status = run_hosted(handover->arguments, {in, out, err, true});
   int code = 0;
-  if (!status) {
-    say(err, "{}", to_line(status.error()));
-    code = exit_code(status.error());
+  {
+    const auto handover = take_over(caller.fd());
+    if (!handover) return;
+    const auto& [in, out, err] = handover->streams;
+    const Status status = run_hosted(*handover, {in, out, err, true});
+    if (!status) {
+      say(err, "{}", to_line(status.error()));
+      code = exit_code(status.error());
+    }
   }
-  for (const int fd : handover->streams) ::close(fd);
   // Who has gone needs no answer.
   [[maybe_unused]] const ssize_t sent = send(caller.fd(), &code, sizeof code, MSG_NOSIGNAL);
 }

@@ -407,4 +407,10 @@ Result<std::optional<Options>> parse_options(int argc, const char* const* argv) 
   return options;
 }
 
+Result<std::optional<Options>> parse_options(const std::vector<std::string>& arguments) {
+  std::vector<const char*> argv{"kts-worker"};
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  return parse_options(static_cast<int>(argv.size()), argv.data());
+}
+
 }  // namespace kts::worker_app

@@ -29,6 +29,9 @@ struct Options {
 
 // Empty when help or the version was asked for and has been printed. kBadInput names the flag.
 [[nodiscard]] Result<std::optional<Options>> parse_options(int argc, const char* const* argv);
+// The same of a command line without the program's name.
+[[nodiscard]] Result<std::optional<Options>> parse_options(
+    const std::vector<std::string>& arguments);
 
 // An environment variable; empty when it isn't set.
 [[nodiscard]] std::string environment(const char* variable);

@@ -122,7 +122,7 @@ class Servant {
   }
 
  private:
-  static constexpr std::int64_t kSlots = 2;
+  static constexpr std::int64_t kSlots = 8;
 
   Result<workload::ProbeTrace> perform(std::string_view line) {
     KTS_TRY(workload::ProbeTask task, workload::parse_probe_task(line));
@@ -133,8 +133,8 @@ class Servant {
     return task.name == "load" ? load(task) : prober_->perform(task);
   }
 
-  // A workload of kts's own to put load on the device with: "engine kind=membw bytes=64MiB". Those
-  // of the slots 0 and 1 have a stream each.
+  // A workload of kts's own to put load on the device with: "engine kind=membw bytes=64MiB". That
+  // of each slot has a thread and a stream.
   Result<workload::ProbeTrace> prepare_engine(const workload::ProbeTask& task) {
     std::vector<workload::GivenParameter> given;
     for (const auto& [name, value] : task.arguments) {
@@ -158,13 +158,14 @@ class Servant {
         .get();
   }
 
-  // "load slot=1", or slot=both: of that engine's rate, or of both, "iterations" and
-  // "iterations_1" and so on.
+  // "load slot=1", or slot=both: of that engine's rate, or of those of slots 0 and 1, "iterations"
+  // and "iterations_1" and so on.
   Result<workload::ProbeTrace> load(const workload::ProbeTask& task) {
     std::vector<std::future<Driver::Answer>> answers;
     for (std::int64_t slot = 0; slot < kSlots; ++slot) {
       const auto& driver = drivers_[static_cast<std::size_t>(slot)];
-      if (!driver || (task.word("slot") != "both" && task.number("slot") != slot)) continue;
+      const bool wanted = task.word("slot") == "both" ? slot < 2 : task.number("slot") == slot;
+      if (!driver || !wanted) continue;
       answers.push_back(driver->begin([task](auto& engine) -> Driver::Answer {
         if (!engine) return bad_input("there is no engine", "send the task 'engine' first");
         return workload::load_device(*engine, task);

@@ -14,6 +14,7 @@
 #include "commands.hpp"
 #include "kts/analysis/load.hpp"
 #include "kts/runner/matrix_blocks.hpp"
+#include "kts/runner/memory.hpp"
 #include "local_machine.hpp"
 
 namespace kts::app {
@@ -83,11 +84,34 @@ Result<scenario::Scenario> scenario_of(const MatrixOptions& options, LocalMachin
   return scenario;
 }
 
+// The scenario of the set whose agents are predicted to hold most memory.
+scenario::Scenario largest_set(const scenario::Scenario& scenario) {
+  const std::vector<runner::AgentMemory> memory = runner::predict_memory(scenario);
+  const auto held = [&](const std::vector<std::string>& set) {
+    std::uint64_t sum = 0;
+    for (const runner::AgentMemory& agent : memory) {
+      if (std::ranges::find(set, agent.agent) != set.end()) sum += agent.predicted_bytes();
+    }
+    return sum;
+  };
+  const auto& largest = *std::ranges::max_element(scenario.plan.sets, {}, held);
+  scenario::Scenario part = scenario;
+  std::erase_if(part.agents, [&](const scenario::AgentSpec& agent) {
+    return std::ranges::find(largest, agent.name) == largest.end();
+  });
+  return part;
+}
+
 Result<std::filesystem::path> measure(const MatrixOptions& options) {
   KTS_TRY(const auto machine, LocalMachine::open(options.local.worker));
   KTS_TRY(scenario::Scenario scenario, scenario_of(options, *machine));
-  // With --absent no more than a set's agents are there at once; its workers see for themselves.
-  KTS_CHECK_OK(options.absent ? machine->check_sharing(scenario) : machine->check(scenario));
+  KTS_CHECK_OK(machine->check_sharing(scenario));
+  // With --absent no more than a set's agents are there at once.
+  if (Status fits = machine->check_memory(options.absent ? largest_set(scenario) : scenario);
+      !fits) {
+    if (!options.absent) fits.error().hint += "; --absent keeps only a set's own processes";
+    return tl::unexpected(std::move(fits).error());
+  }
   const bool resumes = !options.resume.empty();
   const std::filesystem::path folder =
       resumes ? std::filesystem::path(options.resume) : folder_for(options.local, scenario);

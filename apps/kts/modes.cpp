@@ -106,7 +106,7 @@ Command add_modes(CLI::App& root) {
   parser
       ->add_option("--modes", options->ways,
                    "Of time-slicing, mps, streams, mig and the scenario's variants, with commas; "
-                   "default: all. exclusive, each agent alone, is always measured: the baseline")
+                   "default: all. Each agent or chain alone is always measured: the baseline")
       ->delimiter(',')
       ->type_name("LIST");
   parser

@@ -2,6 +2,7 @@
 #include "kts/report/report.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -144,7 +145,16 @@ Result<int> report_on(const std::filesystem::path& run, const ReportOptions& opt
     const analysis::Matrix matrix = analysis::contention(data);
     KTS_CHECK_OK(publish(matrix, report::matrix_table(matrix, style), report::matrix_json(matrix),
                          matrix.header.warnings, run, folder, options));
-    return analysis::exit_code(matrix);
+    const int code = analysis::exit_code(matrix);
+    if (code == static_cast<int>(ErrorCode::kInconclusive)) {
+      fmt::print(
+          stderr,
+          "exit 5: what {} pays can't be told yet in any set: kts matrix --resume {} "
+          "--minutes M measures more\n",
+          report::printable(fmt::format("{}", fmt::join(analysis::asked_about(matrix), ", "))),
+          run.string());
+    }
+    return code;
   }
   const analysis::Summary summary = analysis::summarize(data);
   KTS_CHECK_OK(publish(summary, report::terminal_table(summary, style),

@@ -8,15 +8,16 @@
 
 #include "kts/base/files.hpp"
 #include "kts/kube/value.hpp"
+#include "places.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::deploy_test {
 namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
 
-const std::string kDeploy = KTS_SOURCE_DIR "/deploy/";
+const std::string kDeploy = in_source("deploy/");
 
 Outcome shell(const std::string& line) { return Program::run({"/bin/sh", "-c", line}); }
 
@@ -28,7 +29,8 @@ void must(const std::string& line) {
 class Deploy : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    must(std::string(KTS_LAB_SCRIPT) + " image localhost/kts-worker:v1 " KTS_BIN_DIR "/kts-worker");
+    must(in_source("tests/cluster/lab") + " image localhost/kts-worker:v1 " +
+         in_build("bin/kts-worker"));
     must("kubectl label --overwrite node node1 nvidia.com/device-plugin.config=any");
     must(
         "for i in $(seq 120); do [ \"$(kubectl get node node1 -o "
@@ -83,4 +85,4 @@ TEST_F(Deploy, TheAutoscalerIsValidUnderItsOldName) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::deploy_test

@@ -7,9 +7,10 @@
 #include <string>
 
 #include "kts/base/files.hpp"
+#include "places.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::image_test {
 namespace {
 
 using testing::AllOf;
@@ -33,8 +34,9 @@ TEST(Image, IsBuiltLoadedAndRun) {
   const TemporaryDirectory folder = TemporaryDirectory::create("kts-image").value();
   const std::string here = folder.path();
   must("mkdir -p " + here + "/source/deploy " + here + "/source/root/usr/local/bin && cd " + here +
-       "/source && cp " KTS_BIN_DIR "/kts-worker root/usr/local/bin/ && ldd " KTS_BIN_DIR
-       "/kts-worker | grep -o '/[^ ]*' | xargs -I '{}' cp -L --parents '{}' root");
+       "/source && cp " + in_build("bin/kts-worker") + " root/usr/local/bin/ && ldd " +
+       in_build("bin/kts-worker") +
+       " | grep -o '/[^ ]*' | xargs -I '{}' cp -L --parents '{}' root");
   ASSERT_TRUE(write_file(here + "/source/deploy/Containerfile",
                          "FROM scratch\nARG COMMIT\nLABEL revision=$COMMIT\nCOPY root /\n"
                          "ENV PATH=/usr/local/bin\nUSER 65532:65532\n"));
@@ -73,4 +75,4 @@ TEST(Image, IsBuiltLoadedAndRun) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::image_test

@@ -9,9 +9,10 @@
 
 #include "kts/base/files.hpp"
 #include "kts/kube/value.hpp"
+#include "places.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::permissions_test {
 namespace {
 
 using testing::AllOf;
@@ -98,14 +99,14 @@ class Role {
 class Permissions : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    must(std::string(KTS_LAB_SCRIPT) + " image " + kImage + " " KTS_BIN_DIR "/kts-worker");
+    must(in_source("tests/cluster/lab") + " image " + kImage + " " + in_build("bin/kts-worker"));
     must("kubectl create namespace agents");
     must("kubectl label --overwrite node node1 nvidia.com/device-plugin.config=any");
     must(
         "for i in $(seq 120); do [ \"$(kubectl get node node1 -o "
         "'jsonpath={.status.allocatable.nvidia\\.com/gpu}')\" = 4 ] && exit 0; sleep 0.5; done; "
         "exit 1");
-    const std::string rbac = KTS_SOURCE_DIR "/deploy/rbac/";
+    const std::string rbac = in_source("deploy/rbac/");
     must("kubectl -n agents apply -f " + rbac + "run.yaml");
     must("kubectl apply -f " + rbac + "look.yaml");
     must(std::string("kubectl -n ") + kPlugin + " apply -f " + rbac + "status.yaml -f " + rbac +
@@ -256,4 +257,4 @@ TEST_F(Permissions, OfTheRolesOfShareEachVerbIsNeededAndTheyAreEnough) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::permissions_test

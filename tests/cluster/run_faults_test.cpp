@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a real cluster does to a run, and what the run says of it.
+#include "places.hpp"
 #include "run_on_kubernetes.hpp"
 
-namespace kts {
+namespace kts::run_faults_test {
 namespace {
 
 using testing::AnyOf;
@@ -43,7 +44,7 @@ class RunFaults : public RunOnKubernetes {
 };
 
 TEST_F(RunFaults, AnApiServerThatComesBackCostsNothing) {
-  const std::string lab = KTS_LAB_SCRIPT;
+  const std::string lab = in_source("tests/cluster/lab");
   const Outcome outcome =
       run_struck_by("exec >/dev/null 2>&1; (" + lab + " stop kube-apiserver; sleep 6; " + lab +
                         " start kube-apiserver) &",
@@ -198,4 +199,4 @@ TEST_F(RunFaults, AnEvictionForMemoryEndsIt) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::run_faults_test

@@ -12,6 +12,7 @@
 
 #include "kts/base/files.hpp"
 #include "kts/kube/value.hpp"
+#include "places.hpp"
 #include "program.hpp"
 
 namespace kts {
@@ -26,8 +27,8 @@ inline Outcome shell(const std::string& line) { return Program::run({"/bin/sh", 
 class RunOnKubernetes : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    const auto image =
-        shell(std::string(KTS_LAB_SCRIPT) + " image " + kImage + " " KTS_BIN_DIR "/kts-worker");
+    const auto image = shell(in_source("tests/cluster/lab") + " image " + kImage + " " +
+                             in_build("bin/kts-worker"));
     ASSERT_EQ(image.exit, 0) << image.err;
     ASSERT_EQ(
         shell("kubectl label --overwrite nodes --all nvidia.com/device-plugin.config=any").exit, 0);

@@ -4,7 +4,7 @@
 
 #include <csignal>
 
-namespace kts {
+namespace kts::run_on_kubernetes_test {
 namespace {
 
 using testing::AnyOf;
@@ -163,4 +163,4 @@ TEST_F(RunOnKubernetes, ReplaysATraceAndKeepsJobsAndPodsIfAsked) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::run_on_kubernetes_test

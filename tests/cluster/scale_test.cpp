@@ -5,16 +5,17 @@
 #include <csignal>
 #include <set>
 
+#include "places.hpp"
 #include "run_on_kubernetes.hpp"
 
-namespace kts {
+namespace kts::scale_test {
 namespace {
 
 using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kLab = KTS_LAB_SCRIPT;
+const std::string kLab = in_source("tests/cluster/lab");
 
 // Two nodes, each with a card that is shared among four. Containers' logs rotate at 256 KiB.
 class Scale : public RunOnKubernetes {
@@ -76,7 +77,7 @@ TEST_F(Scale, AFleetIsARunOnOneCardOfEachNode) {
 
 TEST_F(Scale, ANodeWithoutTheImageIsNamedAndTheOtherIsMeasured) {
   const std::string image = "localhost/kts-worker:only-on-node1";
-  ASSERT_EQ(shell(kLab + " image " + image + " " KTS_BIN_DIR "/kts-worker").exit, 0);
+  ASSERT_EQ(shell(kLab + " image " + image + " " + in_build("bin/kts-worker")).exit, 0);
   const Outcome removed = shell(
       "$KTS_LAB/debs/root/usr/bin/ctr -a /run/kts-lab/node2/containerd.sock -n k8s.io images rm " +
       image);
@@ -180,4 +181,4 @@ TEST_F(Scale, SixtyFourAgentsShareOneNode) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::scale_test

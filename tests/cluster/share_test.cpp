@@ -9,6 +9,9 @@
 #include <fstream>
 #include <string>
 
+#include "places.hpp"
+
+namespace kts::share_test {
 namespace {
 
 using testing::AllOf;
@@ -35,7 +38,7 @@ Ran sh(const std::string& command) {
   return ran;
 }
 
-const std::string kKts = KTS_BIN_DIR "/kts";
+const std::string kKts = in_build("bin/kts");
 Ran kts(const std::string& arguments) { return sh(kKts + " cluster " + arguments); }
 
 std::string node(const std::string& path) {
@@ -62,13 +65,13 @@ std::string intent() {
 class Share : public testing::Test {
  protected:
   void install(const std::string& kind) {
-    ASSERT_EQ(sh(std::string(KTS_LAB_SCRIPT) + " install " + kind).code, 0);
+    ASSERT_EQ(sh(in_source("tests/cluster/lab") + " install " + kind).code, 0);
     for (int i = 0; i < 60 && offered() != "1"; ++i) sh("sleep 1");
     ASSERT_EQ(offered(), "1");
   }
   void TearDown() override {
     sh("kubectl delete pods --all --wait=true");
-    sh(std::string(KTS_LAB_SCRIPT) + " uninstall");
+    sh(in_source("tests/cluster/lab") + " uninstall");
   }
 
   void there_and_back() {
@@ -193,3 +196,4 @@ TEST_F(Share, HelmWithoutAConfigurationIsToldWhatToRun) {
 }
 
 }  // namespace
+}  // namespace kts::share_test

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Where the time goes on a GPU, about five minutes: an FFT beside a GEMM and beside a language model that
-# decodes, under time-slicing, and beside the GEMM under MPS, each with enough requests for p99; reports
-# by the card's own data sheet. Prints what each growth is made of and its residue; beside both, whether
+# Where the time goes on a GPU, about eight minutes: an FFT beside a GEMM and beside a language model that
+# decodes, under time-slicing, with enough requests for p99, and beside the GEMM under MPS; reports by
+# the card's own data sheet. Prints what each growth is made of and its residue; beside both, whether
 # what the FFT waits for each goes away with it (--leave-one-out). Results in OUT.
 #
 #     bash tests/gpu/attribution_visit.sh [SHEET]   binaries in dist/ (./dev image), else build/*/bin;
@@ -21,11 +21,11 @@ if [[ -z $sheet ]]; then
 fi
 failed=0
 
-# measure NAME SHARING WORKLOAD [ANOTHER]
+# measure NAME SHARING RATE CYCLES WORKLOAD [ANOTHER]: rates are such that the FFT keeps up.
 measure() {
-  local name=$1 code=0 more=() block=2s
+  local name=$1 code=0 more=() block=2s rate=$3 cycles=$4
   [[ " ${RUNS:-gemm decode gemm-mps left-out} " == *" $name "* ]] || return 0
-  if [[ -n ${4:-} ]]; then
+  if [[ -n ${6:-} ]]; then
     more=(--leave-one-out)
     block=800ms
   fi
@@ -34,11 +34,11 @@ schema: kts.scenario/1
 name: $name
 device: cuda
 sharing: $2
-plan: {cycles: ${CYCLES:-15}, block: $block}
+plan: {cycles: ${CYCLES:-$cycles}, block: $block}
 agents:
-  - {name: fft, workload: {kind: fft, size: 4096}, arrival: {process: poisson, rate: 400}}
-  - {name: heavy, workload: $3, arrival: {process: saturate}}
-${4:+  - {name: other, workload: $4, arrival: {process: saturate\}\}}
+  - {name: fft, workload: {kind: fft, size: 4096}, arrival: {process: poisson, rate: $rate}}
+  - {name: heavy, workload: $5, arrival: {process: saturate}}
+${6:+  - {name: other, workload: $6, arrival: {process: saturate\}\}}
 YAML
   timeout 200 "$bin/kts" run "$out/$name.yaml" "${more[@]}" --out "$out/$name" >"$out/$name.txt" 2>"$out/$name.stderr.txt" || code=$?
   printf '== %s, %d s: exit %d; %s\n' "$name" "$SECONDS" "$code" "$(tail -1 "$out/$name.stderr.txt")"
@@ -62,8 +62,8 @@ print("turns", json.dumps(s["turns"]))
 PY
 }
 
-measure gemm time-slicing '{kind: gemm, size: 4096}'
-measure decode time-slicing '{kind: decode, model: llama-3.1-8b, launch: graph}'
-measure gemm-mps mps '{kind: gemm, size: 4096}'
-measure left-out time-slicing '{kind: gemm, size: 4096}' '{kind: decode, model: llama-3.2-1b, launch: graph}'
+measure gemm time-slicing 400 17 '{kind: gemm, size: 4096}'
+measure decode time-slicing 300 22 '{kind: decode, model: llama-3.1-8b, launch: graph}'
+measure gemm-mps mps 200 12 '{kind: gemm, size: 4096}'
+measure left-out time-slicing 100 15 '{kind: gemm, size: 4096}' '{kind: decode, model: llama-3.2-1b, launch: graph}'
 exit "$failed"

@@ -5,8 +5,9 @@
 #     tests/gpu/probe_visit.sh [OUT] [--bin FOLDER]
 #
 # OUT: $OUT or probe-visit. FOLDER: with kts, kts-worker and the CUDA module; else dist/, which
-# ./dev image makes. First a smoke test of every task of a prober, which fails loudly; then two
-# whole sheets and what their methods say of each other.
+# ./dev image makes. First a smoke test of every task of a prober: one of the plain ones that fails
+# ends the visit, one of the others is told at the end by the exit status. Then two whole sheets and
+# what their methods say of each other.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 out=${OUT:-probe-visit} bin=dist
@@ -26,42 +27,58 @@ say() { echo "[$SECONDS s] $*"; }
 
 nvidia-smi >"$out/nvidia-smi.txt" 2>&1 || say "no nvidia-smi"
 
-say "smoke: each task once, in one context"
-{
-  echo "stamps"
-  echo "events rounds=5"
-  echo "launches rounds=5"
-  echo "spin length_ns=20000000"
-  echo "spin length_ns=20000000 full=1"
-  echo "metronome length_ns=20000000 work_ns=200000"
-  echo "metronome length_ns=20000000 work_ns=200000 full=1"
-  echo "train length_ns=20000000 work_ns=500000"
-  echo "train length_ns=20000000 work_ns=500000 full=1"
-  echo "sweep length_ns=20000000 bytes=1048576 rest_ns=1000000"
-  echo "pulses length_ns=20000000 every_ns=5000000 work_ns=100000"
-  echo "clock"
-  echo "engine kind=membw bytes=512MiB"
-  echo "load length_ns=20000000"
-  echo "engine kind=gemm size=1024 slot=1"
-  echo "load length_ns=20000000 slot=both"
-} >"$out/smoke.tasks"
-code=0
-timeout 60 "$bin/kts-worker" probe --device cuda <"$out/smoke.tasks" \
-  >"$out/smoke.txt" 2>"$out/smoke.stderr.txt" || code=$?
-ready=$(grep -c '^KTS_PROBE,v1,ready,' "$out/smoke.txt" || true)
-ends=$(grep -c '^KTS_PROBE,v1,end$' "$out/smoke.txt" || true)
-wanted=$(wc -l <"$out/smoke.tasks")
-if ((code != 0 || ready != 1 || ends != wanted)); then
-  say "SMOKE FAILED: exit $code, $ends of $wanted tasks done"
-  cat "$out/smoke.stderr.txt"
-  grep -a -A2 '^KTS_PROBE,v1,\(ready\|error\|begin\)' "$out/smoke.txt" | cut -c1-200
-  exit 1
-fi
-say "smoke: all $wanted tasks done"
-grep -a -E '^(shared_ratio|register_ratio|clock_step_ns|globaltimer_bound_ns|event_bound_ns|gaps_without_room) ' \
-  "$out/smoke.txt" || true
+# smoke NAME: the tasks of standard input, each once, in one context.
+smoke() {
+  local name=$1 code=0 ready ends wanted
+  cat >"$out/$name.tasks"
+  wanted=$(wc -l <"$out/$name.tasks")
+  timeout 60 "$bin/kts-worker" probe --device cuda <"$out/$name.tasks" \
+    >"$out/$name.txt" 2>"$out/$name.stderr.txt" || code=$?
+  ready=$(grep -c '^KTS_PROBE,v1,ready,' "$out/$name.txt" || true)
+  ends=$(grep -c '^KTS_PROBE,v1,end$' "$out/$name.txt" || true)
+  if ((code != 0 || ready != 1 || ends != wanted)); then
+    say "$name FAILED: exit $code, $ends of $wanted tasks done"
+    cat "$out/$name.stderr.txt"
+    grep -a -A2 '^KTS_PROBE,v1,\(ready\|error\|begin\)' "$out/$name.txt" | cut -c1-200
+    return 1
+  fi
+  say "$name: all $wanted tasks done"
+}
 
+smoke smoke <<'EOT' || exit 1
+stamps
+events rounds=5
+launches rounds=5
+spin length_ns=20000000
+metronome length_ns=20000000 work_ns=200000
+train length_ns=20000000 work_ns=500000
+sweep length_ns=20000000 bytes=1048576 rest_ns=1000000
+pulses length_ns=20000000 every_ns=5000000 work_ns=100000
+clock
+engine kind=membw bytes=512MiB
+load length_ns=20000000
+engine kind=gemm size=1024 slot=1
+load length_ns=20000000 slot=both
+EOT
+# What these lack, the sheets say as well.
 status=0
+smoke smoke-full <<'EOT' || status=1
+spin length_ns=20000000 full=1
+metronome length_ns=20000000 work_ns=200000 full=1
+train length_ns=20000000 work_ns=500000 full=1
+EOT
+echo "shares in use, and looks at the clock in 20 ms (4000: every 5 us):"
+grep -a -E '^(shared_ratio|register_ratio|steps) ' "$out/smoke-full.txt" | head -n 3 || true
+smoke smoke-chase <<'EOT' || status=1
+chase to_bytes=1073741824
+chase
+laps length_ns=20000000 to_bytes=33554432 rest_ns=1000000
+laps length_ns=20000000 to_bytes=536870912 rest_ns=1000000
+engine kind=membw bytes=64MiB slot=6
+load length_ns=20000000 slot=6
+EOT
+grep -a -E '^(size_bytes|took_ns|first_ns|second_ns):' "$out/smoke-chase.txt" | cut -c1-900 || true
+
 say "quick sheet"
 timeout --signal=INT --kill-after=10 40 "$bin/kts" probe --device cuda --quick --out "$out/quick" \
   >"$out/quick.txt" 2>"$out/quick.stderr.txt" || { code=$?; say "quick: exit $code"; }

@@ -17,15 +17,15 @@
 #include "program.hpp"
 #include "synthetic.hpp"
 
-namespace kts {
+namespace kts::attribution_test {
 namespace {
 
 using analysis::Random;
-using analysis::testing::block_json;
-using analysis::testing::Folder;
-using analysis::testing::kEpoch;
-using analysis::testing::kMillisecond;
-using analysis::testing::V2Log;
+using analysis::fixtures::block_json;
+using analysis::fixtures::Folder;
+using analysis::fixtures::kEpoch;
+using analysis::fixtures::kMillisecond;
+using analysis::fixtures::V2Log;
 using testing::AnyOf;
 using Json = nlohmann::json;
 
@@ -295,4 +295,4 @@ TEST(LiveAttribution, HoldsWhatMustHoldOfEveryRun) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::attribution_test

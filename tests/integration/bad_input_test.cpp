@@ -13,16 +13,16 @@
 #include "load_fixtures.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::bad_input_test {
 namespace {
 
-using analysis::testing::block_json;
-using analysis::testing::Folder;
-using analysis::testing::join;
-using analysis::testing::kEpoch;
-using analysis::testing::kMillisecond;
-using analysis::testing::V2Log;
-using analysis::testing::write_run;
+using analysis::fixtures::block_json;
+using analysis::fixtures::Folder;
+using analysis::fixtures::join;
+using analysis::fixtures::kEpoch;
+using analysis::fixtures::kMillisecond;
+using analysis::fixtures::V2Log;
+using analysis::fixtures::write_run;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -438,4 +438,4 @@ TEST(Completion, OtherShellsGetTheSameTree) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::bad_input_test

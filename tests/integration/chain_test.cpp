@@ -12,9 +12,10 @@
 #include <vector>
 
 #include "kts/base/files.hpp"
+#include "places.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::chain_test {
 namespace {
 
 using testing::AnyOf;
@@ -111,23 +112,54 @@ TEST_F(ChainCli, AKilledAgentInTheMiddleEndsTheRunAndLeavesNobody) {
   EXPECT_THAT(report.err, HasSubstr("it has no block.json, so it was not finished"));
 }
 
+constexpr const char* kShort =
+    "schema: kts.scenario/1\nname: short\nplan: {cycles: 1, block: 100ms}\nagents:\n"
+    "  - {name: router, workload: {kind: fft, size: 32}, arrival: {process: chain}}\n"
+    "  - {name: guard, workload: {kind: fft, size: 32}, arrival: {process: chain}}\n"
+    "  - {name: batch, workload: {kind: gemm, size: 64}, arrival: {process: saturate}}\n"
+    "chains:\n  - name: answer\n    arrival: {process: uniform, rate: 200}\n"
+    "    steps: [router, [guard, router], guard]\n";
+
+TEST_F(ChainCli, ThreadsOfOneProcessHandRequestsOnToo) {
+  ASSERT_TRUE(write_file(path("short.yaml"), kShort));
+  const Outcome outcome = run({"modes", path("short.yaml"), "--device", "cpu", "--rounds", "1",
+                               "--modes", "streams", "--out", path("modes")});
+  ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  const Json summary = Json::parse(text("modes/modes/streams/summary.json"));
+  ASSERT_EQ(summary["chains"].size(), 2U);
+  for (const Json& phase : summary["chains"]) {
+    EXPECT_GT(phase["finished"], 0);
+    EXPECT_EQ(phase["unfinished"], 0);
+  }
+  const std::string log = "modes/modes/streams/blocks/03-shared/router.log";
+  EXPECT_THAT(text(log), HasSubstr("\nKTS_STEP,v2,router,0,answer,0,0\n"));
+
+  const Json modes = Json::parse(text("modes/modes.json"));
+  EXPECT_EQ(modes["agent"]["name"], "answer");
+  EXPECT_EQ(modes["baseline"]["sharing"], "time-slicing");
+  EXPECT_GT(modes["baseline"]["n"], 0);
+  const Json& streams = modes["companies"][0]["modes"][0];
+  EXPECT_EQ(modes["companies"][0]["company"], "batch");
+  EXPECT_TRUE(streams["measured"]);
+  ASSERT_EQ(streams["neighbours"].size(), 1U);
+  EXPECT_EQ(streams["neighbours"][0]["agent"], "batch");
+  EXPECT_TRUE(streams["kept_ratio"].is_number());
+}
+
 TEST_F(ChainCli, WhereThereAreNoChainsOneLineSaysSo) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> wrong{
-      {{"run", "chain", "--device", "cpu", "--sharing", "streams", "--out", path("x")},
-       "threads of one process can't be chained yet"},
       {{"run", "chain", "--device", "cpu", "--on", "kubernetes"},
        "pods can't hand requests on to each other yet"},
-      {{"matrix", "chain", "--device", "cpu", "--out", path("y")}, "a matrix has no chains"},
-      {{"modes", "chain", "--device", "cpu", "--out", path("z")}, "can't be compared"}};
+      {{"matrix", "chain", "--device", "cpu", "--out", path("y")}, "a matrix has no chains"}};
   for (const auto& [arguments, message] : wrong) {
     const Outcome outcome = run(arguments);
     EXPECT_EQ(outcome.exit, 2) << outcome.err;
     EXPECT_THAT(last_line(outcome.err), HasSubstr(message));
   }
-  const Outcome alone = Program::run({KTS_BIN_DIR "/kts-worker", "fft", "--arrival", "chain"});
+  const Outcome alone = Program::run({in_build("bin/kts-worker"), "fft", "--arrival", "chain"});
   EXPECT_EQ(alone.exit, 2);
   EXPECT_THAT(alone.err, HasSubstr("kts run alone can chain agents"));
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::chain_test

@@ -12,10 +12,11 @@
 
 #include "kts/base/files.hpp"
 #include "kts/process/run.hpp"
+#include "places.hpp"
 #include "program.hpp"
 #include "yaml.hpp"
 
-namespace kts {
+namespace kts::deploy_test {
 namespace {
 
 using testing::AllOf;
@@ -24,7 +25,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 std::string text(const std::string& file) {
-  return read_file(KTS_SOURCE_DIR "/" + file).value_or("missing " + file);
+  return read_file(in_source(file)).value_or("missing " + file);
 }
 kube::Value yaml(const std::string& file) {
   auto value = cluster::parse_yaml(text("deploy/" + file));
@@ -85,7 +86,7 @@ TEST(Deploy, KustomizeRendersTheAgentsWithoutACluster) {
   const auto kubectl = process::find_program("kubectl");
   if (!kubectl) GTEST_SKIP() << "kubectl is not installed";
   const Outcome rendered =
-      Program::run({kubectl->string(), "kustomize", KTS_SOURCE_DIR "/deploy/agents"});
+      Program::run({kubectl->string(), "kustomize", in_source("deploy/agents")});
   ASSERT_EQ(rendered.exit, 0) << rendered.err;
   EXPECT_THAT(rendered.out, AllOf(HasSubstr("name: router"), HasSubstr("name: thinker"),
                                   HasSubstr("image: localhost/kts-worker:v1")));
@@ -114,10 +115,10 @@ TEST(Image, ADryRunPrintsTheCommandsAndBadInputIsRefused) {
     return Program::run(
         {"/bin/sh", "-c", "PATH=" + here + ":/usr/bin:/bin; exec " + kKts + " image " + words});
   };
-  const std::string source = " --context " KTS_SOURCE_DIR "/libs";
+  const std::string source = " --context " + in_source("libs");
   const Outcome build = image("build --engine podman --tag a:1 --dry-run" + source);
   EXPECT_EQ(build.exit, 0) << build.err;
-  EXPECT_THAT(build.out, AllOf(HasSubstr("/podman build --file " KTS_SOURCE_DIR "/deploy/"),
+  EXPECT_THAT(build.out, AllOf(HasSubstr("/podman build --file " + in_source("deploy/")),
                                HasSubstr("--tag a:1")));
   const Outcome load = image("load --image a:1 --engine podman --to k3s --dry-run");
   EXPECT_EQ(load.out, here + "/podman save --format=docker-archive --output kts-worker.tar a:1\n" +
@@ -159,4 +160,4 @@ TEST(Containerfile, InstallsWhatDevDoes) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::deploy_test

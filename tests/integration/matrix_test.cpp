@@ -9,7 +9,7 @@
 #include "kts/base/files.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::matrix_test {
 namespace {
 
 using testing::AnyOf;
@@ -122,4 +122,4 @@ TEST_F(MatrixCli, BadInputIsOneLine) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::matrix_test

@@ -12,9 +12,10 @@
 #include <vector>
 
 #include "kts/base/files.hpp"
+#include "places.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::modes_test {
 namespace {
 
 using testing::AnyOf;
@@ -133,9 +134,10 @@ TEST_F(ModesCli, WrongWishesAreOneLine) {
 }
 
 TEST_F(ModesCli, MpsIsProvenByItsClientListAndGoneAfterwards) {
-  setenv("PATH", (std::string(KTS_FAKE_MPS_FOLDER) + ":" + std::getenv("PATH")).c_str(), 1);
-  const std::vector<std::string> command{kKts,        "run", scenario(), "--device",     "cuda",
-                                         "--sharing", "mps", "--worker", KTS_FAKE_WORKER};
+  setenv("PATH", (in_build("tests/fake-mps") + ":" + std::getenv("PATH")).c_str(), 1);
+  const std::vector<std::string> command{kKts,       "run",      scenario(),
+                                         "--device", "cuda",     "--sharing",
+                                         "mps",      "--worker", in_build("tests/kts_fake_worker")};
   auto argv = command;
   argv.insert(argv.end(), {"--out", path("run")});
   const Outcome outcome = Program::run(argv);
@@ -157,4 +159,4 @@ TEST_F(ModesCli, MpsIsProvenByItsClientListAndGoneAfterwards) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::modes_test

@@ -11,9 +11,10 @@
 
 #include "kts/record/block_log.hpp"
 #include "kts/record/codec.hpp"
+#include "places.hpp"
 #include "pod_driver.hpp"
 
-namespace kts::pod {
+namespace kts::pod::pod_test {
 namespace {
 
 using std::chrono_literals::operator""ms;
@@ -22,7 +23,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 Words pod_command(const std::string& agent, const Words& more, const Words& pod_flags = {}) {
-  Words words{KTS_BIN_DIR "/kts-worker", "pod", "--plan", "PLAN", "--ack", "ACK"};
+  Words words{in_build("bin/kts-worker"), "pod", "--plan", "PLAN", "--ack", "ACK"};
   words.insert(words.end(), pod_flags.begin(), pod_flags.end());
   words.insert(words.end(), {"--", "fft", "--device", "cpu", "--size", "32", "--agent", agent});
   words.insert(words.end(), more.begin(), more.end());
@@ -247,7 +248,7 @@ TEST(Pod, WrongCommandLinesAreNamed) {
       {{"pod", "--", "fft", "--duration", "1s"}, "--controlled"},
   };
   for (const auto& [arguments, words] : cases) {
-    Words command{KTS_BIN_DIR "/kts-worker"};
+    Words command{in_build("bin/kts-worker")};
     command.insert(command.end(), arguments.begin(), arguments.end());
     PodProcess pod(command);
     Driver driver({&pod});
@@ -317,4 +318,4 @@ TEST(Pod, HundredsOfThousandsOfRecordsSurviveALogThatLosesRanges) {
 }
 
 }  // namespace
-}  // namespace kts::pod
+}  // namespace kts::pod::pod_test

@@ -9,9 +9,10 @@
 
 #include "kts/analysis/datasheet.hpp"
 #include "kts/base/files.hpp"
+#include "places.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::probe_test {
 namespace {
 
 using analysis::DataSheet;
@@ -20,7 +21,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-const std::string kWorker = KTS_BIN_DIR "/kts-worker";
+const std::string kWorker = in_build("bin/kts-worker");
 
 class Probe : public testing::Test {
  protected:
@@ -44,6 +45,7 @@ TEST_F(Probe, QuickSheetOfACore) {
   const DataSheet got = sheet();
   EXPECT_TRUE(got.quick);
   EXPECT_EQ(got.device.kind, "cpu");
+  EXPECT_THAT(got.device.uuid, testing::StartsWith("cpu:"));  // as a run on that core has it
   EXPECT_THAT(got.measured_at, Not(IsEmpty()));
   for (const char* key : {"event_pair_us", "host_stamp_ns", "interrupted_alone_ratio"}) {
     const auto* figure = analysis::find_figure(got, key);
@@ -102,4 +104,4 @@ TEST_F(Probe, WhatIsWrongIsOneLine) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::probe_test

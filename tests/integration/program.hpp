@@ -13,10 +13,11 @@
 #include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
 #include "kts/process/fleet.hpp"
+#include "places.hpp"
 
 namespace kts {
 
-inline const std::string kKts = KTS_BIN_DIR "/kts";
+inline const std::string kKts = in_build("bin/kts");
 
 struct Outcome {
   int exit = -1;

@@ -17,7 +17,7 @@
 #include "kts/record/codec.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::run_test {
 namespace {
 
 using testing::AllOf;
@@ -323,4 +323,4 @@ TEST_F(RunCli, ScenarioShowsWhatCheckAccepts) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::run_test

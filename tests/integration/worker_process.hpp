@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "places.hpp"
+
 namespace kts {
 
 // The real kts-worker with pipes on its three descriptors.
@@ -25,7 +27,7 @@ class WorkerProcess {
     for (auto& ends : pipes) {
       if (pipe2(ends.data(), O_CLOEXEC) != 0) std::abort();
     }
-    arguments.insert(arguments.begin(), KTS_BIN_DIR "/kts-worker");
+    arguments.insert(arguments.begin(), in_build("bin/kts-worker"));
     std::vector<char*> argv;
     for (auto& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);

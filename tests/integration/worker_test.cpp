@@ -13,9 +13,10 @@
 #include "kts/control/protocol.hpp"
 #include "kts/record/block_log.hpp"
 #include "kts/record/codec.hpp"
+#include "places.hpp"
 #include "worker_process.hpp"
 
-namespace kts {
+namespace kts::worker_test {
 namespace {
 
 using control::Command;
@@ -283,7 +284,7 @@ TEST(Worker, OperandsThatDoNotFitAreNamedWithBytesWantedAndFree) {
 }
 
 TEST(Worker, CudaThatIsNotThereIsOneClearLine) {
-  const bool built = std::filesystem::exists(KTS_BIN_DIR "/libkts_workload_cuda.so");
+  const bool built = std::filesystem::exists(in_build("bin/libkts_workload_cuda.so"));
   expect_failure({"fft", "--device", "cuda:99", "--size", "32"}, 4,
                  built ? "CUDA" : "libkts_workload_cuda.so");
 }
@@ -359,4 +360,4 @@ TEST(Worker, HelpAndVersionGoToStandardOutput) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::worker_test

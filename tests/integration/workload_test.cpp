@@ -10,16 +10,17 @@
 
 #include "kts/base/files.hpp"
 #include "kts/workload/spec.hpp"
+#include "places.hpp"
 #include "program.hpp"
 
-namespace kts {
+namespace kts::workload_test {
 namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kWorker = KTS_BIN_DIR "/kts-worker";
+const std::string kWorker = in_build("bin/kts-worker");
 
 Outcome workload(std::vector<std::string> words) {
   words.insert(words.begin(), {kKts, "workload"});
@@ -115,8 +116,17 @@ TEST(WorkloadCli, SetThatCanNotFitIsRefusedBeforeAnythingStarts) {
   EXPECT_EQ(outcome.exit, 4);
   EXPECT_THAT(outcome.err, HasSubstr("memory: the agents need 257.0 TiB together (a 1.0 TiB, b "
                                      "256.0 TiB), this machine has "));
+  // Of a matrix all processes count, copies among them, or the largest set's.
+  const Outcome matrix = Program::run({kKts, "matrix", file, "--device", "cpu", "--out", run});
+  EXPECT_EQ(matrix.exit, 4);
+  EXPECT_THAT(matrix.err, HasSubstr("need 514.0 TiB together"));
+  EXPECT_THAT(matrix.err, HasSubstr("; --absent keeps only a set's own processes"));
+  const Outcome absent =
+      Program::run({kKts, "matrix", file, "--device", "cpu", "--absent", "--out", run});
+  EXPECT_EQ(absent.exit, 4);
+  EXPECT_THAT(absent.err, HasSubstr("need 512.0 TiB together (b 256.0 TiB, b-2 256.0 TiB)"));
   EXPECT_FALSE(std::filesystem::exists(run));
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::workload_test

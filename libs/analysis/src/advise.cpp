@@ -30,12 +30,15 @@ std::string kept(const ModeResult& mode) {
   return mode.kept_ratio ? fmt::format("{:.0f} %", *mode.kept_ratio * 100) : "an unknown share";
 }
 
-// What can be compared: a p99 with an interval, in a run that can conclude.
+// What can be compared: a p99 with an interval, or a settled objective, in a run that can conclude.
 bool is_settled(const ModeResult& mode) {
-  return mode.measured && mode.p99.ci_low && mode.p99.ci_high && mode.inconclusive.empty();
+  const bool told = (mode.p99.ci_low && mode.p99.ci_high) || mode.slo_met.has_value();
+  return mode.measured && told && mode.inconclusive.empty();
 }
 
+// What has no interval can't be told apart.
 bool overlap(const Estimate& a, const Estimate& b) {
+  if (!a.ci_low || !a.ci_high || !b.ci_low || !b.ci_high) return true;
   return *a.ci_low <= *b.ci_high && *b.ci_low <= *a.ci_high;
 }
 
@@ -53,7 +56,16 @@ const ModeResult* kindest(const Modes& modes) {
 struct Choice {
   const ModeResult* mode = nullptr;
   std::string reason;
+  Modes alike = {};  // it, and the ways that do as well as far as these runs can tell
 };
+
+Modes those_sparing(const Modes& modes, double most) {
+  Modes kind;
+  std::ranges::copy_if(modes, std::back_inserter(kind), [&](const ModeResult* mode) {
+    return mode->kept_ratio.value_or(0) >= kGoodShare * most;
+  });
+  return kind;
+}
 
 Choice choose(const Modes& settled, const AgentInfo& agent) {
   if (agent.slo_latency_ms) {
@@ -63,20 +75,22 @@ Choice choose(const Modes& settled, const AgentInfo& agent) {
     const std::string objective = fmt::format(
         "p{:g} at most {:g} ms", agent.slo_quantile.value_or(0.99) * 100, *agent.slo_latency_ms);
     if (!meeting.empty()) {
-      return {kindest(meeting),
+      const ModeResult* kind = kindest(meeting);
+      return {kind,
               fmt::format("it meets the objective ({}), and {}", objective,
                           meeting.size() == 1 ? "no other way does"
-                                              : "leaves the neighbours most of the ways that do")};
+                                              : "leaves the neighbours most of the ways that do"),
+              those_sparing(meeting, kind->kept_ratio.value_or(0))};
     }
     return {quickest(settled), fmt::format("no way is sure to meet the objective ({}); this one "
                                            "comes nearest",
                                            objective)};
   }
+  if (settled.size() == 1) {
+    return {settled.front(), "it is the only way whose p99 these runs can tell"};
+  }
   const double most = kindest(settled)->kept_ratio.value_or(0);
-  Modes kind;
-  std::ranges::copy_if(settled, std::back_inserter(kind), [&](const ModeResult* mode) {
-    return mode->kept_ratio.value_or(0) >= kGoodShare * most;
-  });
+  const Modes kind = those_sparing(settled, most);
   const ModeResult* first = quickest(kind);
   // Those that p99 can't tell from the quickest compete by what they leave the neighbours.
   Modes alike;
@@ -93,11 +107,14 @@ Choice choose(const Modes& settled, const AgentInfo& agent) {
   for (const ModeResult* mode : alike) {
     if (mode != chosen) names.push_back(mode->entry.way);
   }
-  return {chosen, fmt::format("p99 can't tell it from {}, and it leaves the neighbours most",
-                              fmt::join(names, ", "))};
+  return {chosen,
+          fmt::format("p99 can't tell it from {}, and it leaves the neighbours most",
+                      fmt::join(names, ", ")),
+          alike};
 }
 
-void advise(CompanyResult& company, const ModesSummary& summary) {
+// Returns the ways that do as well as the best, itself among them.
+std::set<std::string> advise(CompanyResult& company, const ModesSummary& summary) {
   Modes settled;
   for (const ModeResult& mode : company.modes) {
     if (is_settled(mode)) settled.push_back(&mode);
@@ -108,7 +125,7 @@ void advise(CompanyResult& company, const ModesSummary& summary) {
         "Beside {} nothing can be recommended: no way has a p99 with an interval from a run that "
         "can conclude.",
         company.company);
-    return;
+    return {};
   }
   const Choice choice = choose(settled, summary.agent);
   company.best = static_cast<std::size_t>(choice.mode - company.modes.data());
@@ -128,31 +145,53 @@ void advise(CompanyResult& company, const ModesSummary& summary) {
     company.advice += fmt::format(" Under time-slicing it is {}, with {} kept.",
                                   ms((*slicing)->p99), kept(**slicing));
   }
+  std::set<std::string> alike{choice.mode->entry.way};
+  for (const ModeResult* mode : choice.alike) alike.insert(mode->entry.way);
+  return alike;
+}
+
+// Of each company the best, kept apart from those that do as well everywhere.
+std::string over_all(const std::vector<std::string>& choices, const std::set<std::string>& best,
+                     const std::set<std::string>& everywhere, bool all) {
+  if (best.size() == 1) {
+    return fmt::format("Take {}: it is best {}.", *best.begin(),
+                       all ? "beside every neighbour here" : "wherever the runs can conclude");
+  }
+  if (!everywhere.empty()) {
+    return fmt::format(
+        "Take {}: {} it is best, or does as well as the best as far as these runs "
+        "can tell ({}).",
+        *everywhere.begin(), all ? "beside every neighbour here" : "wherever the runs can conclude",
+        fmt::join(choices, ", "));
+  }
+  return fmt::format("It depends on the neighbour: {}.", fmt::join(choices, ", "));
 }
 
 }  // namespace
 
 void advise(ModesSummary& summary) {
   std::set<std::string> best;
+  std::set<std::string> everywhere;
   std::vector<std::string> choices;
   for (CompanyResult& company : summary.companies) {
-    advise(company, summary);
+    const std::set<std::string> alike = advise(company, summary);
     if (!company.best) continue;
+    if (choices.empty()) {
+      everywhere = alike;
+    } else {
+      std::erase_if(everywhere, [&](const std::string& way) { return !alike.contains(way); });
+    }
     const std::string& way = company.modes[*company.best].entry.way;
     best.insert(way);
     choices.push_back(fmt::format("{} beside {}", way, company.company));
   }
   if (choices.empty()) {
     summary.advice = "Nothing can be recommended: the runs can't conclude.";
-  } else if (best.size() > 1) {
-    summary.advice = fmt::format("It depends on the neighbour: {}.", fmt::join(choices, ", "));
   } else if (summary.companies.size() == 1) {
     summary.advice = summary.companies.front().advice;
   } else {
     summary.advice =
-        fmt::format("Take {}: it is best {}.", *best.begin(),
-                    choices.size() == summary.companies.size() ? "beside every neighbour here"
-                                                               : "wherever the runs can conclude");
+        over_all(choices, best, everywhere, choices.size() == summary.companies.size());
   }
 }
 

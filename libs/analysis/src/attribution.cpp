@@ -142,7 +142,7 @@ Timeline timeline_of(const SharedBlock& block, const std::vector<WorkRule>& rule
   return {std::move(agents), std::move(theirs)};
 }
 
-std::optional<double> quantile_of(std::vector<double> values, double p) {
+std::optional<double> plain_quantile(std::vector<double> values, double p) {
   return stats::QuantileSelector<double>(values).quantile(p);
 }
 
@@ -208,7 +208,7 @@ TurnFigures learn_figures(const Seen& seen, const std::vector<GrowthSubject>& su
         seen.handovers.size(), kHandovers);
     return figures;
   }
-  const double switch_over = *quantile_of(seen.handovers, 0.5);
+  const double switch_over = *plain_quantile(seen.handovers, 0.5);
   std::optional<double> slice;
   std::size_t most = 0;
   for (std::size_t s = 0; s < subjects.size(); ++s) {
@@ -219,8 +219,8 @@ TurnFigures learn_figures(const Seen& seen, const std::vector<GrowthSubject>& su
       others_busy &= seen.busy_ns[other] >= kBusy * seen.window_ns;
     }
     if (!others_busy || waits.size() < kWaits || waits.size() <= most) continue;
-    const double edge = *quantile_of(waits, 0.99);
-    if (!(edge > 0) || *quantile_of(waits, 0.999) > kEdge * edge) continue;
+    const double edge = *plain_quantile(waits, 0.99);
+    if (!(edge > 0) || *plain_quantile(waits, 0.999) > kEdge * edge) continue;
     const auto k = static_cast<double>(seen.agents);
     const double turn = (edge - k * switch_over) / (k - 1);
     if (!(turn > switch_over)) continue;
@@ -289,7 +289,7 @@ Turns learn(const std::vector<SharedBlock>& blocks, const std::vector<GrowthSubj
     turns.rules[s].interruption = *interruption;
     turns.rules[s].uninterrupted = alone;
     if (enough(whole)) {
-      turns.rules[s].uninterrupted = *quantile_of(whole, 0.5);
+      turns.rules[s].uninterrupted = *plain_quantile(whole, 0.5);
     } else {
       turns.why_no_execution[s] =
           "nearly all of its work was interrupted, so that turns can't be told from slower work";

@@ -93,6 +93,7 @@ class Contention {
     }
     for (const auto& [set, blocks] : sets) matrix.sets.push_back(measure(set, blocks));
     std::ranges::stable_sort(matrix.sets, {}, [](const SetResult& s) { return s.agents.size(); });
+    matrix.largest = largest_of(matrix);
     for (const auto* list : {&matrix.header.conditions, &warnings_}) {
       for (const std::string& warning : *list) matrix.header.warnings.push_back(warning);
     }
@@ -100,6 +101,26 @@ class Contention {
   }
 
  private:
+  static std::optional<SetMemory> largest_of(const Matrix& matrix) {
+    if (!matrix.header.memory) return std::nullopt;
+    const MemoryUse& memory = *matrix.header.memory;
+    std::optional<SetMemory> largest;
+    for (const SetResult& set : matrix.sets) {
+      std::uint64_t sum = 0;
+      for (const std::string& agent : set.agents) {
+        const auto entry = std::ranges::find(memory.agents, agent, &AgentMemory::agent);
+        if (entry == memory.agents.end() || !entry->predicted) return std::nullopt;
+        sum += *entry->predicted;
+      }
+      if (!largest || sum > largest->predicted) largest = SetMemory{set.agents, sum, {}};
+    }
+    if (largest && memory.device && *memory.device > 0) {
+      largest->share =
+          static_cast<double>(largest->predicted) / static_cast<double>(*memory.device);
+    }
+    return largest;
+  }
+
   [[nodiscard]] std::string original(const std::string& agent) const {
     const auto found = data_.baseline.find(agent);
     return found == data_.baseline.end() ? agent : found->second;
@@ -266,14 +287,21 @@ const MatrixCell* find_cell(const SetResult& set, std::string_view agent) {
   return found == set.cells.end() ? nullptr : &*found;
 }
 
+std::vector<std::string> asked_about(const Matrix& matrix) {
+  std::vector<std::string> names;
+  for (const AgentInfo& agent : matrix.header.agents) {
+    if (agent.slo_quantile) names.push_back(agent.name);
+  }
+  if (names.empty() && !matrix.header.agents.empty()) {
+    names.push_back(matrix.header.agents.front().name);
+  }
+  return names;
+}
+
 int exit_code(const Matrix& matrix) {
-  const auto& agents = matrix.header.agents;
-  const bool any_slo = std::ranges::any_of(
-      agents, [](const AgentInfo& agent) { return agent.slo_quantile.has_value(); });
-  for (std::size_t i = 0; i < agents.size(); ++i) {
-    if (any_slo ? !agents[i].slo_quantile.has_value() : i > 0) continue;
+  for (const std::string& agent : asked_about(matrix)) {
     const bool told = std::ranges::any_of(matrix.sets, [&](const SetResult& set) {
-      const MatrixCell* cell = find_cell(set, agents[i].name);
+      const MatrixCell* cell = find_cell(set, agent);
       return cell && (cell->overloaded || cell->verdict != Verdict::kCannotConclude);
     });
     if (!told) return static_cast<int>(ErrorCode::kInconclusive);

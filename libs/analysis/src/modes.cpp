@@ -41,8 +41,13 @@ Result<ModesPlan> read_plan(const std::filesystem::path& folder) {
       plan.baselines.push_back({entry.at("agent"), entry.at("company"), entry.at("folder")});
     }
     for (const PlanJson& entry : json.at("entries")) {
-      plan.entries.push_back({entry.at("way"), entry.at("sharing"), entry.at("company"),
-                              entry.at("folder"), entry.at("reason")});
+      plan.entries.push_back({entry.at("way"),
+                              entry.at("sharing"),
+                              entry.at("company"),
+                              entry.at("folder"),
+                              entry.at("reason"),
+                              {}});
+      if (entry.contains("neighbours")) plan.entries.back().neighbours = entry.at("neighbours");
     }
     return plan;
   } catch (const PlanJson::exception& error) {
@@ -123,11 +128,14 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
   }
   double sum = 0;
   std::size_t known = 0;
+  std::vector<std::string> neighbours = entry.neighbours;
   for (const AgentInfo& other : summary.agents) {
-    if (other.name == agent) continue;
-    ModeResult::Neighbour neighbour{other.name, {}, {}};
-    const MeasureResult* rate = find_result(summary, other.name, Phase::kShared, Measure::kLatency);
-    const auto alone = alone_rate(rates, other.name, entry.company);
+    if (entry.neighbours.empty() && other.name != agent) neighbours.push_back(other.name);
+  }
+  for (const std::string& other : neighbours) {
+    ModeResult::Neighbour neighbour{other, {}, {}};
+    const MeasureResult* rate = find_result(summary, other, Phase::kShared, Measure::kLatency);
+    const auto alone = alone_rate(rates, other, entry.company);
     if (rate != nullptr) neighbour.rate_per_s = rate->rate_achieved_per_s;
     if (neighbour.rate_per_s && alone && *alone > 0) {
       neighbour.kept_ratio = *neighbour.rate_per_s / *alone;
@@ -157,7 +165,8 @@ std::string to_json(const ModesPlan& plan) {
                               {"sharing", entry.sharing},
                               {"company", entry.company},
                               {"folder", entry.folder},
-                              {"reason", entry.reason}});
+                              {"reason", entry.reason},
+                              {"neighbours", entry.neighbours}});
   }
   return out.dump(2, ' ', false, PlanJson::error_handler_t::replace) + "\n";
 }
@@ -197,6 +206,7 @@ Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
     }
     if (baseline.agent == plan.agent) {
       out.baseline = *alone;
+      out.baseline_sharing = summary.sharing;
       out.device = summary.device;
       out.started = summary.started;
       for (const AgentInfo& info : summary.agents) {
@@ -225,6 +235,7 @@ Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
       } else {
         result = result_of(entry, *run, out.baseline, rates);
         result.memory_in_use_bytes = memory_in_use(folder / entry.folder);
+        result.memory = run->memory;
         for (const auto* list : {&run->warnings, &run->conditions}) {
           for (const std::string& warning : *list) {
             out.warnings.push_back(

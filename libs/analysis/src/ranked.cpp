@@ -80,7 +80,6 @@ RankedSums::RankedSums(const Group& group, std::vector<Distribution::Bounds> win
   blocks_.resize(group.blocks.size());
   for (Block& block : blocks_) {
     block.counts.assign(bins, 0);
-    block.latency.assign(bins, 0);
     block.sums.assign(bins * columns_, {});
     block.in_window.assign(1 + windows_.size(), 0);
     block.exact.assign((1 + windows_.size()) * columns_, {});
@@ -92,7 +91,7 @@ void RankedSums::add(std::size_t block_index, double latency_ns, std::span<const
   const auto bin = static_cast<std::size_t>(
       std::upper_bound(edges_ns_.begin(), edges_ns_.end(), latency_ns) - edges_ns_.begin());
   ++block.counts[bin];
-  block.latency[bin] += latency_ns;
+  block.latency += latency_ns;
   const auto add_to = [&](Sum* sums) {
     for (std::size_t c = 0; c < columns_; ++c) {
       if (std::isnan(ns[c])) continue;
@@ -178,13 +177,12 @@ void RankedSums::draw(std::vector<RankedWindow>& result) const {
     for (std::size_t b = 0; b < count; ++b) times[draws.below(count)] += 1;
     double all = 0;
     double latency = 0;
-    for (std::size_t bin = 0; bin < bins; ++bin) {
-      weight[bin] = 0;
-      for (std::size_t b = 0; b < count; ++b) {
-        weight[bin] += times[b] * blocks[b]->counts[bin];
-        latency += times[b] * blocks[b]->latency[bin];
-      }
-      all += weight[bin];
+    std::ranges::fill(weight, 0);
+    for (std::size_t b = 0; b < count; ++b) {
+      if (times[b] == 0) continue;
+      for (std::size_t bin = 0; bin < bins; ++bin) weight[bin] += times[b] * blocks[b]->counts[bin];
+      all += times[b] * static_cast<double>(blocks[b]->in_window[0]);
+      latency += times[b] * blocks[b]->latency;
     }
     std::ranges::fill(ns, 0);
     std::ranges::fill(n, 0);

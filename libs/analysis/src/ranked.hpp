@@ -47,7 +47,7 @@ class RankedSums {
   };
   struct Block {
     std::vector<std::uint32_t> counts;  // iterations by bin
-    std::vector<double> latency;        // their sums by bin
+    double latency = 0;                 // of all
     std::vector<Sum> sums;              // bins x columns
     std::vector<std::uint64_t> in_window;
     std::vector<Sum> exact;  // (1 + windows) x columns

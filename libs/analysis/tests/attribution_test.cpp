@@ -14,7 +14,7 @@
 #include "left_out.hpp"
 #include "synthetic.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::attribution_test {
 namespace {
 
 constexpr double kSlice = 2.0;
@@ -501,4 +501,4 @@ TEST(GrowthInterval, TakesFiveBlocks) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::attribution_test

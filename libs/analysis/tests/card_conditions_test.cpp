@@ -4,19 +4,19 @@
 
 #include "load_fixtures.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::card_conditions_test {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using testing::kEpoch;
-using testing::kMillisecond;
-using ::testing::UnorderedElementsAre;
-using testing::V2Log;
+using fixtures::kEpoch;
+using fixtures::kMillisecond;
+using fixtures::V2Log;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 // Blocks of one second every two: router alone, both, and so on.
-class Conditions : public ::testing::Test {
+class Conditions : public testing::Test {
  protected:
   static constexpr int kBlocks = 6;
   Conditions() {
@@ -69,7 +69,7 @@ class Conditions : public ::testing::Test {
     }
     return data->header.conditions;
   }
-  testing::Folder folder_;
+  fixtures::Folder folder_;
 };
 
 TEST_F(Conditions, OfACardThatStaysTheSameThereAreNone) {
@@ -132,4 +132,4 @@ TEST_F(Conditions, ErrorsOfTheCardAreCountedOverTheRun) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::card_conditions_test

@@ -11,18 +11,18 @@
 #include "kts/analysis/summarize.hpp"
 #include "load_fixtures.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::chains_test {
 namespace {
 
-using testing::block_json;
-using ::testing::DoubleNear;
-using testing::expect_error;
-using testing::Folder;
-using testing::join;
-using testing::kEpoch;
-using testing::kMillisecond;
-using ::testing::Optional;
-using testing::V2Log;
+using fixtures::block_json;
+using fixtures::expect_error;
+using fixtures::Folder;
+using fixtures::join;
+using fixtures::kEpoch;
+using fixtures::kMillisecond;
+using fixtures::V2Log;
+using testing::DoubleNear;
+using testing::Optional;
 
 constexpr int kRequests = 25;  // a block, one every 40 ms
 constexpr int kCycles = 6;
@@ -259,7 +259,7 @@ TEST(ChainAnalysis, AForksLatencyIsThatOfItsCriticalPath) {
     EXPECT_THAT(mean.steps[1].latency_ms, Optional(DoubleNear(alone ? 0 : 15, 1e-9)));
     EXPECT_THAT(mean.steps[2].own_ms, Optional(DoubleNear(12, 1e-9)));
     EXPECT_THAT(mean.steps[2].work_ms, Optional(DoubleNear(alone ? 3 : 0, 1e-9)));
-    EXPECT_THAT(mean.steps[3].after, ::testing::ElementsAre(1, 2));
+    EXPECT_THAT(mean.steps[3].after, testing::ElementsAre(1, 2));
     ASSERT_EQ(mean.forks.size(), 1U);
     const auto& branches = mean.forks[0].branches;
     ASSERT_EQ(branches.size(), 2U);
@@ -345,7 +345,7 @@ TEST(ChainAnalysis, WhatWasGivenUpOnItsWayIsNotCalledNeverBegun) {
   EXPECT_EQ(load->why, "18 requests had to be given up before or on their way, in 6 of 6 blocks");
   ASSERT_FALSE(summary.inconclusive.empty());
   EXPECT_THAT(summary.inconclusive[0],
-              ::testing::StartsWith("answer is overloaded in its solo blocks: 18 requests had"));
+              testing::StartsWith("answer is overloaded in its solo blocks: 18 requests had"));
 }
 
 TEST(ChainAnalysis, WithoutAnSloTheChainIsWhatTheRunConcludesAbout) {
@@ -354,7 +354,7 @@ TEST(ChainAnalysis, WithoutAnSloTheChainIsWhatTheRunConcludesAbout) {
       folder, [](int request, int step, bool) { return request == 9 && step == 1; }, true);
   const Summary summary = summarize(load(folder.path()).value());
   ASSERT_EQ(summary.inconclusive.size(), 1U);
-  EXPECT_THAT(summary.inconclusive[0], ::testing::StartsWith("answer "));
+  EXPECT_THAT(summary.inconclusive[0], testing::StartsWith("answer "));
 }
 
 TEST(ChainAnalysis, ARequestWithoutAStepIsUnfinishedAndTakesTheTailWithIt) {
@@ -402,4 +402,4 @@ TEST(ChainAnalysis, AStepThatTheChainDoesNotHaveIsRefused) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::chains_test

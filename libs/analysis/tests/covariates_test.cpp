@@ -7,21 +7,21 @@
 
 #include "load_fixtures.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::covariates_test {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using testing::kEpoch;
-using testing::kMillisecond;
-using testing::V2Log;
+using fixtures::kEpoch;
+using fixtures::kMillisecond;
+using fixtures::V2Log;
+using testing::HasSubstr;
+using testing::IsEmpty;
 
 constexpr std::string_view kHead =
     "epoch_ns,uuid,gpu_util_percent,mem_copy_util_percent,sm_active_ratio,dram_active_ratio,"
     "power_watts,sm_clock_mhz,memory_clock_mhz,temperature_celsius\n";
 
 // Two blocks of one second, router alone and both, with 2 s between their starts.
-class Covariates : public ::testing::Test {
+class Covariates : public testing::Test {
  protected:
   Covariates() {
     add_block("00-solo-router", 0, "solo", 0, {"router"});
@@ -61,7 +61,7 @@ class Covariates : public ::testing::Test {
     }
     return data->header;
   }
-  testing::Folder folder_;
+  fixtures::Folder folder_;
 };
 
 TEST_F(Covariates, AreOfTheReadingsInEachPhasesBlocks) {
@@ -222,4 +222,4 @@ TEST_F(Covariates, WithoutTelemetryThereIsNothingToSay) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::covariates_test

@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace kts::analysis {
+namespace kts::analysis::datasheet_test {
 namespace {
 
 using testing::HasSubstr;
@@ -88,4 +88,4 @@ TEST(DataSheet, IsConclusiveOnlyWithASliceAndMethodsThatAgree) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::datasheet_test

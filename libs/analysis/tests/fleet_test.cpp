@@ -6,7 +6,7 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::fleet_test {
 namespace {
 
 using testing::HasSubstr;
@@ -129,4 +129,4 @@ TEST(FleetExitCode, SaysTheWorstThatMatters) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::fleet_test

@@ -7,17 +7,17 @@
 #include "kts/analysis/summarize.hpp"
 #include "load_fixtures.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::iteration_covariates_test {
 namespace {
 
-using ::testing::HasSubstr;
-using testing::kEpoch;
-using testing::kMillisecond;
-using testing::V2Log;
+using fixtures::kEpoch;
+using fixtures::kMillisecond;
+using fixtures::V2Log;
+using testing::HasSubstr;
 
 // One block of one second. Iterations are due every 10 ms and take 9 ms from submit to done, but
 // for the last, which takes `last_ms`.
-class JoinIterations : public ::testing::Test {
+class JoinIterations : public testing::Test {
  protected:
   void run_with(int last_ms) {
     V2Log log;
@@ -53,7 +53,7 @@ class JoinIterations : public ::testing::Test {
     return joined.value_or(IterationJoin{});
   }
   [[nodiscard]] std::filesystem::path csv() const { return folder_.path() / "out.csv"; }
-  testing::Folder folder_;
+  fixtures::Folder folder_;
 };
 
 TEST_F(JoinIterations, WithoutTelemetryThereIsNoFile) {
@@ -88,4 +88,4 @@ TEST_F(JoinIterations, OneThatOutlastsTheIntervalHasTheMeanOfItsOwnReadings) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::iteration_covariates_test

@@ -9,16 +9,16 @@
 #include "kts/kernel_trace/activity.hpp"
 #include "load_fixtures.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::kernels_test {
 namespace {
 
+using fixtures::Folder;
+using fixtures::kEpoch;
+using fixtures::kMillisecond;
+using fixtures::mentions;
+using fixtures::V2Log;
 using kernel_trace::Activity;
 using kernel_trace::Kind;
-using testing::Folder;
-using testing::kEpoch;
-using testing::kMillisecond;
-using testing::mentions;
-using testing::V2Log;
 
 constexpr std::int64_t kMicro = 1000;
 
@@ -57,9 +57,9 @@ std::vector<Activity> kernels_of(const V2Log& log) {
   return all;
 }
 
-class Kernels : public ::testing::Test {
+class Kernels : public testing::Test {
  protected:
-  Kernels() { testing::write_run(folder_, 5); }
+  Kernels() { fixtures::write_run(folder_, 5); }
   void trace(const std::string& text) const {
     folder_.write("blocks/00-solo-router/router.kernels.csv", text);
   }
@@ -98,9 +98,9 @@ TEST_F(Kernels, BusyIsTheUnionAndGapsAreTheRestOfGpuTime) {
 
 // Two kernels: one takes twice as long beside others, give or take what varies from block to block,
 // the other as long as alone; a third is there beside others alone.
-class KernelChanges : public ::testing::Test {
+class KernelChanges : public testing::Test {
  protected:
-  explicit KernelChanges(int cycles = 6) : cycles_(cycles) { testing::write_run(folder_, cycles); }
+  explicit KernelChanges(int cycles = 6) : cycles_(cycles) { fixtures::write_run(folder_, cycles); }
   // Both phases, or one.
   void trace(bool solo = true, bool shared = true) const {
     for (int block = 0; block < 3 * cycles_; ++block) {
@@ -213,7 +213,7 @@ TEST_F(Kernels, LossesAndDamageAreWarnedOf) {
   end.kernels = 1;
   end.kernels_lost = 17;
   lines.back() = record::to_line(end);
-  folder_.write("blocks/00-solo-router/router.log", testing::join(lines));
+  folder_.write("blocks/00-solo-router/router.log", fixtures::join(lines));
   trace(csv(kernels_of(log)) + "kernel,late to come,5,6,,,,,\nnonsense\n");
   const auto run = load(folder_.path());
   ASSERT_TRUE(run);
@@ -224,10 +224,10 @@ TEST_F(Kernels, LossesAndDamageAreWarnedOf) {
 
 TEST_F(Kernels, AnotherFileIsRefused) {
   trace("kind,name\n");
-  testing::expect_error(load(folder_.path()),
-                        folder_.file("blocks/00-solo-router/router.kernels.csv"),
-                        "its first lines are not those of a kernel trace");
+  fixtures::expect_error(load(folder_.path()),
+                         folder_.file("blocks/00-solo-router/router.kernels.csv"),
+                         "its first lines are not those of a kernel trace");
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::kernels_test

@@ -14,7 +14,7 @@
 #include "kts/record/block_log.hpp"
 #include "kts/record/codec.hpp"
 
-namespace kts::analysis::testing {
+namespace kts::analysis::fixtures {
 
 constexpr std::int64_t kMillisecond = 1'000'000;
 constexpr std::int64_t kEpoch = 1'763'690'000'000'000'000;  // when the runs of these tests began
@@ -192,4 +192,4 @@ inline bool mentions(const std::vector<std::string>& texts, const std::string& w
   return false;
 }
 
-}  // namespace kts::analysis::testing
+}  // namespace kts::analysis::fixtures

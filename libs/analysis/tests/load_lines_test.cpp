@@ -5,10 +5,10 @@
 
 #include "load_fixtures.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::load_lines_test {
 namespace {
 
-using testing::Folder;
+using fixtures::Folder;
 
 struct Read {
   std::vector<std::string> lines;
@@ -94,4 +94,4 @@ TEST(LineReader, FolderInTheFilesPlaceIsBadInput) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::load_lines_test

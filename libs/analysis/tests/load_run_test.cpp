@@ -8,18 +8,18 @@
 #include "kts/analysis/datasheet.hpp"
 #include "load_fixtures.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::load_run_test {
 namespace {
 
-using testing::block_json;
-using testing::expect_error;
-using testing::Folder;
-using testing::join;
-using testing::kEpoch;
-using testing::kMillisecond;
-using testing::mentions;
-using testing::V2Log;
-using testing::write_run;
+using fixtures::block_json;
+using fixtures::expect_error;
+using fixtures::Folder;
+using fixtures::join;
+using fixtures::kEpoch;
+using fixtures::kMillisecond;
+using fixtures::mentions;
+using fixtures::V2Log;
+using fixtures::write_run;
 
 constexpr auto kSoloLog = "blocks/00-solo-router/router.log";
 constexpr auto kSharedLog = "blocks/02-shared/router.log";
@@ -78,7 +78,7 @@ TEST(LoadRun, PartsOfEverySampleAreWhatTheLogsSay) {
 
 // A run whose first log is of LLM requests.
 struct RequestRun : ChangedRun {
-  testing::RequestLog log;
+  fixtures::RequestLog log;
   [[nodiscard]] std::vector<std::string> lines() const { return log.lines(); }
   // Lines of one request: its record and its two tokens.
   static constexpr std::size_t kLines = 3;
@@ -714,7 +714,7 @@ TEST(LoadRun, PhaseThatMetaContradictsIsBadInput) {
                "META says phase 'shared', block.json says 'solo'");
 }
 
-struct NotShared : ::testing::Test {
+struct NotShared : testing::Test {
   Folder folder;
   const std::int64_t start = kEpoch + 4000 * kMillisecond;
   void SetUp() override { write_run(folder, 2); }
@@ -725,7 +725,7 @@ struct NotShared : ::testing::Test {
     const auto data = load(folder.path());
     ASSERT_TRUE(data) << to_line(data.error());
     ASSERT_EQ(data->header.inconclusive.size(), 1u)
-        << ::testing::PrintToString(data->header.inconclusive);
+        << testing::PrintToString(data->header.inconclusive);
     EXPECT_EQ(data->header.inconclusive[0], "blocks/02-shared was not shared: " + why);
     EXPECT_EQ(exit_code(data->header), 5);
     for (const AgentBlock& block : data->blocks) EXPECT_NE(block.block, 2);
@@ -884,4 +884,4 @@ TEST(LoadDataSheet, OfAnotherDeviceIsWarnedOf) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::load_run_test

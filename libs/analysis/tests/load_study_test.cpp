@@ -8,14 +8,14 @@
 #include "kts/analysis/summarize.hpp"
 #include "load_fixtures.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::load_study_test {
 namespace {
 
-using testing::expect_error;
-using testing::Folder;
-using testing::kEpoch;
-using testing::kMillisecond;
-using testing::mentions;
+using fixtures::expect_error;
+using fixtures::Folder;
+using fixtures::kEpoch;
+using fixtures::kMillisecond;
+using fixtures::mentions;
 
 // What the study published of one agent in one phase.
 struct Published {
@@ -358,4 +358,4 @@ TEST(Study, LastInstantThatCanBeWrittenIsRead) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::load_study_test

@@ -9,7 +9,7 @@
 
 #include "synthetic.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::matrix_test {
 namespace {
 
 using testing::ElementsAre;
@@ -127,6 +127,28 @@ TEST_F(MatrixTest, SmallerSetsComeFirst) {
   EXPECT_EQ(matrix.sets[1].agents.size(), 3U);
 }
 
+TEST_F(MatrixTest, TheLargestSetIsTheOneThatHoldsMostMemory) {
+  add_set({"light", "heavy"}, 1, 50);
+  add_set({"light", "light-2"}, 1, 50);
+  EXPECT_FALSE(contention(data_).largest);
+  MemoryUse memory;
+  memory.device = 100;
+  for (const auto& [name, bytes] : {std::pair("light", 5), {"heavy", 40}, {"light-2", 5}}) {
+    AgentMemory agent;
+    agent.agent = name;
+    agent.predicted = static_cast<std::uint64_t>(bytes);
+    memory.agents.push_back(agent);
+  }
+  data_.header.memory = memory;
+  const Matrix matrix = contention(data_);
+  ASSERT_TRUE(matrix.largest);
+  EXPECT_THAT(matrix.largest->agents, ElementsAre("light", "heavy"));
+  EXPECT_EQ(matrix.largest->predicted, 45U);
+  EXPECT_DOUBLE_EQ(*matrix.largest->share, 0.45);
+  data_.header.memory->agents[1].predicted.reset();
+  EXPECT_FALSE(contention(data_).largest);
+}
+
 TEST_F(MatrixTest, FailsToConcludeOnlyWhenNothingCanBeSaidOfTheAgentThatMatters) {
   EXPECT_EQ(exit_code(contention(data_)), 5);
   add_set({"light", "heavy"}, 2, kPerBlock);
@@ -142,4 +164,4 @@ TEST_F(MatrixTest, FailsToConcludeOnlyWhenNothingCanBeSaidOfTheAgentThatMatters)
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::matrix_test

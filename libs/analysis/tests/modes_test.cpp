@@ -6,7 +6,7 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::modes_test {
 namespace {
 
 using testing::HasSubstr;
@@ -56,6 +56,22 @@ TEST(Advice, SaysWhenItDependsOnTheNeighbour) {
   EXPECT_EQ(one.advice, "Take mps: it is best beside every neighbour here.");
 }
 
+TEST(Advice, DoesNotDependOnTheNeighbourWhereOneWayIsAsGoodAsTheBestEverywhere) {
+  const ModesSummary s =
+      summary({{"gemm", {mode("time-slicing", 5.0, 0.97), mode("streams", 5.2, 0.92)}, {}, {}},
+               {"decode", {mode("time-slicing", 5.3, 0.9), mode("streams", 0.47, 0.93)}, {}, {}}});
+  EXPECT_EQ(*s.companies[0].best, 0U);
+  EXPECT_THAT(s.advice, StartsWith("Take streams: beside every neighbour here it is best, or does "
+                                   "as well as the best as far as these runs can tell"));
+}
+
+TEST(Advice, SaysWhenOnlyOneWayCanBeTold) {
+  ModeResult bare = mode("streams", 3, 0.9);
+  bare.p99.ci_high.reset();
+  const ModesSummary s = summary({{"gemm", {mode("time-slicing", 5.0, 0.97), bare}, {}, {}}});
+  EXPECT_THAT(s.advice, HasSubstr("it is the only way whose p99 these runs can tell"));
+}
+
 TEST(Advice, OfWaysThatCannotBeToldApartTakesTheKinder) {
   const ModesSummary s =
       summary({{"gemm", {mode("streams", 5.0, 0.92), mode("time-slicing", 5.2, 0.97)}, {}, {}}});
@@ -84,6 +100,19 @@ TEST(Advice, WithAnObjectiveTakesTheKindestWayThatMeetsIt) {
   EXPECT_EQ(*s.companies[0].best, 2U);
   EXPECT_THAT(s.advice, HasSubstr("comes nearest"));
   EXPECT_EQ(exit_code(s), 3);
+}
+
+TEST(Advice, AnObjectiveBelowP99NeedsNoIntervalOfP99) {
+  ModesSummary s =
+      summary({{"gemm", {mode("time-slicing", 7.6, 0.9), mode("mps", 3.4, 0.96)}, {}, {}}});
+  s.agent.slo_latency_ms = 2;
+  s.agent.slo_quantile = 0.95;
+  for (ModeResult& each : s.companies[0].modes) each.p99.ci_high.reset();
+  s.companies[0].modes[0].slo_met = false;
+  s.companies[0].modes[1].slo_met = true;
+  advise(s);
+  EXPECT_EQ(*s.companies[0].best, 1U);
+  EXPECT_THAT(s.advice, HasSubstr("meets the objective (p95 at most 2 ms), and no other way does"));
 }
 
 TEST(Advice, WithoutIntervalsNothingIsRecommended) {
@@ -125,4 +154,4 @@ TEST(ModesPlan, OneThatIsNoPlanIsRefused) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::modes_test

@@ -10,7 +10,7 @@
 
 #include "synthetic.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::summarize_test {
 namespace {
 
 using testing::AllOf;
@@ -619,4 +619,4 @@ TEST(FindResult, KnowsOnlyWhatWasMeasured) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::summarize_test

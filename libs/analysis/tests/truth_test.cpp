@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -20,10 +21,20 @@ namespace {
 constexpr std::array kQuantiles{0.5, 0.95, 0.99};
 const std::vector<double> kAsked(kQuantiles.begin(), kQuantiles.end());
 
-// KTS_REPEATS=2000 makes the table of docs/statistics.md.
+// KTS_REPEATS=2000 makes the table of docs/statistics.md. Under sanitizers, which look for other
+// faults in the same code, a tenth of the simulation does (CMakeLists.txt).
+constexpr int kRepeats = 600;
 int repeats() {
   const char* text = std::getenv("KTS_REPEATS");
-  return text ? std::max(1, std::atoi(text)) : 600;
+  return text ? std::max(1, std::atoi(text)) : kRepeats;
+}
+
+// What the share of `runs` must reach that is at least `promised` in the long run. Fewer repeats
+// than kRepeats may miss it by three standard errors: 60 find what covers less than 66 % instead of
+// 90 nearly always, what covers 80 % two times in five.
+double least(double promised, int runs) {
+  if (repeats() >= kRepeats) return promised;
+  return promised - 3 * std::sqrt(promised * (1 - promised) / runs);
 }
 
 struct Case {
@@ -39,11 +50,12 @@ Queue queue_of(const Case& c, Phase phase) {
 
 // Quantiles of very many blocks.
 std::array<double, kQuantiles.size()> truth(const Queue& queue) {
-  constexpr std::size_t kSamples = 3'000'000;
+  const std::size_t samples =
+      std::size_t{5'000} * static_cast<std::size_t>(std::min(repeats(), kRepeats));
   Random random(77);
   std::vector<double> latencies;
-  latencies.reserve(kSamples + 100'000);
-  while (latencies.size() < kSamples) {
+  latencies.reserve(samples + 100'000);
+  while (latencies.size() < samples) {
     simulate(queue, random,
              [&](const Parts& p) { latencies.push_back(p.backlog + *p.gpu_wait + *p.gpu_time); });
   }
@@ -68,8 +80,8 @@ struct Tally {
 // often.
 void expect_honest(const Tally& tally, int runs, int blocks, const std::string& what) {
   const double coverage = static_cast<double>(tally.covered) / runs;
-  EXPECT_GE(coverage, 0.90) << what;
-  if (blocks > stats::kMinBlocks && tally.bounded > 0.9 * runs) {
+  EXPECT_GE(coverage, least(0.90, runs)) << what;
+  if (repeats() >= kRepeats && blocks > stats::kMinBlocks && tally.bounded > 0.9 * runs) {
     EXPECT_LE(coverage, 0.99) << what;
   }
 }
@@ -147,8 +159,8 @@ TEST_P(GrowthCoverage, IsHonest) {
     return summarize(data).attribution;
   };
   Random long_run(31);
-  const std::vector<Attribution> truths = measure(1500, long_run);
-  const int runs = std::max(1, repeats() / 12);
+  const std::vector<Attribution> truths = measure(std::min(1500, 5 * repeats() / 2), long_run);
+  const int runs = std::max(20, repeats() / 12);
   for (const int blocks : {5, 10, 20}) {
     std::array<std::array<Tally, 3>, 2> tallies{};  // mean, p95; backlog, gpu_wait, gpu_time
     std::array<Tally, 2> residues{};
@@ -172,7 +184,8 @@ TEST_P(GrowthCoverage, IsHonest) {
         std::printf(" %.1f |", 100 * coverage);
         // Around p95 five blocks of few iterations leave some parts empty.
         if (place == 0 || blocks >= 10) {
-          EXPECT_GE(coverage, 0.84) << c.name << " " << blocks << " " << place << " " << part;
+          EXPECT_GE(coverage, least(0.84, runs))
+              << c.name << " " << blocks << " " << place << " " << part;
         }
       }
       std::printf(" %.1f |", 100.0 * residues[place].covered / runs);
@@ -227,11 +240,11 @@ INSTANTIATE_TEST_SUITE_P(Queues, BorrowedSpread,
 class SameAgainstSame : public testing::TestWithParam<Case> {};
 
 TEST_P(SameAgainstSame, IsRarelyCalledHurt) {
-  constexpr int kRuns = 200;
+  const int runs = std::min(200, repeats());
   const Queue queue = queue_of(GetParam(), Phase::kShared);
   int hurt = 0;
   int helped = 0;
-  for (int run = 0; run < kRuns; ++run) {
+  for (int run = 0; run < runs; ++run) {
     Random random(1000 + static_cast<std::uint64_t>(run));
     RunData data;
     for (int b = 0; b < 20; ++b) {
@@ -245,9 +258,9 @@ TEST_P(SameAgainstSame, IsRarelyCalledHurt) {
     helped += p99->verdict == Verdict::kHelped;
   }
   std::printf("%s: of %d repeats of the same against the same, %d hurt and %d helped\n",
-              GetParam().name, kRuns, hurt, helped);
-  EXPECT_LE(hurt, kRuns / 20);
-  EXPECT_LE(helped, kRuns / 20);
+              GetParam().name, runs, hurt, helped);
+  EXPECT_LE(hurt, runs / 20);
+  EXPECT_LE(helped, runs / 20);
 }
 
 INSTANTIATE_TEST_SUITE_P(Queues, SameAgainstSame,

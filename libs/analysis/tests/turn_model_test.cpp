@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace kts::analysis {
+namespace kts::analysis::turn_model_test {
 namespace {
 
 constexpr double kSlice = 2.0;
@@ -103,4 +103,4 @@ TEST(TurnModel, WorkIsNeitherLostNorInvented) {
 TEST(TurnModel, NoAgentsNoTurns) { EXPECT_TRUE(take_turns({kSlice, kSwitch}, {}, 10).empty()); }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::turn_model_test

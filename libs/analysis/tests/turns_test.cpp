@@ -5,14 +5,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "kts/analysis/latency_steps.hpp"
 #include "kts/base/files.hpp"
+#include "places.hpp"
 
-namespace kts::analysis {
+namespace kts::analysis::turns_test {
 namespace {
 
 using testing::Each;
@@ -263,12 +266,134 @@ TEST(Estimates, CoverTheTruthAboutAsOftenAsTheySay) {
   EXPECT_GE(covered, kTrials * 92 / 100);
 }
 
+// A memory whose levels reach so far and cost so much, at four sizes an octave.
+struct Memory {
+  struct Layer {
+    double reach_mib, ns;
+  };
+  std::vector<Layer> layers = {};
+  double last_ns = 0;
+  double noise = 0.005;     // of a latency
+  double ramp_octaves = 0;  // from one level to the next
+  double largest_mib = 32'768;
+
+  [[nodiscard]] LatencyCurve chase(std::uint64_t seed = 1) const {
+    std::mt19937_64 random(seed);
+    std::normal_distribution<double> normal(1, noise);
+    LatencyCurve curve;
+    for (double octave = 3; std::exp2(octave) <= largest_mib; octave += 0.25) {
+      curve.size_bytes.push_back(std::exp2(octave + 20));
+    }
+    for (int r = 0; r < 5; ++r) {
+      auto& round = curve.rounds.emplace_back();
+      for (const double bytes : curve.size_bytes) round.push_back(at(bytes) * normal(random));
+    }
+    return curve;
+  }
+  [[nodiscard]] double at(double bytes) const {
+    double ns = layers.empty() ? last_ns : layers[0].ns;
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const double next = i + 1 < layers.size() ? layers[i + 1].ns : last_ns;
+      const double beyond = std::log2(bytes / 1'048'576 / layers[i].reach_mib);
+      if (beyond <= 1e-9) break;
+      ns += (next - ns) * (ramp_octaves > 0 ? std::min(1.0, beyond / ramp_octaves) : 1);
+    }
+    return ns;
+  }
+};
+
+TEST(LatencySteps, PlantedStepsComeBack) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const Memory memory{.layers = {{32, 210}, {4096, 290}}, .last_ns = 620};
+    const auto steps = latency_steps(memory.chase(seed));
+    ASSERT_THAT(steps, SizeIs(2)) << seed;
+    for (std::size_t i = 0; i < 2; ++i) {
+      const double reach = memory.layers[i].reach_mib * 1'048'576;
+      EXPECT_DOUBLE_EQ(*steps[i].reach_bytes.value, reach);
+      EXPECT_DOUBLE_EQ(*steps[i].reach_bytes.ci_low, reach);
+      EXPECT_NEAR(*steps[i].reach_bytes.ci_high, reach * std::exp2(0.25), 1);
+      EXPECT_TRUE(steps[i].settled);
+      const Estimate before = mean_of(steps[i].before_ns);
+      EXPECT_NEAR(*before.value, memory.layers[i].ns, 0.01 * memory.layers[i].ns);
+      EXPECT_TRUE(before.ci_low && before.ci_high);
+    }
+    EXPECT_NEAR(*mean_of(steps[0].after_ns).value, 290, 3);
+    EXPECT_NEAR(*mean_of(steps[1].after_ns).value, 620, 6);
+  }
+}
+
+// Sets that overflow one after the other make a slope of a step.
+TEST(LatencySteps, ASlopeEndsALevelWhereItBegins) {
+  const Memory memory{.layers = {{1024, 300}}, .last_ns = 600, .ramp_octaves = 1.5};
+  const auto steps = latency_steps(memory.chase());
+  ASSERT_THAT(steps, SizeIs(1));
+  EXPECT_NEAR(std::log2(*steps[0].reach_bytes.value / 1'048'576), 10.25, 0.26);
+  EXPECT_NEAR(*mean_of(steps[0].before_ns).value, 300, 12);
+  EXPECT_NEAR(*mean_of(steps[0].after_ns).value, 600, 12);
+}
+
+TEST(LatencySteps, WhatStillRisesAtTheLastSizeIsNoLevel) {
+  const Memory memory{.layers = {{16'384, 300}}, .last_ns = 900, .ramp_octaves = 2};
+  const auto steps = latency_steps(memory.chase());
+  ASSERT_THAT(steps, SizeIs(1));
+  EXPECT_FALSE(steps[0].settled);
+  EXPECT_NEAR(std::log2(*steps[0].reach_bytes.value / 1'048'576), 14.25, 0.26);
+}
+
+TEST(LatencySteps, NeitherNoiseNorDriftNorAStraySizeIsAStep) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    EXPECT_THAT(latency_steps(Memory{.last_ns = 250, .noise = 0.02}.chase(seed)), IsEmpty())
+        << seed;
+  }
+  LatencyCurve curve = Memory{.last_ns = 250}.chase();
+  for (auto& round : curve.rounds) {
+    for (std::size_t i = 0; i < round.size(); ++i) round[i] *= 1 + 0.006 * static_cast<double>(i);
+  }
+  EXPECT_THAT(latency_steps(curve), IsEmpty());
+  curve = Memory{.last_ns = 250}.chase();
+  for (auto& round : curve.rounds) round[20] *= 1.5;
+  EXPECT_THAT(latency_steps(curve), IsEmpty());
+  EXPECT_THAT(latency_steps({}), IsEmpty());
+}
+
+TEST(LatencySteps, RoundsThatDisagreeWidenTheInterval) {
+  LatencyCurve curve = Memory{.layers = {{256, 250}}, .last_ns = 400}.chase();
+  // One round's last two sizes are slow already.
+  const auto last = std::ranges::find(curve.size_bytes, 256.0 * 1'048'576);
+  const auto at = static_cast<std::size_t>(last - curve.size_bytes.begin());
+  curve.rounds[3][at] = curve.rounds[3][at - 1] = 400;
+  const auto steps = latency_steps(curve);
+  ASSERT_THAT(steps, SizeIs(1));
+  EXPECT_DOUBLE_EQ(*steps[0].reach_bytes.value, curve.size_bytes[at]);
+  EXPECT_DOUBLE_EQ(*steps[0].reach_bytes.ci_low, curve.size_bytes[at - 2]);
+}
+
+TEST(LatencySteps, ACurveIsOfChasesOfTheSameSizes) {
+  workload::ProbeTrace chase{"chase"};
+  chase.values["loads"] = 100;
+  chase.series["size_bytes"] = {1024, 2048};
+  chase.series["took_ns"] = {20'000, 30'000};
+  const LatencyCurve curve = curve_of({chase, chase});
+  ASSERT_THAT(curve.rounds, SizeIs(2));
+  EXPECT_THAT(curve.rounds[1], testing::ElementsAre(200, 300));
+  workload::ProbeTrace other = chase;
+  other.series["size_bytes"] = {1024, 4096};
+  EXPECT_THAT(curve_of({chase, other}).rounds, IsEmpty());
+  other.series["size_bytes"] = {2048, 1024};
+  EXPECT_THAT(curve_of({other}).rounds, IsEmpty());
+  other = chase;
+  other.series["took_ns"] = {0, 30'000};
+  EXPECT_THAT(curve_of({other}).rounds, IsEmpty());
+  other = chase;
+  other.task = "spin";
+  EXPECT_THAT(curve_of({other}).rounds, IsEmpty());
+}
+
 // tests/data/turns-*.txt: traces of kts probe, recorded on a CPU core that others used as well.
 TEST(Recorded, ACoresTracesComeToASliceAndASwitch) {
   std::vector<Spin> spins;
   for (const char* file : {"turns-cpu-0.txt", "turns-cpu-1.txt"}) {
-    const std::filesystem::path path =
-        std::filesystem::path(KTS_SOURCE_DIR) / "libs/analysis/tests/data" / file;
+    const std::filesystem::path path = in_source("libs/analysis/tests/data/") + file;
     const auto trace = workload::parse_probe_trace(read_file(path).value(), file);
     ASSERT_TRUE(trace) << to_line(trace.error());
     auto spin = spin_of(*trace);
@@ -284,4 +409,4 @@ TEST(Recorded, ACoresTracesComeToASliceAndASwitch) {
 }
 
 }  // namespace
-}  // namespace kts::analysis
+}  // namespace kts::analysis::turns_test

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace kts {
+namespace kts::clock_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -39,4 +39,4 @@ TEST(Clock, StampsAreUtc) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::clock_test

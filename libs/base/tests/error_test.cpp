@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace kts {
+namespace kts::error_test {
 namespace {
 
 TEST(Error, LineNamesPlaceFaultAndRemedy) {
@@ -28,4 +28,4 @@ TEST(Error, TryReturnsTheErrorOfItsExpression) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::error_test

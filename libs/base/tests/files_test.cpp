@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace kts {
+namespace kts::files_test {
 namespace {
 
 TEST(Files, WrittenBytesAreReadBack) {
@@ -44,4 +44,4 @@ TEST(Files, TemporaryFolderGoesWithItsContents) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::files_test

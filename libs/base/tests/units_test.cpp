@@ -5,7 +5,7 @@
 
 #include <array>
 
-namespace kts {
+namespace kts::units_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -51,4 +51,4 @@ TEST(Units, BytesReadAsAPersonWouldSayThem) {
 }
 
 }  // namespace
-}  // namespace kts
+}  // namespace kts::units_test

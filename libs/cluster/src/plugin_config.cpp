@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "nvidia.com/";
 
-std::vector<PluginConfig::Replicated> read_resources(const kube::Value& replicated) {
+std::vector<PluginConfig::Replicated> read_replicated(const kube::Value& replicated) {
   const bool rename = replicated["renameByDefault"].boolean().value_or(false);
   std::vector<PluginConfig::Replicated> out;
   for (const kube::Value& item : replicated["resources"].items()) {
@@ -105,12 +105,12 @@ PluginConfig read_plugin_config(const kube::Value& config) {
   out.mig_strategy = config["flags"]["migStrategy"].text();
   const kube::Value sharing = config["sharing"];
   // The plugin looks at MPS first.
-  out.resources = read_resources(sharing["mps"]);
+  out.resources = read_replicated(sharing["mps"]);
   if (!out.resources.empty()) {
     out.mode = SharingMode::kMps;
     return out;
   }
-  out.resources = read_resources(sharing["timeSlicing"]);
+  out.resources = read_replicated(sharing["timeSlicing"]);
   if (!out.resources.empty()) out.mode = SharingMode::kTimeSlicing;
   return out;
 }

@@ -12,7 +12,7 @@ using Json = nlohmann::json;
 
 constexpr const char* kVolume = "kts-device-plugin-config";
 
-Json nullable(const std::optional<std::string>& text) { return text ? Json(*text) : Json(); }
+Json text_or_null(const std::optional<std::string>& text) { return text ? Json(*text) : Json(); }
 
 Write daemon_set_patch(const Backup& backup, Json container, const Json& volume) {
   container["name"] = backup.daemon_set->container;
@@ -55,8 +55,8 @@ Step labels_step(const Backup& backup) {
 
 Step policy_step(const Backup& backup) {
   const Backup::Policy& policy = *backup.policy;
-  Json config{{"name", nullable(policy.config_before)}};
-  if (!policy.default_after.empty()) config["default"] = nullable(policy.default_before);
+  Json config{{"name", text_or_null(policy.config_before)}};
+  if (!policy.default_after.empty()) config["default"] = text_or_null(policy.default_before);
   if (!policy.config_before && !policy.default_before) config = nullptr;
   const Json body{{"spec", {{"devicePlugin", {{"config", config}}}}}};
   Step step;
@@ -105,7 +105,7 @@ Write label_write(const std::string& node, const std::optional<std::string>& val
           kube::kNodes,
           {},
           node,
-          Json{{"metadata", {{"labels", {{kConfigLabel, nullable(value)}}}}}}.dump()};
+          Json{{"metadata", {{"labels", {{kConfigLabel, text_or_null(value)}}}}}}.dump()};
 }
 
 Step restart_step(std::vector<std::string> nodes) {

@@ -7,13 +7,14 @@
 #include <filesystem>
 
 #include "kts/base/files.hpp"
+#include "places.hpp"
 #include "plugin_pod.hpp"
 #include "yaml.hpp"
 
 namespace kts::cluster::fixtures {
 namespace {
 
-const std::filesystem::path kData = KTS_SOURCE_DIR "/libs/cluster/tests/data";
+const std::filesystem::path kData = in_source("libs/cluster/tests/data");
 
 const std::vector<kube::Resource>& kinds() {
   static const std::vector<kube::Resource> kKinds{

@@ -4,7 +4,7 @@
 
 #include "cluster_fixtures.hpp"
 
-namespace kts::cluster {
+namespace kts::cluster::collect_test {
 namespace {
 
 using testing::HasSubstr;
@@ -69,4 +69,4 @@ TEST(Look, ARefusedLogIsAnErrorInItsPlace) {
 }
 
 }  // namespace
-}  // namespace kts::cluster
+}  // namespace kts::cluster::collect_test

@@ -8,7 +8,7 @@
 
 #include "fake_cluster.hpp"
 
-namespace kts::cluster {
+namespace kts::cluster::execute_test {
 namespace {
 
 using testing::AllOf;
@@ -233,4 +233,4 @@ TEST(Restart, TouchesOnlyPodsOfThePluginsDaemonSets) {
 }
 
 }  // namespace
-}  // namespace kts::cluster
+}  // namespace kts::cluster::execute_test

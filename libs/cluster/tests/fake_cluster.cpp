@@ -10,6 +10,7 @@
 #include "kts/cluster/plugin_config.hpp"
 #include "kts/kube/paths.hpp"
 #include "operand.hpp"
+#include "places.hpp"
 #include "plugin_pod.hpp"
 #include "yaml.hpp"
 
@@ -70,7 +71,7 @@ kube::Response failure(int status, const std::string& reason) {
 }  // namespace
 
 FakeCluster::FakeCluster(const std::string& fixture) {
-  const auto text = read_file(KTS_SOURCE_DIR "/libs/cluster/tests/data/" + fixture + ".yaml");
+  const auto text = read_file(in_source("libs/cluster/tests/data/") + fixture + ".yaml");
   const auto parsed = text ? parse_yaml(*text) : tl::unexpected<Error>(text.error());
   if (!parsed) std::abort();
   const Json file = Json::parse(parsed->dump());

@@ -7,7 +7,7 @@
 #include "sharing.hpp"
 #include "yaml.hpp"
 
-namespace kts::cluster {
+namespace kts::cluster::judge_test {
 namespace {
 
 using fixtures::status;
@@ -209,4 +209,4 @@ TEST(Owner, EachToolsMarkIsRead) {
 }
 
 }  // namespace
-}  // namespace kts::cluster
+}  // namespace kts::cluster::judge_test

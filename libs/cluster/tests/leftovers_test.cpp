@@ -6,7 +6,7 @@
 #include "fake_transport.hpp"
 #include "kts/cluster/execute.hpp"
 
-namespace kts::cluster {
+namespace kts::cluster::leftovers_test {
 namespace {
 
 using testing::ElementsAre;
@@ -86,4 +86,4 @@ TEST_F(Clean, NeedsThePermissionToDeleteAllBeforeItDeletesAny) {
 }
 
 }  // namespace
-}  // namespace kts::cluster
+}  // namespace kts::cluster::leftovers_test

@@ -5,7 +5,7 @@
 #include "cluster_fixtures.hpp"
 #include "kts/cluster/share.hpp"
 
-namespace kts::cluster {
+namespace kts::cluster::plan_share_test {
 namespace {
 
 using testing::HasSubstr;
@@ -177,4 +177,4 @@ TEST(Backup, RefusesWhatIsNone) {
 }
 
 }  // namespace
-}  // namespace kts::cluster
+}  // namespace kts::cluster::plan_share_test

@@ -6,7 +6,7 @@
 
 #include "quantity.hpp"
 
-namespace kts::cluster {
+namespace kts::cluster::plugin_log_test {
 namespace {
 
 using testing::ElementsAre;
@@ -102,4 +102,4 @@ TEST(Quantity, WholeOnesOnly) {
 }
 
 }  // namespace
-}  // namespace kts::cluster
+}  // namespace kts::cluster::plugin_log_test

@@ -6,7 +6,7 @@
 #include "plugin_pod.hpp"
 #include "yaml.hpp"
 
-namespace kts::cluster {
+namespace kts::cluster::pod_use_test {
 namespace {
 
 using Counts = std::map<std::string, std::int64_t>;
@@ -98,4 +98,4 @@ TEST(ImageVersion, IsTheTag) {
 }
 
 }  // namespace
-}  // namespace kts::cluster
+}  // namespace kts::cluster::pod_use_test

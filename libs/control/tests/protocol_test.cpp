@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace kts::control {
+namespace kts::control::protocol_test {
 namespace {
 
 template <typename Message>
@@ -146,4 +146,4 @@ TEST(Protocol, CarriageReturnIsTolerated) {
 }
 
 }  // namespace
-}  // namespace kts::control
+}  // namespace kts::control::protocol_test

@@ -5,7 +5,7 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::device {
+namespace kts::device::cpu_test {
 namespace {
 
 class Cpu : public testing::Test {
@@ -65,4 +65,4 @@ TEST(FormatCores, RunsBecomeRanges) {
 }
 
 }  // namespace
-}  // namespace kts::device
+}  // namespace kts::device::cpu_test

@@ -7,8 +7,9 @@
 #include <gtest/gtest.h>
 
 #include "kts/device/gpu.hpp"
+#include "places.hpp"
 
-namespace kts::device {
+namespace kts::device::fake_nvml_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -18,10 +19,10 @@ using ::testing::IsEmpty;
 class FakeDriver : public ::testing::Test {
  protected:
   FakeDriver() {
-    library_ = dlopen(KTS_FAKE_NVML, RTLD_NOW | RTLD_LOCAL);
+    library_ = dlopen(in_build("tests/libkts_fake_nvml.so").c_str(), RTLD_NOW | RTLD_LOCAL);
     driver_ = static_cast<testing::FakeNvml*>(dlsym(library_, "kts_fake_nvml"));
     *driver_ = {};
-    source_ = open_nvml(KTS_FAKE_NVML, &clock_).value();
+    source_ = open_nvml(in_build("tests/libkts_fake_nvml.so"), &clock_).value();
   }
   ~FakeDriver() override {
     source_.reset();
@@ -136,4 +137,4 @@ TEST_F(FakeDriver, CountersAreGivenEachByItself) {
 }
 
 }  // namespace
-}  // namespace kts::device
+}  // namespace kts::device::fake_nvml_test

@@ -5,15 +5,16 @@
 #include <gtest/gtest.h>
 
 #include "kts/base/files.hpp"
+#include "places.hpp"
 
-namespace kts::device {
+namespace kts::device::gpu_test {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const std::string kRecording = KTS_SOURCE_DIR "/libs/device/tests/data/two_gpus.json";
+const std::string kRecording = in_source("libs/device/tests/data/two_gpus.json");
 
 TEST(Recording, AnswersWhatWasRecorded) {
   const auto source = open_recording(kRecording);
@@ -28,7 +29,7 @@ TEST(Recording, AnswersWhatWasRecorded) {
 
 // What an H200 answered while two agents shared it.
 TEST(Recording, OfASharedH200) {
-  const std::string path = KTS_SOURCE_DIR "/libs/device/tests/data/h200_shared.json";
+  const std::string path = in_source("libs/device/tests/data/h200_shared.json");
   const auto source = open_recording(path);
   ASSERT_TRUE(source) << to_line(source.error());
   EXPECT_EQ((*source)->driver().value().driver, "580.159.04");
@@ -51,7 +52,7 @@ TEST(Recording, OfASharedH200) {
 
 // All sources of an H100, of which a GEMM and later an FFT held a part.
 TEST(Recording, OfAllSourcesOfASharedH100) {
-  const std::string path = KTS_SOURCE_DIR "/libs/device/tests/data/h100_shared.json";
+  const std::string path = in_source("libs/device/tests/data/h100_shared.json");
   const auto source = open_recording(path).value();
   EXPECT_EQ(source->gpus().value().at(0).name, "NVIDIA H100 80GB HBM3");
   EXPECT_EQ(source->gpm(0).value(), std::nullopt);  // of a first look
@@ -88,8 +89,7 @@ TEST(Recording, IsWrittenAsItIsRead) {
 // A card that loses its power reading, is lost for one look, and comes back throttled; a PID that
 // another process gets; a counter that wraps.
 TEST(Recording, ReplaysARunInWhichThingsHappen) {
-  const auto source =
-      open_recording(KTS_SOURCE_DIR "/libs/device/tests/data/eventful.json").value();
+  const auto source = open_recording(in_source("libs/device/tests/data/eventful.json")).value();
   EXPECT_EQ(source->sample(0).value().power_watts, 412.5);
   EXPECT_EQ(source->sample(0).value().power_watts, std::nullopt);
   EXPECT_THAT(source->sample(0).error().message, HasSubstr("lost"));
@@ -145,4 +145,4 @@ TEST(ThrottleNames, IdleAndSetClocksAreNoThrottling) {
 }
 
 }  // namespace
-}  // namespace kts::device
+}  // namespace kts::device::gpu_test

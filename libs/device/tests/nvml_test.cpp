@@ -3,7 +3,7 @@
 
 #include "kts/device/gpu.hpp"
 
-namespace kts::device {
+namespace kts::device::nvml_test {
 namespace {
 
 TEST(Nvml, EveryCardHasAUuidAndAnswersASample) {
@@ -21,4 +21,4 @@ TEST(Nvml, EveryCardHasAUuidAndAnswersASample) {
 }
 
 }  // namespace
-}  // namespace kts::device
+}  // namespace kts::device::nvml_test

@@ -9,7 +9,7 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::device {
+namespace kts::device::sharing_test {
 namespace {
 
 using testing::HasSubstr;
@@ -85,4 +85,4 @@ TEST(Sharing, ASocketThatNobodyListensToIsNoDaemon) {
 }
 
 }  // namespace
-}  // namespace kts::device
+}  // namespace kts::device::sharing_test

@@ -9,8 +9,9 @@
 #include "kts/base/files.hpp"
 #include "kts/image/build.hpp"
 #include "kts/image/load.hpp"
+#include "places.hpp"
 
-namespace kts::image {
+namespace kts::image::image_test {
 namespace {
 
 using testing::ElementsAre;
@@ -86,7 +87,7 @@ TEST_F(OnPath, AStepThatFailsIsSaidInItsOwnWordsAndEndsTheRest) {
 }
 
 TEST(Source, IsFoundFromWithin) {
-  const std::filesystem::path root(KTS_SOURCE_DIR);
+  const std::filesystem::path root(in_source(""));
   EXPECT_EQ(find_source(root / "libs/image").value(), std::filesystem::canonical(root));
   const auto elsewhere = find_source("/usr/bin");
   ASSERT_FALSE(elsewhere);
@@ -150,4 +151,4 @@ TEST(Push, GoesUnderTheNameThere) {
 }
 
 }  // namespace
-}  // namespace kts::image
+}  // namespace kts::image::image_test

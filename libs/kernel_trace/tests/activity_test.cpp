@@ -6,7 +6,7 @@
 #include <random>
 #include <string>
 
-namespace kts::kernel_trace {
+namespace kts::kernel_trace::activity_test {
 namespace {
 
 Result<Activity> round_trip(const Activity& activity) {
@@ -77,4 +77,4 @@ TEST(ReadableName, IsTheSourcesWithoutParameters) {
 }
 
 }  // namespace
-}  // namespace kts::kernel_trace
+}  // namespace kts::kernel_trace::activity_test

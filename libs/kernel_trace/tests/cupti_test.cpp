@@ -13,8 +13,9 @@
 #include "kts/base/files.hpp"
 #include "kts/kernel_trace/activity.hpp"
 #include "kts/kernel_trace/tracer.hpp"
+#include "places.hpp"
 
-namespace kts::kernel_trace {
+namespace kts::kernel_trace::cupti_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -26,14 +27,15 @@ class Cuptis : public testing::Test {
   Cuptis() {
     unsetenv("FAKE_CUPTI_VERSION");
     unsetenv("FAKE_CUPTI_REFUSES");
-    void* const fake = dlopen(KTS_FAKE_CUPTI, RTLD_NOW | RTLD_LOCAL);
+    void* const fake =
+        dlopen(in_build("tests/libkts_fake_cupti.so").c_str(), RTLD_NOW | RTLD_LOCAL);
     EXPECT_NE(fake, nullptr) << dlerror();
     now = reinterpret_cast<decltype(&fake_cupti_now)>(dlsym(fake, "fake_cupti_now"));
     kernel = reinterpret_cast<decltype(&fake_cupti_kernel)>(dlsym(fake, "fake_cupti_kernel"));
     others = reinterpret_cast<decltype(&fake_cupti_others)>(dlsym(fake, "fake_cupti_others"));
   }
   static Result<std::unique_ptr<Tracer>> open(std::uint64_t bytes = kLeastBufferBytes) {
-    return open_cupti({bytes, KTS_FAKE_CUPTI});
+    return open_cupti({bytes, in_build("tests/libkts_fake_cupti.so")});
   }
   std::filesystem::path csv() const { return directory_.path() / "a.kernels.csv"; }
   std::vector<Activity> rows() const {
@@ -181,4 +183,4 @@ TEST_F(Cuptis, MissingOrForeignLibrariesAreTheEnvironmentsLack) {
 }
 
 }  // namespace
-}  // namespace kts::kernel_trace
+}  // namespace kts::kernel_trace::cupti_test

@@ -6,7 +6,7 @@
 
 #include "fake_transport.hpp"
 
-namespace kts::kube {
+namespace kts::kube::client_test {
 namespace {
 
 using testing::HasSubstr;
@@ -128,4 +128,4 @@ TEST(Client, MayAsksAReviewOfOneself) {
 }
 
 }  // namespace
-}  // namespace kts::kube
+}  // namespace kts::kube::client_test

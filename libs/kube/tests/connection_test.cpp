@@ -15,7 +15,7 @@
 #include "kts/kube/client.hpp"
 #include "kubectl.hpp"
 
-namespace kts::kube {
+namespace kts::kube::connection_test {
 namespace {
 
 using testing::HasSubstr;
@@ -213,4 +213,4 @@ TEST(FindKubectl, K3sHasOneInside) {
 }
 
 }  // namespace
-}  // namespace kts::kube
+}  // namespace kts::kube::connection_test

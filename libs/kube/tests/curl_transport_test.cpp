@@ -13,7 +13,7 @@
 #include "kts/kube/watch.hpp"
 #include "line_buffer.hpp"
 
-namespace kts::kube {
+namespace kts::kube::curl_transport_test {
 namespace {
 
 using testing::ElementsAre;
@@ -315,4 +315,4 @@ TEST(LineBuffer, TakesBytesInPiecesOfAnySize) {
 }
 
 }  // namespace
-}  // namespace kts::kube
+}  // namespace kts::kube::curl_transport_test

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace kts::kube {
+namespace kts::kube::paths_test {
 namespace {
 
 TEST(Paths, CoreAndNamedGroupsDiffer) {
@@ -50,4 +50,4 @@ TEST(Verb, IsRbacs) {
 }
 
 }  // namespace
-}  // namespace kts::kube
+}  // namespace kts::kube::paths_test

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace kts::kube {
+namespace kts::kube::value_test {
 namespace {
 
 TEST(Value, WhatIsNotThereReadsAsEmpty) {
@@ -45,4 +45,4 @@ TEST(Value, BrokenTextIsBadInput) {
 }
 
 }  // namespace
-}  // namespace kts::kube
+}  // namespace kts::kube::value_test

@@ -6,7 +6,7 @@
 
 #include "fake_transport.hpp"
 
-namespace kts::kube {
+namespace kts::kube::watch_test {
 namespace {
 
 using testing::ElementsAre;
@@ -97,4 +97,4 @@ TEST_F(WatchTest, ALostPermissionIsFinal) {
 }
 
 }  // namespace
-}  // namespace kts::kube
+}  // namespace kts::kube::watch_test

@@ -10,7 +10,7 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::kubernetes {
+namespace kts::kubernetes::fleet_run_test {
 namespace {
 
 using analysis::FleetNode;
@@ -119,4 +119,4 @@ TEST(RunNodes, ACrashAndAProgramThatIsntThereAreReasonsToo) {
 }
 
 }  // namespace
-}  // namespace kts::kubernetes
+}  // namespace kts::kubernetes::fleet_run_test

@@ -6,7 +6,7 @@
 
 #include "fake_kubernetes.hpp"
 
-namespace kts::kubernetes {
+namespace kts::kubernetes::image_check_test {
 namespace {
 
 using testing::ElementsAre;
@@ -119,4 +119,4 @@ TEST(FindNodes, NoneIsAnErrorAndSoIsNoPermission) {
 }
 
 }  // namespace
-}  // namespace kts::kubernetes
+}  // namespace kts::kubernetes::image_check_test

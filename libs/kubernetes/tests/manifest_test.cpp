@@ -8,8 +8,9 @@
 
 #include "kts/base/files.hpp"
 #include "kts/kube/value.hpp"
+#include "places.hpp"
 
-namespace kts::kubernetes {
+namespace kts::kubernetes::manifest_test {
 namespace {
 
 JobSpec router() {
@@ -38,7 +39,7 @@ TEST(Manifest, IsTheGoldenOne) {
   thinker.runtime_class.clear();
   thinker.gpu_memory_bytes.reset();  // on a CPU
   const std::string yaml = to_yaml({router(), thinker});
-  const std::string path = KTS_SOURCE_DIR "/libs/kubernetes/tests/data/manifest.yaml";
+  const std::string path = in_source("libs/kubernetes/tests/data/manifest.yaml");
   if (std::getenv("KTS_UPDATE_GOLDEN") != nullptr) {
     ASSERT_TRUE(write_file(path, yaml));
   }
@@ -91,4 +92,4 @@ TEST(Toleration, IsReadAsKubectlTaintWritesIt) {
 }
 
 }  // namespace
-}  // namespace kts::kubernetes
+}  // namespace kts::kubernetes::manifest_test

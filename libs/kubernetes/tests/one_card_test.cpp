@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace kts::kubernetes {
+namespace kts::kubernetes::one_card_test {
 namespace {
 
 using testing::ElementsAre;
@@ -54,4 +54,4 @@ TEST(OneCard, ACardThatIsNotKnownProvesNothing) {
 }
 
 }  // namespace
-}  // namespace kts::kubernetes
+}  // namespace kts::kubernetes::one_card_test

@@ -15,7 +15,7 @@
 #include "kts/runner/local_run.hpp"
 #include "kts/scenario/built_in.hpp"
 
-namespace kts::kubernetes {
+namespace kts::kubernetes::run_test {
 namespace {
 
 using testing::Contains;
@@ -504,4 +504,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& blow) { return blow.param.name; });
 
 }  // namespace
-}  // namespace kts::kubernetes
+}  // namespace kts::kubernetes::run_test

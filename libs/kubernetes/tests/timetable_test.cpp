@@ -5,7 +5,7 @@
 
 #include "kts/scenario/built_in.hpp"
 
-namespace kts::kubernetes {
+namespace kts::kubernetes::timetable_test {
 namespace {
 
 using std::chrono_literals::operator""ms;
@@ -73,4 +73,4 @@ TEST(Timetable, TheFirstBlockWaitsForTheClocksOfThoseWhoAreThere) {
 }
 
 }  // namespace
-}  // namespace kts::kubernetes
+}  // namespace kts::kubernetes::timetable_test

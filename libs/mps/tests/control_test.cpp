@@ -6,7 +6,7 @@
 
 #include <map>
 
-namespace kts::mps {
+namespace kts::mps::control_test {
 namespace {
 
 using testing::ElementsAre;
@@ -75,4 +75,4 @@ TEST(Clients, WithoutADaemonNothingIsProven) {
 }
 
 }  // namespace
-}  // namespace kts::mps
+}  // namespace kts::mps::control_test

@@ -11,8 +11,9 @@
 #include <cstdlib>
 
 #include "kts/base/units.hpp"
+#include "places.hpp"
 
-namespace kts::mps {
+namespace kts::mps::daemon_test {
 namespace {
 
 using testing::Contains;
@@ -35,7 +36,8 @@ class MpsDaemon : public testing::Test {
   ~MpsDaemon() override { unsetenv("KTS_FAKE_MPS"); }
   void misbehave(const char* mode) { setenv("KTS_FAKE_MPS", mode, 1); }
   DaemonSpec spec() const {
-    return {KTS_FAKE_MPS_CONTROL, folder_.path() / "logs", folder_.path()};
+    return {in_build("tests/fake-mps/nvidia-cuda-mps-control"), folder_.path() / "logs",
+            folder_.path()};
   }
   std::string failure() const {
     const auto daemon = Daemon::start(spec());
@@ -145,10 +147,10 @@ TEST_F(MpsDaemon, OneOfAKilledRunIsFoundAndSaidHowToEnd) {
 TEST(StaticPartitions, AreOfferedByProgramsThatKnowTheCommand) {
   const auto folder = TemporaryDirectory::create().value();
   EXPECT_FALSE(offers_static_partitions(folder.path() / "none"));
-  EXPECT_FALSE(offers_static_partitions(KTS_FAKE_MPS_CONTROL));
+  EXPECT_FALSE(offers_static_partitions(in_build("tests/fake-mps/nvidia-cuda-mps-control")));
   ASSERT_TRUE(write_file(folder.path() / "new", std::string("ELF\0 sm_partition add", 20)));
   EXPECT_TRUE(offers_static_partitions(folder.path() / "new"));
 }
 
 }  // namespace
-}  // namespace kts::mps
+}  // namespace kts::mps::daemon_test

@@ -5,7 +5,7 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::pod {
+namespace kts::pod::cgroup_test {
 namespace {
 
 class CgroupTest : public testing::Test {
@@ -52,4 +52,4 @@ TEST_F(CgroupTest, WhatIsNotThereIsUnavailable) {
 }
 
 }  // namespace
-}  // namespace kts::pod
+}  // namespace kts::pod::cgroup_test

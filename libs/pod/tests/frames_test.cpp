@@ -5,7 +5,7 @@
 
 #include "kts/pod/crc32.hpp"
 
-namespace kts::pod {
+namespace kts::pod::frames_test {
 namespace {
 
 template <typename T>
@@ -81,4 +81,4 @@ TEST(Crc32, IsZlibs) {
 }
 
 }  // namespace
-}  // namespace kts::pod
+}  // namespace kts::pod::frames_test

@@ -10,7 +10,7 @@
 #include "kts/pod/crc32.hpp"
 #include "kts/pod/outbox.hpp"
 
-namespace kts::pod {
+namespace kts::pod::log_reader_test {
 namespace {
 
 using testing::ElementsAre;
@@ -273,4 +273,4 @@ TEST(LogReader, EverythingArrivesExactlyOnceThroughABadLog) {
 }
 
 }  // namespace
-}  // namespace kts::pod
+}  // namespace kts::pod::log_reader_test

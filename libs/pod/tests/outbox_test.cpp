@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace kts::pod {
+namespace kts::pod::outbox_test {
 namespace {
 
 using std::chrono_literals::operator""s;
@@ -172,4 +172,4 @@ TEST(Outbox, BeyondItsMemoryRecordsAreCountedAndTheFrameIsKept) {
 }
 
 }  // namespace
-}  // namespace kts::pod
+}  // namespace kts::pod::outbox_test

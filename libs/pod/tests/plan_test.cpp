@@ -6,7 +6,7 @@
 
 #include <limits>
 
-namespace kts::pod {
+namespace kts::pod::plan_test {
 namespace {
 
 using testing::HasSubstr;
@@ -216,4 +216,4 @@ TEST(Schedule, WhatIsOverCannotChange) {
 }
 
 }  // namespace
-}  // namespace kts::pod
+}  // namespace kts::pod::plan_test

@@ -9,9 +9,10 @@
 
 #include "kts/record/block_log.hpp"
 #include "kts/record/codec.hpp"
+#include "places.hpp"
 #include "pod_driver.hpp"
 
-namespace kts::pod {
+namespace kts::pod::pod_agent_test {
 namespace {
 
 using std::chrono_literals::operator""ms;
@@ -20,8 +21,8 @@ using testing::HasSubstr;
 using testing::SizeIs;
 
 Words command(const std::string& agent, const std::string& kind, const std::string& mode = "") {
-  Words words{KTS_POD_RUNNER,  "PLAN", "ACK",          agent,     kind,
-              KTS_FAKE_WORKER, "fft",  "--controlled", "--agent", agent};
+  Words words{in_build("tests/kts_pod_runner"),  "PLAN", "ACK",          agent,     kind,
+              in_build("tests/kts_fake_worker"), "fft",  "--controlled", "--agent", agent};
   if (!mode.empty()) words.insert(words.end(), {"--fake", mode});
   return words;
 }
@@ -242,7 +243,7 @@ TEST(PodAgent, LogWithoutAReaderEndsIt) {
 
 TEST(PodAgent, OrphansAreReaped) {
   Words words = command("router", "open");
-  const auto worker = std::ranges::find(words, std::string(KTS_FAKE_WORKER));
+  const auto worker = std::ranges::find(words, in_build("tests/kts_fake_worker"));
   words.insert(worker, {"/bin/sh", "-c", "(sleep 3 >/dev/null 2>&1 &); exec \"$0\" \"$@\""});
   PodProcess pod(words);
   FakeDriver driver({&pod});
@@ -268,4 +269,4 @@ TEST(PodAgent, SignalBetweenBlocksEndsItWithWhatItHas) {
 }
 
 }  // namespace
-}  // namespace kts::pod
+}  // namespace kts::pod::pod_agent_test

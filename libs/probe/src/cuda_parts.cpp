@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "kts/analysis/latency_steps.hpp"
 #include "kts/mps/daemon.hpp"
 #include "parts.hpp"
 
@@ -22,6 +24,8 @@ using workload::ProbeTask;
 using workload::ProbeTrace;
 
 constexpr int kMostContexts = 8;
+constexpr int kCallRounds = 10;
+constexpr std::int64_t kCallsARound = 200;
 constexpr double kSliceLimit = 0.02;
 constexpr double kSwitchLimit = 0.10;
 
@@ -33,27 +37,30 @@ ProbeTask spin_task(milliseconds length) {
 // What parts hand on to later ones.
 struct Known {
   double cycles_per_ns = 0;
-  double steps_per_ns = 0;
+  Estimate steps_per_ns;
   std::optional<ProbeTrace> first_clock;
 };
 
 Status measure_calls(Crew& crew, Draft& draft) {
   Blocks call, begin, round_trip, pair, around, record, host_stamp, device_stamp;
   double bound_ns = 0;
-  for (int round = 0; round < kRounds; ++round) {
+  // The first round finds clocks that rest, and isn't counted.
+  for (int round = -1; round < kCallRounds; ++round) {
     ProbeTask launches{"launches"};
     KTS_TRY(const auto launched,
-            crew.perform("launches", {{0, launches.set("rounds", 400)}}, kPatience));
+            crew.perform("launches", {{0, launches.set("rounds", kCallsARound)}}, kPatience));
+    ProbeTask events{"events"};
+    KTS_TRY(const auto timed,
+            crew.perform("events", {{0, events.set("rounds", kCallsARound)}}, kPatience));
+    KTS_TRY(const auto stamped, crew.perform("stamps", {{0, ProbeTask{"stamps"}}}, kPatience));
+    if (round < 0) continue;
     call.push_back(doubles(launched[0].all("call_ns")));
     begin.push_back(doubles(launched[0].all("begin_ns")));
     round_trip.push_back(doubles(launched[0].all("round_trip_ns")));
     bound_ns = std::max(bound_ns, launched[0].value("begin_bound_ns"));
-    ProbeTask events{"events"};
-    KTS_TRY(const auto timed, crew.perform("events", {{0, events.set("rounds", 400)}}, kPatience));
     pair.push_back(doubles(timed[0].all("pair_ns")));
     around.push_back(doubles(timed[0].all("pair_around_kernel_ns")));
     record.push_back(doubles(timed[0].all("record_ns")));
-    KTS_TRY(const auto stamped, crew.perform("stamps", {{0, ProbeTask{"stamps"}}}, kPatience));
     for (const auto& [name, blocks] : {std::pair("host_stamp_of_100_ns", &host_stamp),
                                        std::pair("device_stamp_of_100_ns", &device_stamp)}) {
       blocks->emplace_back();
@@ -119,7 +126,7 @@ Status measure_last_clock(Crew& crew, Draft& draft, const Known& known) {
 Status measure_alone(Crew& crew, Draft& draft, Known& known) {
   KTS_TRY(const TurnRounds rounds, spin_rounds(crew, "alone", {1, milliseconds(200), false, 0}));
   known.cycles_per_ns = rounds.cycles_per_ns;
-  known.steps_per_ns = analysis::quantile_of(rounds.steps_per_ns, 0.5).value.value_or(0);
+  known.steps_per_ns = analysis::mean_of(rounds.steps_per_ns);
   draft.add("interrupted_alone_ratio", "ratio", analysis::mean_of(rounds.gap_share),
             analysis::count(rounds.gap_share),
             "gaps above 5 us of a context that spins alone / its time",
@@ -135,9 +142,12 @@ Status measure_pair(Crew& crew, Draft& draft, const Known& known, bool full) {
   KTS_TRY(const TurnRounds rounds, spin_rounds(crew, "turns-k2" + suffix,
                                                {2, milliseconds(400), full, known.cycles_per_ns}));
   const std::string note =
-      full ? fmt::format("{:.0f} % of shared memory and {:.0f} % of registers in use",
-                         rounds.shared_ratio * 100, rounds.register_ratio * 100)
-           : std::string();
+      full
+          ? fmt::format(
+                "{:.0f} % of shared memory and {:.0f} % of registers in use; looks every {:.0f} ns",
+                rounds.shared_ratio * 100, rounds.register_ratio * 100,
+                1 / analysis::mean_of(rounds.steps_per_ns).value.value_or(0))
+          : std::string();
   describe_turns(draft, rounds, suffix, note);
   const auto key = [&](std::string_view stem) { return fmt::format("{}{}_ms", stem, suffix); };
   draft.add_spread(key("turn_gap"), "ms", 2, rounds.gap);
@@ -256,29 +266,57 @@ Status measure_short_turns(Crew& crew, Draft& draft) {
   return {};
 }
 
-Status measure_parked(Crew& crew, Draft& draft, const Known& known) {
-  KTS_CHECK_OK(crew.hire(kMostContexts));
-  KTS_TRY(const TurnRounds rounds, spin_rounds(crew, "parked", {1, milliseconds(200), false, 0}));
-  const std::string note = fmt::format("{} other contexts are there, idle", kMostContexts - 1);
-  draft.add("interrupted_parked_ratio", "ratio", analysis::mean_of(rounds.gap_share),
-            analysis::count(rounds.gap_share),
-            "gaps above 5 us of a context that alone is busy / its time", note);
-  if (known.steps_per_ns > 0) {
-    draft.add(
-        "parked_speed_ratio", "ratio",
-        analysis::scaled(analysis::quantile_of(rounds.steps_per_ns, 0.5), 1 / known.steps_per_ns),
-        analysis::count(rounds.steps_per_ns), "steps of a spinning kernel against none parked",
-        note);
-  }
+// An agent that alone is busy: in its own kernel, and launch by launch.
+struct Solo {
+  Estimate gap_share, steps_per_ns;
   Blocks round_trip;
+  std::uint64_t rounds = 0;
+};
+Result<Solo> measure_solo(Crew& crew, std::string_view name) {
+  KTS_TRY(const TurnRounds rounds, spin_rounds(crew, name, {1, milliseconds(100), false, 0}));
+  Solo solo{analysis::mean_of(rounds.gap_share),
+            analysis::mean_of(rounds.steps_per_ns),
+            {},
+            analysis::count(rounds.gap_share)};
   for (int round = 0; round < kRounds; ++round) {
     ProbeTask launches{"launches"};
     KTS_TRY(const auto traces,
-            crew.perform("launches-parked", {{0, launches.set("rounds", 400)}}, kPatience));
-    round_trip.push_back(doubles(traces[0].all("round_trip_ns")));
+            crew.perform(fmt::format("launches-{}", name),
+                         {{0, launches.set("rounds", kCallsARound)}}, kPatience));
+    solo.round_trip.push_back(doubles(traces[0].all("round_trip_ns")));
   }
-  draft.add_quantile("kernel_round_trip_parked_us", "us", round_trip, "as kernel_round_trip_us",
+  return solo;
+}
+
+std::vector<std::string> parked_keys(std::string_view mode) {
+  return {fmt::format("interrupted_parked{}_ratio", mode),
+          fmt::format("parked_speed{}_ratio", mode),
+          fmt::format("kernel_round_trip_parked{}_us", mode)};
+}
+
+// `mode`: "", "_mps", "_streams", at the end of keys. `parked_are`: of whom seven are there, idle.
+void describe_parked(Draft& draft, std::string_view mode, std::string_view parked_are,
+                     const Estimate& steps_per_ns_alone, const Solo& solo) {
+  const std::vector<std::string> keys = parked_keys(mode);
+  const std::string note = fmt::format("{} {} are there, idle", kMostContexts - 1, parked_are);
+  draft.add(keys[0], "ratio", solo.gap_share, solo.rounds,
+            "gaps above 5 us of a context that alone is busy / its time", note);
+  draft.add(keys[1], "ratio", analysis::ratio(solo.steps_per_ns, steps_per_ns_alone), solo.rounds,
+            "steps of a spinning kernel against none parked, mean of rounds", note);
+  draft.add_quantile(keys[2], "us", solo.round_trip, fmt::format("as kernel_round_trip{}_us", mode),
                      note);
+}
+
+void describe_round_trip(Draft& draft, std::string_view mode, const Solo& solo) {
+  draft.add_quantile(
+      fmt::format("kernel_round_trip{}_us", mode), "us", solo.round_trip, "as kernel_round_trip_us",
+      fmt::format("{}, nobody else there", mode == "_mps" ? "under MPS" : "no other stream"));
+}
+
+Status measure_parked(Crew& crew, Draft& draft, const Known& known) {
+  KTS_CHECK_OK(crew.hire(kMostContexts));
+  KTS_TRY(const Solo solo, measure_solo(crew, "parked"));
+  describe_parked(draft, "", "other contexts", known.steps_per_ns, solo);
   return {};
 }
 
@@ -378,7 +416,113 @@ Status measure_cache(Crew& crew, Draft& draft, const SweepSize& size) {
   return {};
 }
 
-// An engine of a member's, in one of its two slots.
+// Sizes whose latencies are told, in MiB; the steps are found from four sizes an octave.
+constexpr std::array<int, 13> kToldMib{16,   32,   64,   128,   256,   512,  1024,
+                                       2048, 4096, 8192, 16384, 32768, 65536};
+constexpr double kMib = 1 << 20;
+
+std::string chase_key(int mib) { return fmt::format("chase_{}mib_ns", mib); }
+std::vector<std::string> chase_keys() {
+  std::vector<std::string> keys;
+  for (const int mib : kToldMib) keys.push_back(chase_key(mib));
+  return keys;
+}
+
+// Of the first step, the second and the third.
+constexpr std::array<const char*, 3> kTlbNames{"", "_second", "_third"};
+std::array<std::string, 3> tlb_keys(std::size_t step) {
+  const char* name = kTlbNames[step];
+  return {fmt::format("tlb_reach{}_mib", name), fmt::format("tlb_hit{}_ns", name),
+          fmt::format("tlb_miss{}_ns", name)};
+}
+
+Status measure_reach(Crew& crew, Draft& draft) {
+  std::vector<ProbeTrace> chases;
+  for (int round = 0; round < kRounds; ++round) {
+    KTS_TRY(auto traces, crew.perform("chase", {{0, ProbeTask{"chase"}}}, kPatience));
+    chases.push_back(std::move(traces[0]));
+  }
+  const analysis::LatencyCurve curve = analysis::curve_of(chases);
+  if (curve.rounds.empty()) return fail(ErrorCode::kInternal, "a prober's chases make no sense");
+  const double largest = curve.size_bytes.back();
+  for (const int mib : kToldMib) {
+    const auto at = std::ranges::find(curve.size_bytes, mib * kMib);
+    if (at == curve.size_bytes.end()) {
+      draft.miss(chase_key(mib),
+                 fmt::format("three quarters of the free memory are {:.0f} MiB", largest / kMib));
+      continue;
+    }
+    Blocks blocks;
+    for (const auto& round : curve.rounds) {
+      blocks.push_back({round[static_cast<std::size_t>(at - curve.size_bytes.begin())]});
+    }
+    draft.add(chase_key(mib), "ns", analysis::mean_of(blocks), analysis::count(blocks),
+              "a load that waits for the one before, mean of 4096 in each round",
+              "a line of each 2 MiB page in turn, past L1; the lines fit in L2");
+  }
+  const std::vector<analysis::LatencyStep> steps = analysis::latency_steps(curve);
+  for (std::size_t i = 0; i < kTlbNames.size(); ++i) {
+    const auto keys = tlb_keys(i);
+    if (i >= steps.size()) {
+      for (const std::string& key : keys) {
+        draft.miss(key, fmt::format("loads get no slower{} in up to {:.0f} MiB, at once and by 8 %",
+                                    i == 0 ? "" : " again", largest / kMib));
+      }
+      continue;
+    }
+    const analysis::LatencyStep& step = steps[i];
+    const std::string to =
+        step.settled ? std::string() : fmt::format("still rises at {:.0f} MiB", largest / kMib);
+    draft.add(keys[0], "mib", analysis::scaled(step.reach_bytes, 1 / kMib),
+              static_cast<std::uint64_t>(curve.rounds.size()),
+              "largest memory in which loads are as fast as in less, median of rounds",
+              "the interval: all rounds', up to the next size");
+    draft.add(keys[1], "ns", analysis::mean_of(step.before_ns), analysis::count(step.before_ns),
+              fmt::format("a load in memory up to {}, mean", keys[0]), "");
+    draft.add(keys[2], "ns", analysis::mean_of(step.after_ns), analysis::count(step.after_ns),
+              fmt::format("a load in memory beyond {}, mean", keys[0]), to);
+  }
+  return {};
+}
+
+// Pages that are walked through after another's turn.
+constexpr std::array<int, 2> kLapPages{16, 256};
+std::string lap_key(int pages) { return fmt::format("tlb_refill_{}_pages_us", pages); }
+
+// Address translations that a turn of another's cost: a load of each page, and again at once.
+Status measure_refill(Crew& crew, Draft& draft, int pages) {
+  constexpr milliseconds kLength{60};
+  std::array<Blocks, 2> excess;
+  for (int round = 0; round < kRounds; ++round) {
+    for (const bool beside : {false, true}) {
+      ProbeTask laps{"laps"};
+      laps.set("length_ns", Nanoseconds(kLength).count())
+          .set("to_bytes", std::int64_t{pages} << 21)
+          .set("rest_ns", 1'000'000);
+      std::vector<Crew::Job> jobs{{0, std::move(laps)}};
+      if (beside) jobs.push_back({1, spin_task(kLength)});
+      KTS_TRY(const auto traces,
+              crew.perform(fmt::format("laps-{}{}", pages, beside ? "-beside" : ""),
+                           std::move(jobs), kPatience));
+      const auto& first = traces[0].all("first_ns");
+      const auto& second = traces[0].all("second_ns");
+      auto& block = excess[beside ? 1 : 0].emplace_back();
+      for (std::size_t i = 0; i < std::min(first.size(), second.size()); ++i) {
+        block.push_back(static_cast<double>(first[i] - second[i]));
+      }
+    }
+  }
+  const Estimate warm = analysis::quantile_of(excess[0], 0.5);
+  const Estimate cold = analysis::quantile_of(excess[1], 0.5);
+  draft.add(lap_key(pages), "us", analysis::scaled(analysis::difference(cold, warm), 1e-3),
+            analysis::count(excess[1]),
+            "by how much a load of each page takes longer than the same again, median: after "
+            "another's turn − with nobody there",
+            "the other touches no memory; pages of 2 MiB");
+  return {};
+}
+
+// An engine of a member's, in one of its slots.
 struct Seat {
   std::size_t member = 0;
   int slot = 0;
@@ -471,6 +615,20 @@ Status measure_company(Crew& crew, Draft& draft, std::string_view mode, const Se
   return {};
 }
 
+// Agents of one process, each a thread with a stream and an engine of its own.
+Status measure_parked_streams(Crew& crew, Draft& draft) {
+  KTS_CHECK_OK(crew.hire(1));
+  KTS_TRY(const Solo alone, measure_solo(crew, "streams-alone"));
+  describe_round_trip(draft, "_streams", alone);
+  for (int slot = 0; slot < kMostContexts - 1; ++slot) {
+    KTS_CHECK_OK(prepare_engine(crew, {0, slot}, "membw", {{"bytes", "64MiB"}}));
+  }
+  KTS_TRY(const Solo solo, measure_solo(crew, "streams-parked"));
+  describe_parked(draft, "_streams", "other streams of the process, with threads of their own,",
+                  alone.steps_per_ns, solo);
+  return {};
+}
+
 Status measure_mps(const ProbeSpec& spec, const process::Command& worker, Draft& draft) {
   if (!spec.mps_program) {
     return environment_lacks(fmt::format("{} is not on the PATH", mps::kControlProgram),
@@ -484,6 +642,8 @@ Status measure_mps(const ProbeSpec& spec, const process::Command& worker, Draft&
   }
   const auto measure = [&]() -> Status {
     Crew crew(std::move(crew_spec));
+    KTS_CHECK_OK(crew.hire(1));
+    KTS_TRY(const Solo alone, measure_solo(crew, "mps-alone"));
     KTS_CHECK_OK(crew.hire(2));
     std::vector<mps::Member> members;
     for (const std::int64_t pid : crew.pids()) members.push_back({"a prober", pid});
@@ -493,7 +653,11 @@ Status measure_mps(const ProbeSpec& spec, const process::Command& worker, Draft&
               analysis::count(rounds.gap_share),
               "gaps above 5 us of two contexts that spin at once / their time",
               "under MPS; 0: neither waits for the other");
+    describe_round_trip(draft, "_mps", alone);
     KTS_CHECK_OK(measure_company(crew, draft, "mps", {0, 0}, {1, 0}));
+    KTS_CHECK_OK(crew.hire(kMostContexts));
+    KTS_TRY(const Solo solo, measure_solo(crew, "mps-parked"));
+    describe_parked(draft, "_mps", "other clients of MPS", alone.steps_per_ns, solo);
     crew.dismiss();
     return {};
   };
@@ -503,7 +667,8 @@ Status measure_mps(const ProbeSpec& spec, const process::Command& worker, Draft&
 
 }  // namespace
 
-void probe_cuda(const ProbeSpec& spec, Crew& crew, const process::Command& worker, Draft& draft) {
+void probe_cuda(const ProbeSpec& spec, Crew& crew, const process::Command& worker,
+                const process::Command& apart, Draft& draft) {
   Known known;
   draft.part("clocks", {"event_clock_bound_us", "event_clock_drift_ppm", "globaltimer_bound_us"},
              [&] { return measure_first_clock(crew, draft, known); });
@@ -561,8 +726,7 @@ void probe_cuda(const ProbeSpec& spec, Crew& crew, const process::Command& worke
       draft.part(fmt::format("{} contexts", contexts), keys,
                  [&] { return measure_many(crew, draft, contexts); });
     }
-    draft.part("parked contexts",
-               {"interrupted_parked_ratio", "parked_speed_ratio", "kernel_round_trip_parked_us"},
+    draft.part("parked contexts", parked_keys(""),
                [&] { return measure_parked(crew, draft, known); });
   }
   draft.part("clocks again", {"event_clock_error_us", "globaltimer_drift_ppm"},
@@ -571,10 +735,30 @@ void probe_cuda(const ProbeSpec& spec, Crew& crew, const process::Command& worke
   draft.part("two streams of one process", company_keys("streams"), [&] {
     return measure_company(crew, draft, "streams", {0, 0}, {0, 1});
   });
-  // They would be parked beside MPS's clients.
+  std::vector<std::string> curve{chase_keys()};
+  for (std::size_t i = 0; i < kTlbNames.size(); ++i) {
+    for (const std::string& key : tlb_keys(i)) curve.push_back(key);
+  }
+  draft.part("loads round and round in growing memory", curve,
+             [&] { return measure_reach(crew, draft); });
+  for (const int pages : kLapPages) {
+    draft.part(fmt::format("address translations after another's turn, {} pages", pages),
+               {lap_key(pages)}, [&] { return measure_refill(crew, draft, pages); });
+  }
+  // They would be parked beside those that follow.
   crew.dismiss();
-  std::vector<std::string> keys = company_keys("mps");
+  std::vector<std::string> keys = parked_keys("_streams");
+  keys.emplace_back("kernel_round_trip_streams_us");
+  draft.part("parked streams", keys, [&]() -> Status {
+    Crew one({apart, spec.interrupt_fd, spec.traces});
+    const Status measured = measure_parked_streams(one, draft);
+    one.dismiss();
+    return measured;
+  });
+  keys = company_keys("mps");
   keys.insert(keys.begin(), "mps_interrupted_ratio");
+  keys.emplace_back("kernel_round_trip_mps_us");
+  for (const std::string& key : parked_keys("_mps")) keys.push_back(key);
   draft.part("two contexts under MPS", keys, [&] { return measure_mps(spec, worker, draft); });
 }
 

@@ -44,6 +44,8 @@ void describe_turns(Draft& draft, const TurnRounds& rounds, std::string_view suf
                     std::string_view note);
 
 void probe_cpu(const ProbeSpec& spec, Crew& crew, Draft& draft);
-void probe_cuda(const ProbeSpec& spec, Crew& crew, const process::Command& worker, Draft& draft);
+// `worker`: a context's process; `apart`: the same, which no MPS daemon catches, as the crew's.
+void probe_cuda(const ProbeSpec& spec, Crew& crew, const process::Command& worker,
+                const process::Command& apart, Draft& draft);
 
 }  // namespace kts::probe

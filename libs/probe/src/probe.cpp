@@ -125,6 +125,7 @@ Result<Probed> probe(const ProbeSpec& spec) {
   KTS_TRY(const TemporaryDirectory nowhere, TemporaryDirectory::create("kts-probe"));
   CrewSpec crew_spec{worker, spec.interrupt_fd, spec.traces};
   crew_spec.command.environment.push_back("CUDA_MPS_PIPE_DIRECTORY=" + nowhere.path().string());
+  const process::Command apart = crew_spec.command;
   Crew crew(std::move(crew_spec));
   KTS_CHECK_OK(crew.hire(1));
 
@@ -133,7 +134,7 @@ Result<Probed> probe(const ProbeSpec& spec) {
   draft.sheet.sharing = "time-slicing";
   draft.sheet.device = {crew.identity().kind, crew.identity().name, crew.identity().uuid, {}};
   if (crew.identity().kind == "cuda") {
-    probe_cuda(spec, crew, worker, draft);
+    probe_cuda(spec, crew, worker, apart, draft);
   } else {
     probe_cpu(spec, crew, draft);
   }

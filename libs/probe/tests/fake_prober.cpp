@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -72,12 +73,30 @@ void add_many(ProbeTrace& trace, const char* name, std::int64_t value) {
   for (int i = 0; i < 200; ++i) trace.series[name].push_back(value + i % 3);
 }
 
+// Address translations reach 32 MiB and 4 GiB.
+void add_chase(ProbeTrace& trace) {
+  constexpr std::int64_t kMib = 1 << 20;
+  trace.values["loads"] = 4096;
+  for (int i = 0; i <= 48; ++i) {
+    const auto pages = static_cast<std::int64_t>(4 * std::exp2(i / 4.0) + 0.5);
+    const std::int64_t bytes = pages * 2 * kMib;
+    const std::int64_t ns = bytes <= 32 * kMib ? 210 : bytes <= 4096 * kMib ? 290 : 620;
+    trace.series["size_bytes"].push_back(bytes);
+    trace.series["took_ns"].push_back(4096 * ns + i % 3 * 1000);
+  }
+}
+
 ProbeTrace answer(const ProbeTask& task) {
   ProbeTrace trace{task.name};
   if (task.name == "spin") add_spin(trace, task);
   if (task.name == "metronome") add_metronome(trace, task);
   if (task.name == "pulses") add_pulses(trace, task);
   if (task.name == "sweep") add_many(trace, "sweep_ns", 20'000);
+  if (task.name == "chase") add_chase(trace);
+  if (task.name == "laps") {
+    add_many(trace, "first_ns", 8'000);
+    add_many(trace, "second_ns", 5'000);
+  }
   if (task.name == "train") trace.values["kernels"] = 5;
   if (task.name == "load") {
     trace.values["iterations"] = 100;

@@ -14,8 +14,9 @@
 
 #include "kts/base/files.hpp"
 #include "kts/workload/probe.hpp"
+#include "places.hpp"
 
-namespace kts::probe {
+namespace kts::probe::probe_test {
 namespace {
 
 using analysis::DataSheet;
@@ -30,7 +31,7 @@ class Probe : public testing::Test {
  protected:
   void SetUp() override {
     unsetenv("FAKE_PROBER");
-    spec_.worker = KTS_FAKE_PROBER;
+    spec_.worker = in_build("tests/kts_fake_prober");
     spec_.device = "cuda";
   }
   void TearDown() override { unsetenv("FAKE_PROBER"); }
@@ -74,9 +75,27 @@ TEST_F(Probe, FindsTheSliceAndTheSwitchOfAKnownCard) {
   EXPECT_NEAR(*find_figure(sheet, "turn_release_ms")->value.value, 2.091 + 2 * 0.152 - 0.152 - 0.1,
               1e-3);
   EXPECT_NEAR(*find_figure(sheet, "streams_gemm_beside_membw_ratio")->value.value, 0.5, 1e-9);
-  // The card has everything, this machine no MPS.
+  for (const char* key : {"parked_speed_ratio", "parked_speed_streams_ratio"}) {
+    const auto* speed = find_figure(sheet, key);
+    ASSERT_NE(speed, nullptr) << key;
+    EXPECT_NEAR(*speed->value.value, 1, 1e-9) << key;
+    EXPECT_TRUE(speed->value.ci_low && speed->value.ci_high) << key;
+  }
+  EXPECT_NE(find_figure(sheet, "kernel_round_trip_parked_streams_us"), nullptr);
+  EXPECT_NEAR(*find_figure(sheet, "chase_1024mib_ns")->value.value, 290, 1);
+  EXPECT_NEAR(*find_figure(sheet, "tlb_reach_mib")->value.value, 32, 1e-9);
+  EXPECT_NEAR(*find_figure(sheet, "tlb_hit_ns")->value.value, 210, 1);
+  EXPECT_NEAR(*find_figure(sheet, "tlb_miss_ns")->value.value, 290, 1);
+  EXPECT_NEAR(*find_figure(sheet, "tlb_reach_second_mib")->value.value, 4096, 1e-9);
+  EXPECT_NEAR(*find_figure(sheet, "tlb_miss_second_ns")->value.value, 620, 1);
+  EXPECT_NEAR(*find_figure(sheet, "tlb_refill_256_pages_us")->value.value, 0, 1e-9);
+  EXPECT_THAT(find_missing(sheet, "tlb_reach_third_mib")->reason,
+              HasSubstr("no slower again in up to 32768 MiB"));
+  EXPECT_THAT(find_missing(sheet, "chase_65536mib_ns")->reason, HasSubstr("free memory"));
+  // The card has everything else, this machine no MPS.
   for (const auto& missing : sheet.unavailable) {
-    EXPECT_THAT(missing.key, StartsWith("mps_"));
+    if (missing.key.starts_with("tlb_") || missing.key.starts_with("chase_")) continue;
+    EXPECT_THAT(missing.key, testing::AnyOf(StartsWith("mps_"), HasSubstr("_mps_")));
     EXPECT_THAT(missing.reason, HasSubstr("nvidia-cuda-mps-control is not on the PATH"));
   }
   std::set<std::string> kinds;
@@ -144,4 +163,4 @@ TEST_F(Probe, WithoutTheDeviceItIsAnError) {
 }
 
 }  // namespace
-}  // namespace kts::probe
+}  // namespace kts::probe::probe_test

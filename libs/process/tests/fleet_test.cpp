@@ -14,7 +14,7 @@
 
 #include "kts/process/signals.hpp"
 
-namespace kts::process {
+namespace kts::process::fleet_test {
 namespace {
 
 using testing::ElementsAre;
@@ -250,4 +250,4 @@ TEST(Fleet, ChildrenStartWithNoSignalBlocked) {
 }
 
 }  // namespace
-}  // namespace kts::process
+}  // namespace kts::process::fleet_test

@@ -9,7 +9,7 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::process {
+namespace kts::process::guard_test {
 namespace {
 
 using std::chrono_literals::operator""s;
@@ -57,4 +57,4 @@ TEST(Guard, AScriptThatSaysNothingIsNotWaitedForWithoutEnd) {
 }
 
 }  // namespace
-}  // namespace kts::process
+}  // namespace kts::process::guard_test

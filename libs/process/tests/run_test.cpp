@@ -7,7 +7,7 @@
 
 #include <vector>
 
-namespace kts::process {
+namespace kts::process::run_test {
 namespace {
 
 using testing::HasSubstr;
@@ -56,4 +56,4 @@ TEST(Run, AMissingProgramIsSaid) {
 }
 
 }  // namespace
-}  // namespace kts::process
+}  // namespace kts::process::run_test

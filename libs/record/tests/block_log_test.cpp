@@ -7,7 +7,7 @@
 
 #include "kts/record/codec.hpp"
 
-namespace kts::record {
+namespace kts::record::block_log_test {
 namespace {
 
 std::string json_of(const std::string& line, std::string_view prefix) {
@@ -190,4 +190,4 @@ TEST(End, LinesOfTheCodecFindTheJson) {
 }
 
 }  // namespace
-}  // namespace kts::record
+}  // namespace kts::record::block_log_test

@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-namespace kts::record {
+namespace kts::record::codec_test {
 namespace {
 
 constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
@@ -350,4 +350,4 @@ TEST(ParseLine, ControlLinesAreKnown) {
 }
 
 }  // namespace
-}  // namespace kts::record
+}  // namespace kts::record::codec_test

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace kts::record {
+namespace kts::record::iteration_test {
 namespace {
 
 TEST(Catalogue, NamesRoundTrip) {
@@ -47,4 +47,4 @@ TEST(Length, PartOfAMissingInstantIsUnavailableNotZero) {
 }
 
 }  // namespace
-}  // namespace kts::record
+}  // namespace kts::record::iteration_test

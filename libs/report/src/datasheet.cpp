@@ -37,6 +37,7 @@ std::string figure_name(std::string_view key, std::string_view unit) {
 
 std::string figure_unit(const Figure& figure) {
   if (figure.unit == "us") return "µs";
+  if (figure.unit == "mib") return "MiB";
   return figure.unit == "ratio" || figure.unit == "count" ? std::string() : figure.unit;
 }
 
@@ -65,8 +66,9 @@ const std::vector<Chapter>& chapters() {
        {"short_", "turn_release", "idle_hold", "interrupted_parked", "parked",
         "kernel_round_trip_parked"}},
       {"Preemption and caches",
-       "Where kernels are stopped, and what reading memory again costs after another's turn.",
-       {"gap_beside", "long_kernel", "sweep", "cache_refill"}},
+       "Where kernels are stopped, what reading memory again costs after another's turn, and how "
+       "far the TLB reaches.",
+       {"gap_beside", "long_kernel", "sweep", "cache_refill", "chase", "tlb"}},
       {"Work beside work",
        "The speed that is left beside a neighbour, alone = 1.",
        {"streams_", "mps_"}},
@@ -109,6 +111,9 @@ std::vector<std::pair<std::string, std::string>> sheet_facts(const DataSheet& sh
   const auto add = [&](const char* label, const std::string& value) {
     if (!value.empty()) facts.emplace_back(label, value);
   };
+  if (sheet.device.kind == "cpu") {
+    add("measured on", "one core under the operating system's scheduler");
+  }
   add("uuid", sheet.device.uuid);
   add("driver", sheet.device.driver);
   add("sharing", sheet.sharing);

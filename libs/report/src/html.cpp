@@ -138,33 +138,6 @@ std::string growth(const Summary& summary) {
                  body.empty() ? body : "<div class=\"growth\">\n" + body + "</div>\n");
 }
 
-std::string escaped_lines(std::string_view text) {
-  const auto end = text.find('\n');
-  if (end == std::string_view::npos) return escape_html(text);
-  return escape_html(text.substr(0, end)) + "<br>" + escaped_lines(text.substr(end + 1));
-}
-
-// The first `words` columns are words, the rest numbers; cells may have several lines.
-std::string plain_table(std::string_view caption, const std::vector<std::vector<std::string>>& rows,
-                        std::size_t words) {
-  if (rows.empty()) return {};
-  const std::vector<std::string>& head = rows.front();
-  std::vector<std::string> escaped;
-  for (const std::string& cell : head) escaped.push_back(escape_html(cell));
-  std::string body;
-  for (std::size_t i = 1; i < rows.size(); ++i) {
-    body += "<tr>" + row_head(escape_html(rows[i].front()));
-    for (std::size_t c = 1; c < rows[i].size(); ++c) {
-      const std::string text = escaped_lines(rows[i][c]);
-      body += c < words ? word(text) : cell(text);
-    }
-    body += "</tr>\n";
-  }
-  const auto split = escaped.begin() + static_cast<std::ptrdiff_t>(words);
-  return table(caption, head_cells({escaped.begin(), split}, {split, escaped.end()}) + "<tbody>\n" +
-                            body + "</tbody>\n");
-}
-
 std::string waits(const Summary& summary) {
   std::string body;
   for (const std::string_view at : {"mean", "p95", "p99"}) {
@@ -295,13 +268,6 @@ std::string card_meanwhile(const Summary& summary) {
   return section("What the card did meanwhile", body);
 }
 
-std::string memory_held(const Summary& summary) {
-  std::string body = plain_table(kMemoryCaption, memory_table(summary), 3);
-  const std::string said = memory_sentence(summary);
-  if (!said.empty()) body += "<p>" + escape_html(said) + "</p>\n";
-  return section(kMemoryTitle, body);
-}
-
 std::string samples(const Summary& summary) {
   std::string rows;
   for (const auto& r : summary.results) {
@@ -362,8 +328,9 @@ std::string report_html(const Summary& summary, const Drawing& drawing) {
               header(summary) + alert + agent_cards(all) + figures(drawing) +
                   results_table(summary, all) + objectives(summary) + growth(summary) +
                   waits(summary) + made_of(summary) + kernels_section(summary) + chains(summary) +
-                  card_meanwhile(summary) + memory_held(summary) + loads(summary) +
-                  section("Warnings", list(summary.warnings)) + samples(summary) +
+                  card_meanwhile(summary) +
+                  html_memory(kMemoryCaption, memory_table(summary), 3, memory_sentence(summary)) +
+                  loads(summary) + section("Warnings", list(summary.warnings)) + samples(summary) +
                   vocabulary(summary));
 }
 

@@ -56,6 +56,8 @@ th,td{padding:.32rem .55rem;text-align:right;white-space:nowrap;border-bottom:1p
 th{font-weight:600}thead th{color:var(--muted);font-weight:500;vertical-align:bottom}
 th.word,td.word,tbody th{text-align:left}
 tbody th{white-space:normal;overflow-wrap:break-word;min-width:6rem;max-width:15rem}
+td small{color:var(--muted)}
+td.several{white-space:normal;text-align:left;min-width:7rem}
 td.note{white-space:normal;text-align:left;min-width:14rem}
 tbody.group tr:first-child>*{border-top:2px solid var(--grid)}
 .solo{color:var(--solo)}.shared{color:var(--shared)}
@@ -108,6 +110,12 @@ std::string inline_svg(const Plot& plot) {
   return svg;
 }
 
+std::string escaped_lines(std::string_view text) {
+  const auto end = text.find('\n');
+  if (end == std::string_view::npos) return escape_html(text);
+  return escape_html(text.substr(0, end)) + "<br>" + escaped_lines(text.substr(end + 1));
+}
+
 }  // namespace
 
 std::string page(std::string_view title, const std::string& body) {
@@ -127,6 +135,17 @@ std::string badge(const std::string& verdict) {
 
 std::string cell(const std::string& text) { return "<td>" + text + "</td>"; }
 std::string word(const std::string& text) { return "<td class=\"word\">" + text + "</td>"; }
+std::string several(const std::string& text) { return "<td class=\"several\">" + text + "</td>"; }
+std::string stacked(std::string_view number_and_interval) {
+  const auto open = number_and_interval.find(" (");
+  if (open == std::string_view::npos) return cell(escape_html(number_and_interval));
+  std::string_view interval = number_and_interval.substr(open + 2);
+  if (interval.ends_with(')')) interval.remove_suffix(1);
+  return stacked(escape_html(number_and_interval.substr(0, open)), escape_html(interval));
+}
+std::string stacked(const std::string& number, const std::string& interval) {
+  return cell(interval.empty() ? number : number + "<br><small>" + interval + "</small>");
+}
 std::string row_head(const std::string& text) {
   return "<th scope=\"row\" class=\"word\">" + text + "</th>";
 }
@@ -151,6 +170,33 @@ std::string section(std::string_view title, const std::string& body) {
 std::string table(std::string_view caption, const std::string& inside) {
   return fmt::format("<div class=\"scroll\"><table>\n<caption>{}</caption>\n{}</table></div>\n",
                      caption, inside);
+}
+
+std::string plain_table(std::string_view caption, const std::vector<std::vector<std::string>>& rows,
+                        std::size_t words) {
+  if (rows.empty()) return {};
+  const std::vector<std::string>& head = rows.front();
+  std::vector<std::string> escaped;
+  for (const std::string& cell : head) escaped.push_back(escape_html(cell));
+  std::string body;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    body += "<tr>" + row_head(escape_html(rows[i].front()));
+    for (std::size_t c = 1; c < rows[i].size(); ++c) {
+      const std::string text = escaped_lines(rows[i][c]);
+      body += c < words ? word(text) : cell(text);
+    }
+    body += "</tr>\n";
+  }
+  const auto split = escaped.begin() + static_cast<std::ptrdiff_t>(words);
+  return table(caption, head_cells({escaped.begin(), split}, {split, escaped.end()}) + "<tbody>\n" +
+                            body + "</tbody>\n");
+}
+
+std::string html_memory(std::string_view caption, const std::vector<std::vector<std::string>>& rows,
+                        std::size_t words, const std::string& said) {
+  std::string body = plain_table(caption, rows, words);
+  if (!said.empty()) body += "<p>" + escape_html(said) + "</p>\n";
+  return section("Memory", body);
 }
 
 std::string list(const std::vector<std::string>& items) {

@@ -178,35 +178,6 @@ Json chain(const analysis::ChainPhase& c) {
           {"divisions", array(c.divisions, chain_division)}};
 }
 
-Json agent_memory(const analysis::AgentMemory& m) {
-  return {{"agent", m.agent},
-          {"predicted_bytes", optional(m.predicted)},
-          {"predicted",
-           {{"weights_bytes", optional(m.weights)},
-            {"kv_cache_bytes", optional(m.kv_cache)},
-            {"activations_bytes", optional(m.activations)},
-            {"operands_bytes", optional(m.operands)},
-            {"workspace_bytes", optional(m.workspace)},
-            {"context_bytes", optional(m.context)}}},
-          {"allocated_bytes", optional(m.allocated)},
-          {"measured_bytes", optional(m.measured)},
-          {"measured_by", text(m.measured_by)},
-          {"missing", text(m.missing)},
-          {"error_ratio", optional(m.error_ratio)}};
-}
-
-Json memory(const Summary& s) {
-  if (!s.memory) return nullptr;
-  const analysis::MemoryUse& m = *s.memory;
-  return {{"device_bytes", optional(m.device)},
-          {"predicted_bytes", optional(m.predicted)},
-          {"predicted_ratio", optional(m.predicted_share)},
-          {"measured_bytes", optional(m.measured)},
-          {"measured_ratio", optional(m.measured_share)},
-          {"error_ratio", optional(m.error_ratio)},
-          {"agents", array(m.agents, agent_memory)}};
-}
-
 Json covariate(const analysis::Covariate& c) {
   return {{"source", c.source},
           {"field", c.field},
@@ -277,7 +248,7 @@ std::string summary_json(const Summary& summary) {
                       {"turns", turns(summary)},
                       {"loads", array(summary.loads, load)},
                       {"slos", array(summary.slos, slo)},
-                      {"memory", memory(summary)},
+                      {"memory", memory_json(summary.memory)},
                       {"covariates", array(summary.covariates, covariate)},
                       {"covariates_missing", text(summary.covariates_missing)},
                       {"conditions", summary.conditions},

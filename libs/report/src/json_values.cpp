@@ -2,6 +2,26 @@
 #include "json_values.hpp"
 
 namespace kts::report {
+namespace {
+
+Json agent_memory(const analysis::AgentMemory& m) {
+  return {{"agent", m.agent},
+          {"predicted_bytes", optional(m.predicted)},
+          {"predicted",
+           {{"weights_bytes", optional(m.weights)},
+            {"kv_cache_bytes", optional(m.kv_cache)},
+            {"activations_bytes", optional(m.activations)},
+            {"operands_bytes", optional(m.operands)},
+            {"workspace_bytes", optional(m.workspace)},
+            {"context_bytes", optional(m.context)}}},
+          {"allocated_bytes", optional(m.allocated)},
+          {"measured_bytes", optional(m.measured)},
+          {"measured_by", text(m.measured_by)},
+          {"missing", text(m.missing)},
+          {"error_ratio", optional(m.error_ratio)}};
+}
+
+}  // namespace
 
 Json estimate_json(const analysis::Estimate& e) {
   return {{"value", optional(e.value)},
@@ -34,6 +54,18 @@ Json agent_json(const analysis::AgentInfo& a) {
           {"arrival", text(a.arrival)},
           {"slo", std::move(slo)},
           {"baseline", text(a.baseline)}};
+}
+
+Json memory_json(const std::optional<analysis::MemoryUse>& use) {
+  if (!use) return nullptr;
+  const analysis::MemoryUse& m = *use;
+  return {{"device_bytes", optional(m.device)},
+          {"predicted_bytes", optional(m.predicted)},
+          {"predicted_ratio", optional(m.predicted_share)},
+          {"measured_bytes", optional(m.measured)},
+          {"measured_ratio", optional(m.measured_share)},
+          {"error_ratio", optional(m.error_ratio)},
+          {"agents", array(m.agents, agent_memory)}};
 }
 
 }  // namespace kts::report

@@ -70,20 +70,6 @@ std::string with_bounds(const std::optional<double>& value, const stats::Interva
   return number(value) + (said.empty() || !value ? "" : " (" + said + ")");
 }
 
-// Head and rows of plain text.
-std::string plain_table(const std::vector<std::vector<std::string>>& rows, std::string_view align) {
-  if (rows.empty()) return {};
-  std::vector<std::string> head = rows.front();
-  for (std::string& cell : head) cell = escape_markdown(cell);
-  std::string out = table_head(head, align);
-  for (std::size_t i = 1; i < rows.size(); ++i) {
-    std::vector<std::string> cells = rows[i];
-    for (std::string& cell : cells) cell = escape_markdown(cell);
-    out += row(cells);
-  }
-  return out + "\n";
-}
-
 std::string waits_for_whom(const Summary& summary) {
   std::string out;
   for (const std::string_view at : {"mean", "p95", "p99"}) {
@@ -91,10 +77,10 @@ std::string waits_for_whom(const Summary& summary) {
     if (rows.empty()) continue;
     const std::string align = "l" + std::string(rows.front().size() - 1, 'r');
     out += at == "mean" ? "On average:\n\n" : fmt::format("Around {}:\n\n", at);
-    out += plain_table(rows, align);
+    out += plain_rows(rows, align);
   }
   if (out.empty()) return {};
-  const std::string left_out = plain_table(left_out_table(summary), "llllrrr");
+  const std::string left_out = plain_rows(left_out_table(summary), "llllrrr");
   if (!left_out.empty()) {
     out += escape_markdown(left_out_sentence(summary)) +
            " Latency in blocks without one agent, ms: what the wait for it predicts, and what was "
@@ -114,11 +100,11 @@ std::string waits_for_whom(const Summary& summary) {
 }
 
 std::string what_growth_is_made_of(const Summary& summary) {
-  std::string out = plain_table(cause_table(summary), "llllrrl");
+  std::string out = plain_rows(cause_table(summary), "llllrrl");
   if (out.empty()) return {};
   const std::string turns = turn_sentence(summary);
   if (!turns.empty()) out += escape_markdown(turns) + "\n\n";
-  const std::string check = plain_table(turn_table(summary), "lrrr");
+  const std::string check = plain_rows(turn_table(summary), "lrrr");
   if (!check.empty()) {
     out +=
         "What round robin by these lengths makes of gpu_wait, shared, ms: measured / model.\n\n" +
@@ -204,8 +190,8 @@ std::string kernel_tables(const Summary& summary) {
       "By CUPTI's records, means over iterations: gpu_time, the part of it in which a kernel, copy "
       "or set of the agent stood on the GPU (busy), and the rest (gaps). A kernel's time contains "
       "being switched out while it runs.\n\n" +
-      plain_table(kernel_use_table(summary), "llrrrrr");
-  const std::string changes = plain_table(kernel_change_table(summary), "llrrrrr");
+      plain_rows(kernel_use_table(summary), "llrrrrr");
+  const std::string changes = plain_rows(kernel_change_table(summary), "llrrrrr");
   if (!changes.empty()) {
     out +=
         "Each agent's kernels, those that added most first (all: kernels.csv), with 95 % "
@@ -217,14 +203,6 @@ std::string kernel_tables(const Summary& summary) {
     said += bullet(escape_markdown(sentence));
   }
   return out + said + (said.empty() ? "" : "\n");
-}
-
-std::string memory_section(const Summary& summary) {
-  const std::string rows = plain_table(memory_table(summary), "lllrrrr");
-  if (rows.empty()) return {};
-  std::string out = fmt::format("## {}\n\n{}\n\n{}", kMemoryTitle, kMemoryCaption, rows);
-  const std::string said = memory_sentence(summary);
-  return said.empty() ? out : out + escape_markdown(said) + "\n\n";
 }
 
 std::string covariates(const Summary& summary) {
@@ -248,6 +226,27 @@ std::string covariates(const Summary& summary) {
 }
 
 }  // namespace
+
+std::string plain_rows(const std::vector<std::vector<std::string>>& rows, std::string_view align) {
+  if (rows.empty()) return {};
+  std::vector<std::string> head = rows.front();
+  for (std::string& cell : head) cell = escape_markdown(cell);
+  std::string out = table_head(head, align);
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    std::vector<std::string> cells = rows[i];
+    for (std::string& cell : cells) cell = escape_markdown(cell);
+    out += row(cells);
+  }
+  return out + "\n";
+}
+
+std::string markdown_memory(std::string_view caption,
+                            const std::vector<std::vector<std::string>>& rows,
+                            std::string_view align, const std::string& said) {
+  if (rows.empty()) return {};
+  std::string out = fmt::format("## Memory\n\n{}\n\n{}", caption, plain_rows(rows, align));
+  return said.empty() ? out : out + escape_markdown(said) + "\n\n";
+}
 
 std::string row(const std::vector<std::string>& cells) {
   std::string out = "|";
@@ -308,7 +307,8 @@ std::string results_markdown(const Summary& summary) {
   out += kernel_tables(summary);
   out += chains_markdown(summary);
   out += covariates(summary);
-  out += memory_section(summary);
+  out +=
+      markdown_memory(kMemoryCaption, memory_table(summary), "lllrrrr", memory_sentence(summary));
   out += load_table(summary);
   out += sample_table(summary);
   out += list("Warnings", summary.warnings);

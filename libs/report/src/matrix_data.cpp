@@ -55,31 +55,37 @@ void append(std::string& out, const analysis::SetResult& set, const MatrixCell& 
 }  // namespace
 
 std::string matrix_json(const Matrix& matrix) {
-  const Json document{{"schema", "kts.matrix/1"},
-                      {"run", run_json(matrix.header)},
-                      {"agents", array(matrix.header.agents, agent_json)},
-                      {"alone", array(matrix.alone,
-                                      [](const analysis::AloneResult& a) -> Json {
-                                        return {{"agent", a.agent},
-                                                {"n", a.n},
-                                                {"blocks", a.blocks},
-                                                {"unit", "ms"},
-                                                {"p50", estimate_json(a.p50)},
-                                                {"p95", estimate_json(a.p95)},
-                                                {"p99", estimate_json(a.p99)},
-                                                {"rate_per_s", estimate_json(a.rate_per_s)},
-                                                {"overloaded", a.overloaded}};
-                                      })},
-                      {"sets", array(matrix.sets,
-                                     [](const analysis::SetResult& s) -> Json {
-                                       return {{"agents", s.agents},
-                                               {"blocks", s.blocks},
-                                               {"kept_sum", optional(s.kept_sum)},
-                                               {"cells", array(s.cells, cell_json)}};
-                                     })},
-                      {"headline", finding(matrix)},
-                      {"warnings", matrix.header.warnings},
-                      {"inconclusive", matrix.header.inconclusive}};
+  const Json document{
+      {"schema", "kts.matrix/1"},
+      {"run", run_json(matrix.header)},
+      {"agents", array(matrix.header.agents, agent_json)},
+      {"alone", array(matrix.alone,
+                      [](const analysis::AloneResult& a) -> Json {
+                        return {{"agent", a.agent},
+                                {"n", a.n},
+                                {"blocks", a.blocks},
+                                {"unit", "ms"},
+                                {"p50", estimate_json(a.p50)},
+                                {"p95", estimate_json(a.p95)},
+                                {"p99", estimate_json(a.p99)},
+                                {"rate_per_s", estimate_json(a.rate_per_s)},
+                                {"overloaded", a.overloaded}};
+                      })},
+      {"sets", array(matrix.sets,
+                     [](const analysis::SetResult& s) -> Json {
+                       return {{"agents", s.agents},
+                               {"blocks", s.blocks},
+                               {"kept_sum", optional(s.kept_sum)},
+                               {"cells", array(s.cells, cell_json)}};
+                     })},
+      {"memory", memory_json(matrix.header.memory)},
+      {"largest_set", matrix.largest ? Json{{"agents", matrix.largest->agents},
+                                            {"predicted_bytes", matrix.largest->predicted},
+                                            {"predicted_ratio", optional(matrix.largest->share)}}
+                                     : Json(nullptr)},
+      {"headline", finding(matrix)},
+      {"warnings", matrix.header.warnings},
+      {"inconclusive", matrix.header.inconclusive}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

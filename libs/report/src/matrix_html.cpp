@@ -7,6 +7,7 @@
 #include "html_page.hpp"
 #include "kts/report/matrix.hpp"
 #include "matrix_words.hpp"
+#include "memory_words.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -41,13 +42,34 @@ std::string alone(const Matrix& matrix) {
                                     "<tbody>\n" + rows + "</tbody>\n"));
 }
 
+std::string growth_section(const Matrix& matrix) {
+  std::string out;
+  for (const Scaling& scaling : scalings(matrix)) {
+    std::vector<std::vector<std::string>> rows{
+        {"agents", "p50 ms", "p99 ms", "95 %", "DF", "95 %", "kept", "sum kept"}};
+    for (const auto& point : scaling.points) {
+      const MatrixCell& c = *point.view.cell;
+      rows.push_back({fmt::format("{}", point.agents), number(c.p50.value), number(c.p99.value),
+                      interval(c.p99), df_text(c), df_interval(c), kept_text(c.kept),
+                      number(point.view.set->kept_sum)});
+    }
+    out += plain_table(fmt::format("{} beside ever more of {}", escape_html(scaling.agent),
+                                   escape_html(scaling.neighbour)),
+                       rows, 1);
+  }
+  if (!out.empty()) {
+    out += "<p>Sum kept: what all do together, in units of one agent alone.</p>\n";
+  }
+  return section("How it grows", out);
+}
+
 std::string all_sets(const Matrix& matrix) {
   std::string rows;
   for (const CellView& view : costliest(matrix)) {
     const MatrixCell& c = *view.cell;
     rows += "<tr>" + row_head(escape_html(c.agent)) +
-            word(escape_html(beside(*view.set, c.agent))) + cell(number(c.p50.value)) +
-            cell(number(c.p99.value)) + cell(df_text(c)) + cell(df_interval(c)) +
+            several(escape_html(beside(*view.set, c.agent))) + cell(number(c.p50.value)) +
+            cell(number(c.p99.value)) + stacked(df_text(c), df_interval(c)) +
             word(badge(verdict_words(c))) +
             cell(c.gpu_time_df.value ? times(*c.gpu_time_df.value) : std::string(kAbsent)) +
             cell(kept_text(c.kept)) + cell(count(c.n)) + cell(std::to_string(c.blocks)) + "</tr>\n";
@@ -59,7 +81,7 @@ std::string all_sets(const Matrix& matrix) {
             "stopwatch. Kept: throughput, as a share of its own alone.",
             "<thead><tr><th scope=\"col\" class=\"word\">agent</th><th scope=\"col\" "
             "class=\"word\">beside</th><th scope=\"col\">p50 ms</th><th scope=\"col\">p99 "
-            "ms</th><th scope=\"col\">DF</th><th scope=\"col\">95 % interval</th><th "
+            "ms</th><th scope=\"col\">DF</th><th "
             "scope=\"col\" class=\"word\">verdict</th><th scope=\"col\">events</th><th "
             "scope=\"col\">kept</th><th scope=\"col\">samples</th><th "
             "scope=\"col\">blocks</th></tr></thead>\n<tbody>\n" +
@@ -77,7 +99,9 @@ std::string matrix_html(const Matrix& matrix, const Drawing& drawing) {
   return page(
       matrix.header.scenario,
       header(matrix) + alert + section("In words", list(sentences(matrix))) + figures(drawing) +
-          alone(matrix) + all_sets(matrix) + section("Warnings", list(matrix.header.warnings)) +
+          growth_section(matrix) + alone(matrix) + all_sets(matrix) +
+          html_memory(kMemoryCaption, memory_table(matrix), 3, memory_sentence(matrix)) +
+          section("Warnings", list(matrix.header.warnings)) +
           section("Method", "<p>" + escape_html(matrix_method_sentence(matrix)) + "</p>\n"));
 }
 

@@ -5,6 +5,7 @@
 #include "kts/report/matrix.hpp"
 #include "markdown_pieces.hpp"
 #include "matrix_words.hpp"
+#include "memory_words.hpp"
 #include "words.hpp"
 
 namespace kts::report {
@@ -129,6 +130,7 @@ std::string matrix_markdown(const Matrix& matrix) {
       pair_table(matrix, "Throughput kept",
                  "Of the row's agent beside the column's, as a share of its own alone.", kept_cell);
   out += growth_tables(matrix) + alone_rows(matrix) + set_rows(matrix);
+  out += markdown_memory(kMemoryCaption, memory_table(matrix), "lllrrrr", memory_sentence(matrix));
   out += bullets("Why parts of it can't be concluded", matrix.header.inconclusive);
   out += bullets("Warnings", matrix.header.warnings);
   return out + matrix_method_sentence(matrix) + "\n";

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <set>
 
 #include "format.hpp"
 #include "kts/report/matrix.hpp"
@@ -72,9 +73,10 @@ struct Shown {
 };
 
 constexpr double kRowHead = 120;
-constexpr double kCellWidth = 96;
+constexpr double kCellWidth = 104;
 constexpr double kCellHeight = 46;
 constexpr double kPanelHead = 62;
+constexpr double kTitleWidth = 380;
 
 std::string panel(const Canvas& canvas, double left, double top, std::string_view title,
                   const Matrix& matrix, const std::function<Shown(const MatrixCell&)>& show) {
@@ -108,7 +110,8 @@ std::string panel(const Canvas& canvas, double left, double top, std::string_vie
 
 Plot heat_map(const Matrix& matrix) {
   const auto agents = static_cast<double>(matrix.header.agents.size());
-  const double panel_width = kRowHead + agents * kCellWidth + 24;
+  // Wide enough for its title, however few the agents.
+  const double panel_width = std::max(kRowHead + agents * kCellWidth, kTitleWidth) + 24;
   const double panel_height = kPanelHead + agents * kCellHeight + 24;
   const bool side_by_side = matrix.header.agents.size() <= 4;
   const Canvas canvas{side_by_side ? 2 * panel_width : panel_width,
@@ -177,12 +180,18 @@ Plot growth(const std::vector<Scaling>& all) {
       "set key top left reverse Left textcolor rgb \"{3}\"\n"
       "set xlabel 'agents on the card' textcolor rgb \"{1}\"\n",
       kPaper.hex, kMuted.hex, kGrid.hex, kInk.hex);
-  std::size_t most = 2;
-  double least = 2;
+  // Ticks where something was measured.
+  std::set<std::size_t> numbers;
   for (const Scaling& s : all) {
-    most = std::max(most, s.points.back().agents);
-    least = std::min(least, static_cast<double>(s.points.front().agents));
+    for (const auto& point : s.points) numbers.insert(point.agents);
   }
+  std::string ticks;
+  for (const std::size_t number : numbers) {
+    ticks += fmt::format("{}{}", ticks.empty() ? "" : ", ", number);
+  }
+  const double least = static_cast<double>(*numbers.begin());
+  const double most = static_cast<double>(*numbers.rbegin());
+  const bool doubling = most / least >= 6;
   const auto draw = [&](std::string_view title, double left, bool logarithmic, auto value) {
     std::string data;
     std::string lines;
@@ -191,18 +200,22 @@ Plot growth(const std::vector<Scaling>& all) {
     for (std::size_t i = 0; i < shown; ++i) {
       std::string points;
       for (const auto& point : all[i].points) {
-        const std::optional<double> y = value(point);
-        if (!y || !(*y > 0)) continue;
-        points += fmt::format("{} {}\n", point.agents, *y);
-        low = low > 0 ? std::min(low, *y) : *y;
-        high = std::max(high, *y);
+        const analysis::Estimate y = value(point);
+        if (!y.value || !(*y.value > 0)) continue;
+        // A bound that the samples don't give is not drawn.
+        const double from = y.ci_low && *y.ci_low > 0 ? *y.ci_low : *y.value;
+        const double to = y.ci_high.value_or(*y.value);
+        points += fmt::format("{} {} {} {}\n", point.agents, *y.value, from, to);
+        low = low > 0 ? std::min(low, from) : from;
+        high = std::max(high, to);
       }
       if (points.empty()) continue;
-      lines +=
-          fmt::format("{}'-' using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc rgb \"{}\" title {}",
-                      lines.empty() ? "plot " : ", ", kLines[i],
-                      gnuplot_string(fmt::format("{} beside {}", all[i].agent, all[i].neighbour)));
-      data += points + "e\n";
+      lines += fmt::format(
+          "{0}'-' using 1:2:3:4 with yerrorbars lw 1.5 pt 7 ps 0.6 lc rgb \"{1}\" "
+          "notitle, '-' using 1:2 with lines lw 2 lc rgb \"{1}\" title {2}",
+          lines.empty() ? "plot " : ", ", kLines[i],
+          gnuplot_string(fmt::format("{} beside {}", all[i].agent, all[i].neighbour)));
+      data += points + "e\n" + points + "e\n";
     }
     if (lines.empty()) return;
     // Room above the lines for their names.
@@ -220,14 +233,16 @@ Plot growth(const std::vector<Scaling>& all) {
     }
     plot.script += fmt::format(
         "set margins screen {:.4f}, screen {:.4f}, screen 0.16, screen 0.9\n"
-        "set title {} textcolor rgb \"{}\"\nset xrange [{}:{}]\nset xtics {}\n{}\n",
-        left + 0.06, left + 0.47, gnuplot_string(title), kInk.hex, least - 0.5,
-        static_cast<double>(most) + 0.5, most <= 12 ? "1" : "autofreq", range);
+        "set title {} textcolor rgb \"{}\"\n{}\nset xrange [{}:{}]\nset xtics ({})\n{}\n",
+        left + 0.06, left + 0.47, gnuplot_string(title), kInk.hex,
+        doubling ? "set logscale x 2" : "unset logscale x", doubling ? least / 1.15 : least - 0.5,
+        doubling ? most * 1.15 : most + 0.5, ticks, range);
     plot.script += lines + "\n" + data;
   };
-  draw("latency p99, ms", 0, true, [](const Scaling::Point& p) { return p.view.cell->p99.value; });
-  draw("sum of throughput kept (1: one agent alone)", 0.5, false,
-       [](const Scaling::Point& p) { return p.view.set->kept_sum; });
+  draw("latency p99, ms (95 %)", 0, true, [](const Scaling::Point& p) { return p.view.cell->p99; });
+  draw("sum of throughput kept (1: one agent alone)", 0.5, false, [](const Scaling::Point& p) {
+    return analysis::Estimate{p.view.set->kept_sum, {}, {}};
+  });
   plot.script += "unset multiplot\n";
   return plot;
 }

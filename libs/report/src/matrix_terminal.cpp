@@ -6,6 +6,7 @@
 #include "format.hpp"
 #include "kts/report/matrix.hpp"
 #include "matrix_words.hpp"
+#include "memory_words.hpp"
 #include "painter.hpp"
 
 namespace kts::report {
@@ -28,7 +29,8 @@ std::string name_of(const std::string& agent, std::size_t width) {
   return shorten(printable(agent), width - 1);
 }
 
-// Row: who suffers; column: beside whom. A DF without a verdict has a question mark.
+// Row: who suffers; column: beside whom. A DF without a verdict has a question mark, or its
+// quantile if that isn't p99.
 std::string pairs(const Matrix& matrix, const Painter& paint) {
   const auto& agents = matrix.header.agents;
   if (agents.size() > kMostColumns) return {};
@@ -47,7 +49,9 @@ std::string pairs(const Matrix& matrix, const Painter& paint) {
         text = cell->overloaded ? "overloaded" : cell->df.value ? times(*cell->df.value) : text;
         const bool unsure =
             !cell->overloaded && cell->verdict == analysis::Verdict::kCannotConclude;
-        if (unsure && cell->df.value) text += "?";
+        if (unsure && cell->df.value) {
+          text += cell->quantile == 0.99 ? "?" : " " + quantile_name(cell->quantile);
+        }
       }
       text = pad_left(text, kPairWidth);
       out += cell ? paint(ink_of(*cell), text) : text;
@@ -61,16 +65,16 @@ std::string dearest(const Matrix& matrix, const Painter& paint) {
   const std::vector<CellView> cells = costliest(matrix);
   std::string out =
       paint(Ink::kDim, pad_right("agent", kNameWidth) + pad_right("beside", 27) +
-                           pad_left("p99 ms", 9) + pad_left("DF", 13) + "  " +
-                           pad_right("95 %", 15) + pad_right("verdict", 16) + "kept") +
+                           pad_left("p99 ms", 8) + pad_left("DF", 15) + "  " +
+                           pad_right("95 %", 14) + pad_right("verdict", 16) + "kept") +
       "\n";
   for (std::size_t i = 0; i < std::min(cells.size(), kMostRows); ++i) {
     const MatrixCell& c = *cells[i].cell;
     out += pad_right(name_of(c.agent, kNameWidth), kNameWidth) +
            pad_right(shorten(beside(*cells[i].set, c.agent), 26), 27) +
-           pad_left(number(c.p99.value), 9) +
-           pad_left(c.overloaded ? std::string(kAbsent) : df_text(c), 13) + "  " +
-           pad_right(df_interval(c), 15) + paint(ink_of(c), pad_right(verdict_words(c), 16)) +
+           pad_left(number(c.p99.value), 8) +
+           pad_left(c.overloaded ? std::string(kAbsent) : df_text(c), 15) + "  " +
+           pad_right(df_interval(c), 14) + paint(ink_of(c), pad_right(verdict_words(c), 16)) +
            kept_text(c.kept) + "\n";
   }
   if (cells.size() > kMostRows) {
@@ -87,6 +91,9 @@ std::string matrix_table(const Matrix& matrix, TerminalStyle style) {
   std::string out = pairs(matrix, paint) + dearest(matrix, paint);
   out += "\n" + paint(Ink::kBold, wrapped(finding(matrix), ""));
   for (const auto& sentence : sentences(matrix)) out += wrapped("- " + sentence, "  ");
+  if (const std::string memory = printable(memory_sentence(matrix)); !memory.empty()) {
+    out += wrapped("- " + memory, "  ");
+  }
   for (const auto& reason : matrix.header.inconclusive) {
     out += wrapped("- " + printable(reason), "  ");
   }

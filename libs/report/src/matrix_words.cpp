@@ -120,7 +120,7 @@ std::vector<CellView> costliest(const analysis::Matrix& matrix, std::size_t size
 std::string beside(const SetResult& set, std::string_view agent) {
   return listed(others(set, agent), ", ", " and ");
 }
-std::string together(const SetResult& set) { return listed(set.agents, ", ", ", "); }
+std::string together(const std::vector<std::string>& agents) { return listed(agents, ", ", ", "); }
 
 std::string verdict_words(const MatrixCell& cell) {
   return cell.overloaded ? "overloaded" : std::string(name(cell.verdict));
@@ -139,7 +139,7 @@ std::string df_interval(const MatrixCell& cell) {
 }
 
 std::string kept_text(const analysis::Estimate& kept) {
-  return kept.value ? fmt::format("{} %", number(*kept.value * 100)) : std::string(kAbsent);
+  return kept.value ? fmt::format("{}\u00a0%", number(*kept.value * 100)) : std::string(kAbsent);
 }
 
 std::vector<Scaling> scalings(const analysis::Matrix& matrix) {

@@ -21,7 +21,7 @@ std::vector<CellView> costliest(const analysis::Matrix& matrix, std::size_t size
 
 // "gemm", "gemm and decode", "3 × gemm and decode": the set without one copy of `agent`.
 std::string beside(const analysis::SetResult& set, std::string_view agent);
-std::string together(const analysis::SetResult& set);  // "fft, 3 × gemm"
+std::string together(const std::vector<std::string>& agents);  // "fft, 3 × gemm"
 
 std::string verdict_words(const analysis::MatrixCell& cell);
 // "11.7×", "11.7× at p95", "overloaded", "–".

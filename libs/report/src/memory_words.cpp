@@ -8,6 +8,7 @@
 
 #include "format.hpp"
 #include "kts/base/units.hpp"
+#include "matrix_words.hpp"
 
 namespace kts::report {
 namespace {
@@ -40,13 +41,16 @@ std::string source_of(const AgentMemory& agent) {
   return agent.measured_by == "nvml" ? "the driver (NVML)" : agent.measured_by;
 }
 
-std::string of_device(const analysis::Summary& summary) {
-  const MemoryUse& memory = *summary.memory;
+std::string of_device(const analysis::DeviceInfo& device, const MemoryUse& memory) {
   if (!memory.device) return {};
-  const std::string name = summary.device.kind == "cpu"  ? "the machine"
-                           : summary.device.name.empty() ? "the card"
-                                                         : summary.device.name;
+  const std::string name = device.kind == "cpu"  ? "the machine"
+                           : device.name.empty() ? "the card"
+                                                 : device.name;
   return fmt::format(" of {}'s {}", name, format_bytes(*memory.device));
+}
+
+std::string share_text(const std::optional<double>& share) {
+  return share ? fmt::format("{}\u00a0%", number(100 * *share, 2)) : std::string(kAbsent);
 }
 
 }  // namespace
@@ -78,8 +82,8 @@ std::string memory_sentence(const analysis::Summary& summary) {
   std::string text = fmt::format(
       "{} {} {}{}", alone ? memory.agents.front().agent : std::string("The agents together"),
       memory.measured ? "held" : (alone ? "is predicted to hold" : "are predicted to hold"),
-      format_bytes(*sum), of_device(summary));
-  if (share) text += fmt::format(" ({}\u00a0%)", number(100 * *share, 2));
+      format_bytes(*sum), of_device(summary.device, memory));
+  if (share) text += fmt::format(" ({})", share_text(share));
   if (memory.measured) {
     if (memory.error_ratio) {
       text += fmt::format(", {} against the prediction", percent(*memory.error_ratio));
@@ -92,6 +96,58 @@ std::string memory_sentence(const analysis::Summary& summary) {
     text += fmt::format("; not measured: {}", unmeasured->missing);
   }
   return text + ".";
+}
+
+std::vector<std::vector<std::string>> memory_table(const analysis::Matrix& matrix) {
+  if (!matrix.header.memory) return {};
+  analysis::Summary originals = matrix.header;
+  std::erase_if(originals.memory->agents, [&](const AgentMemory& agent) {
+    return std::ranges::find(matrix.header.agents, agent.agent, &analysis::AgentInfo::name) ==
+           matrix.header.agents.end();
+  });
+  std::vector<std::vector<std::string>> rows = memory_table(originals);
+  const std::size_t processes = matrix.header.memory->agents.size();
+  if (originals.memory->agents.size() > 1 && processes > originals.memory->agents.size()) {
+    rows.back().front() = fmt::format("all {} processes", processes);
+  }
+  return rows;
+}
+
+std::string memory_sentence(const analysis::Matrix& matrix) {
+  if (!matrix.header.memory || !matrix.largest) return {};
+  const MemoryUse& memory = *matrix.header.memory;
+  std::string text = fmt::format(
+      "The largest set, {}, is predicted to hold {}{}", together(matrix.largest->agents),
+      format_bytes(matrix.largest->predicted), of_device(matrix.header.device, memory));
+  if (matrix.largest->share) text += fmt::format(" ({})", share_text(matrix.largest->share));
+  if (memory.measured) {
+    text += fmt::format("; all processes together held {}", format_bytes(*memory.measured));
+  }
+  return text + ".";
+}
+
+std::vector<std::vector<std::string>> memory_table(const analysis::ModesSummary& modes) {
+  std::vector<std::vector<std::string>> rows;
+  for (const analysis::CompanyResult& company : modes.companies) {
+    for (const analysis::ModeResult& mode : company.modes) {
+      if (!mode.memory) continue;
+      const MemoryUse& memory = *mode.memory;
+      const auto unmeasured = std::ranges::find_if(
+          memory.agents, [](const AgentMemory& agent) { return !agent.missing.empty(); });
+      const bool untold = memory.measured || unmeasured == memory.agents.end();
+      rows.push_back({mode.entry.way, company.company,
+                      untold ? std::string() : "not measured: " + unmeasured->missing,
+                      size_text(memory.predicted), size_text(memory.measured),
+                      size_text(memory.device),
+                      share_text(memory.measured ? memory.measured_share : memory.predicted_share),
+                      error_text(memory.error_ratio)});
+    }
+  }
+  if (!rows.empty()) {
+    rows.insert(rows.begin(),
+                {"way", "beside", "", "predicted", "measured", "the device has", "share", "error"});
+  }
+  return rows;
 }
 
 }  // namespace kts::report

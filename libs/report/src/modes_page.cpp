@@ -8,6 +8,7 @@
 #include "html_page.hpp"
 #include "kts/base/files.hpp"
 #include "kts/report/modes.hpp"
+#include "memory_words.hpp"
 #include "modes_words.hpp"
 #include "palette.hpp"
 
@@ -27,13 +28,35 @@ std::string gnuplot_text(std::string_view text) {
   return out + "'";
 }
 
+// A way's name beside its point, which stands at `x` and `value`.
+struct Label {
+  std::string way;
+  double x, value;
+  double height = 0;  // where it is written, in parts of the panel's
+};
+
+// Names that would lie on each other are moved up, the lowest first. Those far apart sideways don't
+// meet.
+void spread(std::vector<Label>& labels, double bottom, double top, double widest) {
+  constexpr double kLine = 0.055;
+  constexpr double kReach = 0.3;
+  std::ranges::sort(labels, {}, &Label::value);
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    labels[i].height = std::log(labels[i].value / bottom) / std::log(top / bottom);
+    for (std::size_t k = 0; k < i; ++k) {
+      if (std::abs(labels[i].x - labels[k].x) > kReach * widest) continue;
+      labels[i].height = std::max(labels[i].height, labels[k].height + kLine);
+    }
+  }
+}
+
 // One panel a company, side by side: kept share to the right, p99 upwards on a log scale.
 std::string frontier_panel(const ModesSummary& modes, const CompanyResult& company, double left,
                            double right) {
   double low = modes.baseline.p99.value.value_or(1e9);
   double high = low < 1e9 ? low : 0;
   double widest = 1;
-  std::string labels;
+  std::vector<Label> names;
   std::string points;
   for (std::size_t i = 0; i < company.modes.size(); ++i) {
     const ModeResult& mode = company.modes[i];
@@ -46,14 +69,23 @@ std::string frontier_panel(const ModesSummary& modes, const CompanyResult& compa
     widest = std::max(widest, *mode.kept_ratio);
     const double x = *mode.kept_ratio * 100;
     const std::string_view color = company.best == i ? kSolo.hex : kShared.hex;
-    labels += fmt::format("set label {} at {},{} {} offset {},0.5 textcolor rgb \"{}\"\n",
-                          gnuplot_text(mode.entry.way), x, value, x > 60 ? "right" : "left",
-                          x > 60 ? "-0.5" : "0.5", kInk.hex);
-    labels += fmt::format(
+    names.push_back({mode.entry.way, x, value});
+    points += fmt::format(
         "set arrow from {0},{1} to {0},{2} heads size screen 0.004,90 fixed front lw 1.5 lc rgb "
         "\"{3}\"\n"
         "set object circle at {0},{4} size screen 0.006 front fc rgb \"{3}\" fs solid noborder\n",
         x, from, to, color, value);
+  }
+  const double bottom = low / 1.5;
+  const double top = high * 1.5;
+  const double right_end = std::ceil(widest * 105);
+  spread(names, bottom, top, right_end);
+  std::string labels;
+  for (const Label& label : names) {
+    labels += fmt::format(
+        "set label {} at first {}, graph {:.4f} {} offset {},0.5 textcolor rgb \"{}\"\n",
+        gnuplot_text(label.way), label.x, label.height, label.x > 60 ? "right" : "left",
+        label.x > 60 ? "-0.5" : "0.5", kInk.hex);
   }
   std::string out = fmt::format(
       "unset label\nunset arrow\nunset object\n"
@@ -62,15 +94,15 @@ std::string frontier_panel(const ModesSummary& modes, const CompanyResult& compa
       "set logscale y\nset xrange [0:{}]\nset yrange [{}:{}]\n"
       "set xlabel 'throughput that the neighbours keep, %' textcolor rgb \"{}\"\n"
       "set ylabel 'p99 latency, ms' textcolor rgb \"{}\"\n",
-      left, right, gnuplot_text("beside " + company.company), kInk.hex, std::ceil(widest * 105),
-      low / 1.5, high * 1.5, kMuted.hex, kMuted.hex);
+      left, right, gnuplot_text("beside " + company.company), kInk.hex, right_end, bottom, top,
+      kMuted.hex, kMuted.hex);
   if (modes.baseline.p99.value) {
     out += fmt::format(
         "set arrow from graph 0,first {0} to graph 1,first {0} nohead dt 2 lw 1.5 lc rgb \"{1}\"\n"
         "set label 'alone' at graph 0.02,first {0} offset 0,0.5 textcolor rgb \"{1}\"\n",
         *modes.baseline.p99.value, kMuted.hex);
   }
-  return out + labels + fmt::format("plot {} with lines lt 0 lw 0\n", low / 1e3) + points;
+  return out + points + labels + fmt::format("plot {} with lines lt 0 lw 0\n", low / 1e3);
 }
 
 bool has_point(const CompanyResult& company) {
@@ -80,25 +112,30 @@ bool has_point(const CompanyResult& company) {
 }
 
 std::string mode_row(const ModeCells& cells, bool best) {
-  return "<tr>" + row_head(escape_html(cells.way) + (best ? " ✓" : "")) + cell(cells.p50) +
-         cell(cells.p95) + cell(cells.p99) + cell(cells.p999) + cell(cells.df) +
-         cell(cells.df_common) + cell(escape_html(cells.neighbours)) + cell(cells.memory) +
-         "<td class=\"note\">" + escape_html(cells.note) + "</td></tr>\n";
+  return "<tr>" + row_head(escape_html(cells.way) + (best ? " ✓" : "")) + stacked(cells.p50) +
+         stacked(cells.p95) + stacked(cells.p99) + stacked(cells.p999) + stacked(cells.df) +
+         stacked(cells.df_common) + several(escape_html(cells.neighbours)) + word(cells.memory) +
+         "</tr>\n";
 }
 
 std::string company_section(const ModesSummary& modes, const CompanyResult& company) {
   std::string rows = mode_row(baseline_cells(modes), false);
+  std::vector<std::string> notes;
   for (std::size_t i = 0; i < company.modes.size(); ++i) {
-    rows += mode_row(cells_of(company.modes[i]), company.best == i);
+    const ModeCells cells = cells_of(company.modes[i]);
+    if (company.modes[i].measured) rows += mode_row(cells, company.best == i);
+    if (!cells.note.empty()) notes.push_back(cells.way + ": " + cells.note);
   }
   return section(
       "Beside " + escape_html(company.company),
       "<p>" + escape_html(company.advice) + "</p>\n" +
           table("Latency quantiles of " + escape_html(modes.agent.name) +
-                    " in ms; DF of p99; rate that the neighbours keep.",
-                head_cells({"way"}, {"p50", "p95", "p99", "p99.9", "DF in the mode",
-                                     "DF against alone", "neighbours keep", "memory in use", ""}) +
-                    "<tbody>\n" + rows + "</tbody>\n"));
+                    " in ms; DF of p99; rate that the neighbours keep; ✓: recommended.",
+                head_cells({"way"},
+                           {"p50", "p95", "p99", "p99.9", "DF in the mode", "DF against alone"},
+                           {"neighbours keep", "memory"}) +
+                    "<tbody>\n" + rows + "</tbody>\n") +
+          list(notes));
 }
 
 }  // namespace
@@ -152,6 +189,7 @@ std::string modes_html(const ModesSummary& modes, const Drawing& drawing) {
       escape_html(modes.scenario), escape_html(modes.advice), facts);
   body += figures(drawing);
   for (const CompanyResult& company : modes.companies) body += company_section(modes, company);
+  body += html_memory(kModesMemoryCaption, memory_table(modes), 3, {});
   body += section("Method", list(modes_method(modes)));
   body += section("Warnings", list(modes.warnings));
   return page(modes.scenario, body);

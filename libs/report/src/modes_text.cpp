@@ -7,6 +7,7 @@
 #include "json_values.hpp"
 #include "kts/report/modes.hpp"
 #include "markdown.hpp"
+#include "memory_words.hpp"
 #include "modes_words.hpp"
 #include "painter.hpp"
 
@@ -41,6 +42,7 @@ Json mode_json(const ModeResult& mode) {
                                })},
           {"kept_ratio", optional(mode.kept_ratio)},
           {"memory_in_use_bytes", optional(mode.memory_in_use_bytes)},
+          {"memory", memory_json(mode.memory)},
           {"inconclusive", mode.inconclusive}};
 }
 
@@ -77,7 +79,7 @@ std::string modes_json(const ModesSummary& modes) {
         {"arrival", text(modes.agent.arrival)},
         {"slo", std::move(slo)}}},
       {"baseline",
-       {{"sharing", "exclusive"},
+       {{"sharing", modes.baseline_sharing},
         {"n", modes.baseline.n},
         {"blocks", modes.baseline.blocks},
         {"unit", "ms"},
@@ -144,7 +146,8 @@ std::string modes_markdown(const ModesSummary& modes) {
       out += table_row(cells_of(company.modes[i]), company.best == i);
     }
   }
-  out += "\n## Method\n\n";
+  out += "\n" + markdown_memory(kModesMemoryCaption, memory_table(modes), "lllrrrrr", {});
+  out += "## Method\n\n";
   for (const std::string& sentence : modes_method(modes)) out += bullet(escape_markdown(sentence));
   if (!modes.warnings.empty()) out += "\n## Warnings\n\n";
   for (const std::string& warning : modes.warnings) out += bullet(escape_markdown(warning));
@@ -173,8 +176,8 @@ std::string modes_table(const ModesSummary& modes, TerminalStyle style) {
                              pad_left("(95 %)", 16) + pad_left("DF", kNumber) +
                              "  neighbours keep") +
         "\n";
-    out += line("alone (exclusive)", modes.baseline.p50, modes.baseline.p95, modes.baseline.p99, "",
-                "");
+    out += line(baseline_cells(modes).way, modes.baseline.p50, modes.baseline.p95,
+                modes.baseline.p99, "", "");
     out.erase(out.find_last_not_of(' ') + 1);
     out += "\n";
     for (std::size_t i = 0; i < company.modes.size(); ++i) {

@@ -56,7 +56,7 @@ ModeCells cells_of(const analysis::ModeResult& mode) {
 
 ModeCells baseline_cells(const analysis::ModesSummary& modes) {
   ModeCells cells;
-  cells.way = "alone (exclusive)";
+  cells.way = "alone (" + modes.baseline_sharing + ")";
   cells.p50 = with_bounds(modes.baseline.p50);
   cells.p95 = with_bounds(modes.baseline.p95);
   cells.p99 = with_bounds(modes.baseline.p99);
@@ -93,11 +93,14 @@ std::vector<std::pair<std::string, std::string>> modes_facts(const analysis::Mod
 std::vector<std::string> modes_method(const analysis::ModesSummary& modes) {
   std::vector<std::string> said{
       fmt::format("Latency of {} when shared, from due to done, in ms, with 95 % intervals. DF is "
-                  "that of p99: in the mode against its own solo blocks there, and against the "
-                  "agent alone in mode exclusive (no neighbour's process, no MPS daemon).",
-                  modes.agent.name),
-      "What a neighbour keeps is its rate when shared over its rate alone in mode exclusive. The "
-      "ways took turns in rounds, so that slow drift meets them alike."};
+                  "that of p99: in the mode against its own solo blocks there, and against {} "
+                  "(no neighbour's process, no MPS daemon).",
+                  modes.agent.name,
+                  modes.baseline_sharing == "exclusive"
+                      ? "the agent alone in mode exclusive"
+                      : "its chain alone, whose agents are a process each and take turns"),
+      "What a neighbour keeps is its rate when shared over its rate alone. The ways took turns in "
+      "rounds, so that slow drift meets them alike."};
   if (any_way(modes, "streams")) {
     said.push_back(
         "streams: the agents are threads of one process with a stream each; what they wait for the "

@@ -10,33 +10,34 @@
 
 #include "cluster_fixtures.hpp"
 #include "expect_golden.hpp"
+#include "places.hpp"
 #include "schema_walker.hpp"
 
-namespace kts::report {
+namespace kts::report::cluster_test {
 namespace {
 
 using Json = nlohmann::json;
 using testing::HasSubstr;
 
-const std::filesystem::path kGolden = KTS_SOURCE_DIR "/tests/golden/cluster";
+const std::filesystem::path kGolden = in_source("tests/golden/cluster");
 
-class Golden : public testing::TestWithParam<std::string> {};
+class ClusterGolden : public testing::TestWithParam<std::string> {};
 
-TEST_P(Golden, TerminalTableIsUnchanged) {
+TEST_P(ClusterGolden, TerminalTableIsUnchanged) {
   expect_golden(kGolden / (GetParam() + ".txt"),
                 cluster_table(cluster::fixtures::status(GetParam()), {}));
 }
-TEST_P(Golden, JsonIsUnchanged) {
+TEST_P(ClusterGolden, JsonIsUnchanged) {
   expect_golden(kGolden / (GetParam() + ".json"),
                 cluster_json(cluster::fixtures::status(GetParam())));
 }
-TEST_P(Golden, SchemaHasTheKeysThatAreWrittenAndNoOthers) {
+TEST_P(ClusterGolden, SchemaHasTheKeysThatAreWrittenAndNoOthers) {
   const Json document = Json::parse(*schema("cluster"));
   const Json written = Json::parse(cluster_json(cluster::fixtures::status(GetParam())));
   SchemaWalker(document).expect_same_keys(written, document, GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(Cluster, Golden, testing::ValuesIn(cluster::fixtures::names()),
+INSTANTIATE_TEST_SUITE_P(Cluster, ClusterGolden, testing::ValuesIn(cluster::fixtures::names()),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::replace(name.begin(), name.end(), '-', '_');
@@ -68,4 +69,4 @@ TEST(ClusterJson, WhatIsNotKnownIsNull) {
 }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::cluster_test

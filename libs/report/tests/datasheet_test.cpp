@@ -9,9 +9,10 @@
 
 #include "expect_golden.hpp"
 #include "kts/base/files.hpp"
+#include "places.hpp"
 #include "schema_walker.hpp"
 
-namespace kts::report {
+namespace kts::report::datasheet_test {
 namespace {
 
 using analysis::DataSheet;
@@ -42,7 +43,7 @@ DataSheet card() {
 }
 
 std::filesystem::path probe_golden(const std::string& file) {
-  return std::filesystem::path(KTS_SOURCE_DIR) / "tests/golden/probe" / file;
+  return in_source("tests/golden/probe/") + file;
 }
 
 TEST(DataSheetReport, IsWhatItWas) {
@@ -92,4 +93,4 @@ TEST(DataSheetReport, IsWrittenWithoutAPlotToo) {
 }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::datasheet_test

@@ -12,16 +12,17 @@
 #include "fixtures.hpp"
 #include "kts/base/files.hpp"
 #include "kts/report/comparison.hpp"
+#include "places.hpp"
 #include "schema_walker.hpp"
 
-namespace kts::report {
+namespace kts::report::fleet_test {
 namespace {
 
 using Json = nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::filesystem::path kGolden = KTS_SOURCE_DIR "/tests/golden/fleet";
+const std::filesystem::path kGolden = in_source("tests/golden/fleet");
 
 void slow_down(Summary& summary, double factor) {
   const auto scale = [factor](analysis::Estimate& estimate) {
@@ -128,7 +129,7 @@ Comparison two_runs() {
 }
 
 TEST(ComparisonGolden, TwoRunsAreUnchanged) {
-  const std::filesystem::path golden = KTS_SOURCE_DIR "/tests/golden/comparison";
+  const std::filesystem::path golden = in_source("tests/golden/comparison");
   expect_golden(golden / "comparison.json", comparison_json(two_runs()));
   expect_golden(golden / "comparison.md", comparison_markdown(two_runs()));
   expect_golden(golden / "terminal.txt", comparison_table(two_runs(), {}));
@@ -215,4 +216,4 @@ TEST(ReadSummary, WhatIsNoneIsRefusedWithTheFileAndHowToMakeIt) {
 }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::fleet_test

@@ -7,11 +7,12 @@
 #include "expect_golden.hpp"
 #include "fixtures.hpp"
 #include "kts/report/report.hpp"
+#include "places.hpp"
 
-namespace kts::report {
+namespace kts::report::golden_test {
 namespace {
 
-const std::filesystem::path kGolden = KTS_SOURCE_DIR "/tests/golden/report";
+const std::filesystem::path kGolden = in_source("tests/golden/report");
 
 // gnuplot's own bytes differ between its versions, so what goes in is compared instead.
 Drawing stand_ins(const Summary& summary) {
@@ -57,4 +58,4 @@ INSTANTIATE_TEST_SUITE_P(Report, Golden, testing::ValuesIn(fixtures::all()),
                          [](const auto& param) { return std::string(param.param.name); });
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::golden_test

@@ -8,8 +8,9 @@
 #include <filesystem>
 
 #include "expect_golden.hpp"
+#include "places.hpp"
 
-namespace kts::report {
+namespace kts::report::matrix_test {
 namespace {
 
 using analysis::Estimate;
@@ -80,6 +81,20 @@ Matrix study() {
   add({"router", "thinker|heavy", "thinker|heavy", "thinker|heavy"},
       {cell("router", 22.5, 48.4, 0.97), cell("thinker|heavy", 14.1, 3.1, 0.3, 3)}, 1.87);
   m.sets.push_back(SetResult{{"router", "decode", "decode"}, 1, {empty}, {}});
+  analysis::MemoryUse memory;
+  for (const char* name : {"router", "thinker|heavy", "decode", "decode-2"}) {
+    analysis::AgentMemory agent;
+    agent.agent = name;
+    agent.weights = std::uint64_t{15} << 30;
+    agent.predicted = agent.weights;
+    agent.allocated = agent.weights;
+    agent.missing = "under MPS the driver's figures are the server's";
+    memory.agents.push_back(agent);
+  }
+  memory.predicted = std::uint64_t{60} << 30;
+  memory.device = std::uint64_t{140} << 30;
+  m.header.memory = memory;
+  m.largest = analysis::SetMemory{{"router", "decode", "decode"}, std::uint64_t{45} << 30, 0.32};
   m.header.warnings = {"one <warning>"};
   m.header.inconclusive = {"blocks/07-shared was not shared: a foreign process was on the device"};
   return m;
@@ -91,7 +106,7 @@ Drawing stand_ins(const Matrix& matrix) {
   return drawing;
 }
 
-const std::filesystem::path kGolden = KTS_SOURCE_DIR "/tests/golden/matrix";
+const std::filesystem::path kGolden = in_source("tests/golden/matrix");
 
 TEST(MatrixReport, JsonIsUnchanged) {
   expect_golden(kGolden / "matrix.json", matrix_json(study()));
@@ -137,4 +152,4 @@ TEST(MatrixReport, RealGnuplotDrawsBoth) {
 }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::matrix_test

@@ -7,9 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "expect_golden.hpp"
+#include "places.hpp"
 #include "schema_walker.hpp"
 
-namespace kts::report {
+namespace kts::report::modes_test {
 namespace {
 
 using analysis::ModeResult;
@@ -62,6 +63,22 @@ ModesSummary frontier() {
       way("streams", "streams", "gemm", 12, 0.99)};
   gemm.modes[4].inconclusive = {"fft is overloaded"};
   ModeResult mig;
+  for (ModeResult& mode : gemm.modes) {
+    analysis::MemoryUse memory;
+    memory.predicted = std::uint64_t{3} << 30;
+    memory.device = std::uint64_t{140} << 30;
+    memory.predicted_share = 0.021;
+    memory.agents.resize(1);
+    memory.agents[0].agent = "fft";
+    if (mode.entry.sharing == "mps") {
+      memory.agents[0].missing = "under MPS the driver's figures are the server's";
+    } else {
+      memory.measured = std::uint64_t{3} << 30;
+      memory.measured_share = 0.021;
+      memory.error_ratio = 0;
+    }
+    mode.memory = memory;
+  }
   mig.entry = {"mig", "mig", "gemm", "", "MIG is not enabled on this card"};
   gemm.modes.push_back(mig);
   analysis::CompanyResult decode{"decode", {}, {}, {}};
@@ -74,7 +91,7 @@ ModesSummary frontier() {
 }
 
 std::filesystem::path golden(const std::string& file) {
-  return std::filesystem::path(KTS_SOURCE_DIR) / "tests/golden/modes" / file;
+  return in_source("tests/golden/modes/") + file;
 }
 
 TEST(ModesReport, IsWhatItWas) {
@@ -123,4 +140,4 @@ TEST(ModesReport, IsDrawnOrSaysWhyNot) {
 }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::modes_test

@@ -8,7 +8,7 @@
 #include "kts/report/report.hpp"
 #include "schema_walker.hpp"
 
-namespace kts::report {
+namespace kts::report::schema_test {
 namespace {
 
 using Json = nlohmann::json;
@@ -52,4 +52,4 @@ TEST(Schemas, AreFoundByNameOnly) {
 }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::schema_test

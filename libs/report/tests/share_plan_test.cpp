@@ -7,8 +7,9 @@
 #include "cluster_fixtures.hpp"
 #include "expect_golden.hpp"
 #include "kts/report/cluster.hpp"
+#include "places.hpp"
 
-namespace kts::report {
+namespace kts::report::share_plan_test {
 namespace {
 
 struct Case {
@@ -61,7 +62,7 @@ TEST_P(SharePlan, IsUnchanged) {
       cluster::plan_share(snapshot, cluster::judge(snapshot), std::nullopt, GetParam().request);
   ASSERT_TRUE(plan) << to_line(plan.error());
   expect_golden(
-      std::string(KTS_SOURCE_DIR "/tests/golden/share/") + GetParam().name + ".txt",
+      in_source("tests/golden/share/") + GetParam().name + ".txt",
       plan_text(*plan) + "\nwrites\n" + writes(plan->steps) + "\nway back\n" + writes(plan->undo));
 }
 
@@ -72,4 +73,4 @@ INSTANTIATE_TEST_SUITE_P(Each, SharePlan, testing::ValuesIn(cases()), [](const a
 });
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::share_plan_test

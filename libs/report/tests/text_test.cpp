@@ -18,7 +18,7 @@
 #include "palette.hpp"
 #include "words.hpp"
 
-namespace kts::report {
+namespace kts::report::text_test {
 namespace {
 
 using testing::HasSubstr;
@@ -155,7 +155,7 @@ TEST(Finding, FreeHelpedAndUncertainAreToldApart) {
 }
 
 TEST(Finding, NoAgentsAndOneAgentAreSaidPlainly) {
-  EXPECT_EQ(finding({}), "This run has no agents.");
+  EXPECT_EQ(finding(Summary{}), "This run has no agents.");
   EXPECT_THAT(finding(fixtures::one_agent()), HasSubstr("nothing to compare"));
 }
 
@@ -401,4 +401,4 @@ TEST(LeftOutSentence, CountsWhatAgreesDiffersAndCannotBeTold) {
 }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::text_test

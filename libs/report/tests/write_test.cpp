@@ -10,7 +10,7 @@
 #include "kts/base/files.hpp"
 #include "kts/report/report.hpp"
 
-namespace kts::report {
+namespace kts::report::write_test {
 namespace {
 
 using testing::HasSubstr;
@@ -172,7 +172,7 @@ TEST(PlanPlots, HostileNamesStayInsideTheirStrings) {
   }
 }
 
-TEST(PlanPlots, NothingMeasuredNothingDrawn) { EXPECT_THAT(plan_plots({}), IsEmpty()); }
+TEST(PlanPlots, NothingMeasuredNothingDrawn) { EXPECT_THAT(plan_plots(Summary{}), IsEmpty()); }
 
 }  // namespace
-}  // namespace kts::report
+}  // namespace kts::report::write_test

@@ -136,6 +136,17 @@ std::vector<std::size_t> MatrixBlocks::choose() {
   std::ranges::stable_sort(chosen, std::greater{},
                            [this](std::size_t i) { return items_[i].width; });
   chosen.resize(std::min(chosen.size(), (items_.size() + 1) / 2));
+  // A set is only ever compared with what was measured beside it: what drifts then meets both.
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    const auto rests_on = [&](std::size_t set) {
+      const auto& names = items_[set].baselines;
+      return !items_[set].is_solo() &&
+             std::ranges::find(names, items_[i].baselines.front()) != names.end();
+    };
+    const bool missing = std::ranges::find(chosen, i) == chosen.end();
+    if (items_[i].is_solo() && missing && std::ranges::any_of(chosen, rests_on))
+      chosen.push_back(i);
+  }
   return chosen;
 }
 
@@ -146,7 +157,9 @@ void MatrixBlocks::plan_round(const std::vector<std::size_t>& chosen) {
   };
   std::vector<Place> places;
   for (const std::size_t i : chosen) {
-    const int copies = items_[i].is_solo() ? kSolosARound : 1;
+    // Once all have enough, solo blocks are there for the sets' sake.
+    const bool enough = options_.deadline && items_[i].blocks >= stats::kMinBlocks;
+    const int copies = items_[i].is_solo() && !enough ? kSolosARound : 1;
     for (int copy = 0; copy < copies; ++copy) places.push_back({i, copy});
   }
   // A pair of rounds has one order, forwards and back.

@@ -20,10 +20,17 @@ using scenario::Scenario;
 
 constexpr std::array<std::string_view, 4> kModes{"time-slicing", "mps", "streams", "mig"};
 
-// Neighbours that the compared agent meets together.
+// Who is measured alone: an agent, or those that chains tie together.
+struct NamedParty {
+  std::string name;
+  std::vector<std::size_t> agents;  // by their places in the scenario
+};
+
+// Neighbours that the compared one meets together.
 struct Company {
   std::string name;  // "gemm, decode at in_flight 4"
   std::string slug;  // for folders; empty when there is only one company
+  std::vector<std::string> neighbours;
   Scenario scenario;
 };
 
@@ -36,12 +43,50 @@ struct Way {
   }
 };
 
-std::size_t compared_agent(const Scenario& scenario) {
-  const auto with_slo =
-      std::ranges::find_if(scenario.agents, [](const AgentSpec& a) { return a.slo.has_value(); });
-  return with_slo == scenario.agents.end()
-             ? 0
-             : static_cast<std::size_t>(with_slo - scenario.agents.begin());
+// Of chains and then of agents the first with an objective; without any, the first.
+std::string compared(const Scenario& scenario) {
+  const auto has_slo = [](const auto& each) { return each.slo.has_value(); };
+  const auto chain = std::ranges::find_if(scenario.chains, has_slo);
+  if (chain != scenario.chains.end()) return chain->name;
+  const auto agent = std::ranges::find_if(scenario.agents, has_slo);
+  if (agent != scenario.agents.end()) return agent->name;
+  return scenario.chains.empty() ? scenario.agents.front().name : scenario.chains.front().name;
+}
+
+std::vector<NamedParty> parties_of(const Scenario& scenario) {
+  std::vector<NamedParty> parties;
+  for (std::size_t i = 0; i < scenario.agents.size(); ++i) {
+    std::vector<std::size_t> agents = party_of(scenario, i);
+    if (agents.front() != i) continue;
+    std::string name = party_name(scenario, agents);
+    parties.push_back({std::move(name), std::move(agents)});
+  }
+  return parties;
+}
+
+// What `name`, of an agent or a chain, is measured alone with.
+const NamedParty& party_with(const std::vector<NamedParty>& parties, const Scenario& scenario,
+                             const std::string& name) {
+  const auto chain = std::ranges::find(scenario.chains, name, &scenario::Chain::name);
+  const std::string agent = chain == scenario.chains.end() ? name : steps_of(*chain).front().agent;
+  return *std::ranges::find_if(parties, [&](const NamedParty& party) {
+    return std::ranges::any_of(
+        party.agents, [&](std::size_t place) { return scenario.agents[place].name == agent; });
+  });
+}
+
+// The scenario of these agents, by their places, and the chains among them.
+Scenario with_agents(const Scenario& scenario, const std::vector<std::size_t>& places) {
+  Scenario part = scenario;
+  part.agents.clear();
+  for (std::size_t i = 0; i < scenario.agents.size(); ++i) {
+    if (std::ranges::find(places, i) != places.end()) part.agents.push_back(scenario.agents[i]);
+  }
+  std::erase_if(part.chains, [&](const scenario::Chain& chain) {
+    const std::string first = steps_of(chain).front().agent;
+    return std::ranges::find(part.agents, first, &AgentSpec::name) == part.agents.end();
+  });
+  return part;
 }
 
 Result<std::vector<Way>> find_ways(const ModesRun& modes) {
@@ -80,49 +125,43 @@ Result<std::vector<Way>> find_ways(const ModesRun& modes) {
 
 Result<std::vector<Company>> find_companies(const ModesRun& modes) {
   const Scenario& scenario = modes.base.scenario;
-  if (!scenario.chains.empty()) {
-    return bad_input("chains of agents can't be compared in every mode yet",
-                     "remove them, or take kts run --sharing MODE",
-                     fmt::format("chain {}", scenario.chains.front().name));
-  }
-  const std::size_t light = compared_agent(scenario);
-  std::vector<std::vector<std::size_t>> groups;
-  for (std::size_t i = 0; i < scenario.agents.size(); ++i) {
-    if (i == light) continue;
+  const std::vector<NamedParty> parties = parties_of(scenario);
+  const NamedParty& light = party_with(parties, scenario, compared(scenario));
+  std::vector<std::vector<NamedParty>> groups;
+  for (const NamedParty& party : parties) {
+    if (&party == &light) continue;
     if (modes.beside_each || groups.empty()) groups.emplace_back();
-    groups.back().push_back(i);
+    groups.back().push_back(party);
   }
   if (groups.empty()) {
-    return bad_input("one agent alone shares with nobody", "add a neighbour",
-                     fmt::format("scenario {}", scenario.name));
+    return bad_input(scenario.chains.empty() ? "one agent alone shares with nobody"
+                                             : "one chain alone shares with nobody",
+                     "add a neighbour", fmt::format("scenario {}", scenario.name));
   }
   const std::vector<int> depths = modes.in_flight.empty() ? std::vector<int>{0} : modes.in_flight;
   std::vector<Company> companies;
-  for (const std::vector<std::size_t>& group : groups) {
+  for (const std::vector<NamedParty>& group : groups) {
     for (const int depth : depths) {
       Company company;
-      company.scenario = scenario;
-      company.scenario.agents.clear();
-      bool changed = false;
-      for (std::size_t i = 0; i < scenario.agents.size(); ++i) {
-        const bool neighbour = std::ranges::find(group, i) != group.end();
-        if (i != light && !neighbour) continue;
-        AgentSpec agent = scenario.agents[i];
-        if (neighbour) {
-          company.name += (company.name.empty() ? "" : ", ") + agent.name;
-          company.slug += (company.slug.empty() ? "" : "-") + agent.name;
-          if (depth > 0 && !is_open(agent.arrival.process)) {
-            agent.in_flight = depth;
-            changed = true;
-          }
+      std::vector<std::size_t> places = light.agents;
+      std::vector<std::size_t> deep;
+      for (const NamedParty& party : group) {
+        company.neighbours.push_back(party.name);
+        for (const std::size_t place : party.agents) {
+          places.push_back(place);
+          if (depth > 0 && !is_open(scenario.agents[place].arrival.process)) deep.push_back(place);
         }
-        company.scenario.agents.push_back(std::move(agent));
       }
-      if (depth > 0 && !changed) {
+      company.name = fmt::format("{}", fmt::join(company.neighbours, ", "));
+      company.slug = fmt::format("{}", fmt::join(company.neighbours, "-"));
+      if (depth > 0 && deep.empty()) {
         return bad_input(
             fmt::format("{} arrive by themselves, so none queues work ahead", company.name),
             "leave --in-flight out", "--in-flight");
       }
+      Scenario changed = scenario;
+      for (const std::size_t place : deep) changed.agents[place].in_flight = depth;
+      company.scenario = with_agents(changed, places);
       if (depths.size() > 1) {
         company.name += fmt::format(" at in_flight {}", depth);
         company.slug += fmt::format("-in-flight-{}", depth);
@@ -161,7 +200,7 @@ Result<ModesWork> plan_modes(const ModesRun& modes, const Result<std::vector<dev
   ModesWork work;
   ModesPlan& plan = work.plan;
   plan.scenario = scenario.name;
-  plan.agent = scenario.agents[compared_agent(scenario)].name;
+  plan.agent = compared(scenario);
   plan.rounds = std::min(modes.rounds, scenario.plan.cycles);
   const auto add_run = [&](Scenario of_run, const std::string& folder) {
     LocalRun run = modes.base;
@@ -172,27 +211,31 @@ Result<ModesWork> plan_modes(const ModesRun& modes, const Result<std::vector<dev
 
   std::set<std::string> folders;
   for (const Company& company : companies) {
-    for (const AgentSpec& agent : company.scenario.agents) {
-      const bool light = agent.name == plan.agent;
-      std::string folder = "modes/exclusive-" + agent.name;
-      if (!light && modes.in_flight.size() > 1) {
-        folder += fmt::format("-in-flight-{}", agent.in_flight);
+    const Scenario& together = company.scenario;
+    const std::vector<NamedParty> parties = parties_of(together);
+    const NamedParty& light = party_with(parties, together, plan.agent);
+    for (const NamedParty& party : parties) {
+      const bool is_light = &party == &light;
+      // Agents of a chain can't be each alone: together, with nobody else, is the chain's own.
+      Scenario alone = in_mode(with_agents(together, party.agents),
+                               party.agents.size() > 1 ? "time-slicing" : "exclusive");
+      std::string folder =
+          fmt::format("modes/{}-{}", party.agents.size() > 1 ? "alone" : "exclusive", party.name);
+      if (!is_light && modes.in_flight.size() > 1) {
+        folder += fmt::format("-in-flight-{}", alone.agents.front().in_flight);
       }
-      if (!light || folders.empty()) {
-        plan.baselines.push_back({agent.name, light ? "" : company.name, folder});
+      if (!is_light || folders.empty()) {
+        plan.baselines.push_back(
+            {is_light ? plan.agent : party.name, is_light ? "" : company.name, folder});
       }
       if (!folders.insert(folder).second) continue;
-      Scenario alone = in_mode(company.scenario, "exclusive");
-      alone.agents = {agent};
-      alone.agents.front().mps.reset();
-      alone.agents.front().stream.reset();
       add_run(std::move(alone), folder);
     }
   }
   for (const Company& company : companies) {
     for (const Way& way : ways) {
       Scenario shared = way.apply(company.scenario);
-      ModesPlan::Entry entry{way.name, shared.sharing, company.name, {}, {}};
+      ModesPlan::Entry entry{way.name, shared.sharing, company.name, {}, {}, company.neighbours};
       if (const Status offered = check_sharing_mode(shared, gpus); !offered) {
         entry.reason = offered.error().message;
       } else {

@@ -2,8 +2,9 @@
 #include <gmock/gmock.h>
 
 #include "fixture.hpp"
+#include "places.hpp"
 
-namespace kts::runner {
+namespace kts::runner::choose_device_test {
 namespace {
 
 using testing::HasSubstr;
@@ -12,7 +13,7 @@ const Result<std::vector<device::Gpu>> kNoDriver = environment_lacks("no driver"
 const Result<std::vector<device::Gpu>> kOneGpu = std::vector<device::Gpu>(1);
 
 TEST_F(FakeRun, AutoIsTheCpuWhereThereIsNoGpuAndSaysSo) {
-  const auto choice = choose_device("auto", KTS_FAKE_WORKER, run_.cpu, kNoDriver);
+  const auto choice = choose_device("auto", in_build("tests/kts_fake_worker"), run_.cpu, kNoDriver);
   ASSERT_TRUE(choice);
   EXPECT_EQ(choice->device, "cpu");
   EXPECT_THAT(choice->announcement, HasSubstr("no NVIDIA GPU here"));
@@ -20,7 +21,7 @@ TEST_F(FakeRun, AutoIsTheCpuWhereThereIsNoGpuAndSaysSo) {
 }
 
 TEST_F(FakeRun, AutoIsTheGpuWhenAWorkerStartsOnIt) {
-  const auto choice = choose_device("auto", KTS_FAKE_WORKER, run_.cpu, kOneGpu);
+  const auto choice = choose_device("auto", in_build("tests/kts_fake_worker"), run_.cpu, kOneGpu);
   ASSERT_TRUE(choice) << to_line(choice.error());
   EXPECT_EQ(choice->device, "cuda");
 }
@@ -35,7 +36,7 @@ TEST_F(FakeRun, AutoFallsBackWithTheReasonAndAnExplicitWishDoesNot) {
 
 TEST_F(FakeRun, WhatIsNoDeviceIsBadInputThatNamesTheFlag) {
   for (const char* wish : {"gpu", "cuda:x", "cuda:-1", ""}) {
-    const auto choice = choose_device(wish, KTS_FAKE_WORKER, run_.cpu, kOneGpu);
+    const auto choice = choose_device(wish, in_build("tests/kts_fake_worker"), run_.cpu, kOneGpu);
     ASSERT_FALSE(choice) << wish;
     EXPECT_EQ(choice.error().code, ErrorCode::kBadInput);
     EXPECT_TRUE(to_line(choice.error()).starts_with("--device: '" + std::string(wish) + "'"));
@@ -61,4 +62,4 @@ TEST_F(FakeRun, ModesThatTheDeviceCannotProvideAreEnvironmentErrors) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::choose_device_test

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace kts::runner {
+namespace kts::runner::cores_test {
 namespace {
 
 using testing::ElementsAre;
@@ -52,4 +52,4 @@ TEST(Cores, ACrowdOnFewCoresIsAWarning) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::cores_test

@@ -10,6 +10,7 @@
 
 #include "kts/base/files.hpp"
 #include "kts/runner/local_run.hpp"
+#include "places.hpp"
 
 namespace kts::runner {
 
@@ -43,7 +44,7 @@ class FakeRun : public testing::Test {
                         "test")
                         .value();
     run_.folder = folder_.path() / "run";
-    run_.worker = KTS_FAKE_WORKER;
+    run_.worker = in_build("tests/kts_fake_worker");
     run_.cpu.allowed_cores = {0, 1};
     run_.cpu.kernel = "Linux test";
     run_.timeouts.grace = std::chrono::milliseconds(20);

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace kts::runner {
+namespace kts::runner::foreign_test {
 namespace {
 
 using testing::ElementsAre;
@@ -41,4 +41,4 @@ TEST(Foreign, NumbersOfAnotherNamespaceTellOnlyASurplus) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::foreign_test

@@ -14,7 +14,7 @@
 #include "fixture.hpp"
 #include "kts/workload/cost.hpp"
 
-namespace kts::runner {
+namespace kts::runner::local_run_test {
 namespace {
 
 using testing::AllOf;
@@ -405,4 +405,4 @@ TEST_F(FakeRun, AFolderThatCannotBeMadeIsAnEnvironmentError) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::local_run_test

@@ -6,7 +6,7 @@
 
 #include <map>
 
-namespace kts::runner {
+namespace kts::runner::matrix_blocks_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -121,7 +121,9 @@ TEST(MatrixBlocks, TheBudgetGoesWhereIntervalsAreWide) {
   MatrixBlocks source = run.blocks({.deadline = MonotonicTime(60s)});
   run.run(source);
   EXPECT_EQ((run.count_[{"b", "b"}]), 5);
-  EXPECT_EQ((run.count_[{"a", "b"}]), 5 + 60 - 35);
+  // With each of them its agents alone, so that drift meets both: (60 - 35) / 3 rounds.
+  EXPECT_NEAR((run.count_[{"a", "b"}]), 5 + 8, 1);
+  EXPECT_NEAR((run.count_[{"a"}]), 10 + 8, 1);
   EXPECT_EQ(source.ending(), "the time is up");
 }
 
@@ -146,4 +148,4 @@ TEST(MatrixBlocks, ContinuesWhereAnEarlierRunEnded) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::matrix_blocks_test

@@ -7,7 +7,7 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::runner {
+namespace kts::runner::memory_test {
 namespace {
 
 using testing::HasSubstr;
@@ -159,4 +159,4 @@ TEST(Memory, ResidentSetIsReadFromTheProcess) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::memory_test

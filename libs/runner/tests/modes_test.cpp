@@ -7,7 +7,7 @@
 
 #include "fixture.hpp"
 
-namespace kts::runner {
+namespace kts::runner::modes_test {
 namespace {
 
 using testing::ElementsAre;
@@ -79,6 +79,49 @@ TEST_F(Modes, TheAgentWithAnObjectiveIsTheOneThatIsCompared) {
   EXPECT_EQ(plan_modes(modes(), kNoGpu)->plan.agent, "heavy");
 }
 
+scenario::Chain chain_of(std::string name, std::vector<scenario::ChainPart> way) {
+  scenario::Chain chain;
+  chain.name = std::move(name);
+  chain.arrival.process = workload::ArrivalProcess::kPoisson;
+  chain.arrival.rate_per_s = 5;
+  chain.way = std::move(way);
+  return chain;
+}
+
+TEST_F(Modes, AChainIsComparedAsOneAndItsAgentsAreNoNeighbours) {
+  auto& agents = run_.scenario.agents;
+  agents.push_back(agents[0]);
+  agents.back().name = "tool";
+  for (const std::size_t place : {0, 2}) agents[place].arrival = {};
+  for (const std::size_t place : {0, 2}) {
+    agents[place].arrival.process = workload::ArrivalProcess::kChain;
+  }
+  run_.scenario.chains = {chain_of("answer", {{"light"}, {"tool"}})};
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing", "streams"};
+  const auto work = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(work) << to_line(work.error());
+  EXPECT_EQ(work->plan.agent, "answer");
+  EXPECT_THAT(folders(*work), ElementsAre("modes/alone-answer", "modes/exclusive-heavy",
+                                          "modes/time-slicing", "modes/streams"));
+  EXPECT_EQ(work->plan.baselines[0].agent, "answer");
+  EXPECT_EQ(work->runs[0].scenario.agents.size(), 2U);
+  EXPECT_EQ(work->runs[0].scenario.sharing, "time-slicing");
+  EXPECT_EQ(work->runs[1].scenario.chains.size(), 0U);
+  EXPECT_EQ(work->plan.entries[0].company, "heavy");
+  EXPECT_THAT(work->plan.entries[0].neighbours, ElementsAre("heavy"));
+  EXPECT_EQ(work->runs[3].scenario.agents.size(), 3U);
+
+  // With an objective of its own the agent beside it is compared, and the chain is its neighbour.
+  wish.base.scenario.agents[1].slo = scenario::Slo{};
+  const auto other = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(other) << to_line(other.error());
+  EXPECT_EQ(other->plan.agent, "heavy");
+  EXPECT_THAT(other->plan.entries[0].neighbours, ElementsAre("answer"));
+  wish.base.scenario.agents.erase(wish.base.scenario.agents.begin() + 1);
+  EXPECT_THAT(refusal(wish), HasSubstr("one chain alone shares with nobody"));
+}
+
 TEST_F(Modes, WishesThatMakeNoSenseAreRefused) {
   ModesRun wish = modes();
   wish.ways = {"mpss"};
@@ -146,4 +189,4 @@ TEST_F(Modes, WithoutABaselineThereIsNothingToCompare) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::modes_test

@@ -5,7 +5,7 @@
 
 #include <map>
 
-namespace kts::runner {
+namespace kts::runner::plan_test {
 namespace {
 
 scenario::Scenario agents(int count, int cycles) {
@@ -121,4 +121,4 @@ TEST(Plan, FolderNamesSortInTimeOrder) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::plan_test

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace kts::runner {
+namespace kts::runner::progress_test {
 namespace {
 
 using testing::HasSubstr;
@@ -52,4 +52,4 @@ TEST(Progress, OnATerminalOneLineIsWrittenOverAndGoneAtTheEnd) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::progress_test

@@ -9,8 +9,9 @@
 
 #include "fixture.hpp"
 #include "kts/process/run.hpp"
+#include "places.hpp"
 
-namespace kts::runner {
+namespace kts::runner::sharing_test {
 namespace {
 
 using testing::HasSubstr;
@@ -20,7 +21,7 @@ class SharedRun : public FakeRun {
  protected:
   SharedRun() {
     run_.scenario.device = "cuda";
-    run_.mps_program = KTS_FAKE_MPS_CONTROL;
+    run_.mps_program = in_build("tests/fake-mps/nvidia-cuda-mps-control");
     setenv("CUDA_MPS_PIPE_DIRECTORY", nobody().c_str(), 1);
   }
   ~SharedRun() override {
@@ -105,14 +106,15 @@ TEST_F(MpsRun, AClientsCrashIsToldWithWhatItMeansForTheOthers) {
 class ForeignDaemon {
  public:
   explicit ForeignDaemon(const std::filesystem::path& pipes)
-      : command_{{"/bin/sh", "-c", "\"$0\" -d >/dev/null 2>&1 </dev/null", KTS_FAKE_MPS_CONTROL},
+      : command_{{"/bin/sh", "-c", "\"$0\" -d >/dev/null 2>&1 </dev/null",
+                  in_build("tests/fake-mps/nvidia-cuda-mps-control")},
                  {"CUDA_MPS_PIPE_DIRECTORY=" + pipes.string(),
                   "CUDA_MPS_LOG_DIRECTORY=" + pipes.string()}} {
     EXPECT_TRUE(make_directories(pipes));
     EXPECT_TRUE(process::run(command_));
   }
   ~ForeignDaemon() {
-    command_.argv = {KTS_FAKE_MPS_CONTROL};
+    command_.argv = {in_build("tests/fake-mps/nvidia-cuda-mps-control")};
     process::RunOptions quit;
     quit.input = "quit\n";
     EXPECT_TRUE(process::run(command_, quit));
@@ -156,4 +158,4 @@ TEST_F(SharedRun, RunsInPartsAreTheSameBlocksInTheSameOrder) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::sharing_test

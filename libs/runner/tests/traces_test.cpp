@@ -5,7 +5,7 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::runner {
+namespace kts::runner::traces_test {
 namespace {
 
 constexpr const char* kTrace = "timestamp_s,input_tokens,output_tokens\n0,1,1\n1,1,1\n";
@@ -63,4 +63,4 @@ TEST_F(TracesTest, FileThatIsNotThereIsNamed) {
 }
 
 }  // namespace
-}  // namespace kts::runner
+}  // namespace kts::runner::traces_test

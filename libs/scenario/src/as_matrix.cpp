@@ -39,7 +39,8 @@ std::string copy_name(const Scenario& scenario, const std::string& agent, int co
 
 Result<Scenario> as_matrix(Scenario scenario, int slots) {
   if (!scenario.chains.empty()) {
-    return bad_input("a matrix has no chains", "remove them, or take kts run", scenario.name);
+    return bad_input("a matrix has no chains: their agents are never alone",
+                     "remove them, or take kts run, or kts modes --beside each", scenario.name);
   }
   Plan& plan = scenario.plan;
   plan.order = Order::kMatrix;

@@ -20,6 +20,11 @@ bool waits_for_chain(const AgentSpec& agent) {
 }
 
 Result<std::string> read_step(const YamlValue& item, const Scenario& scenario) {
+  if (item.is_map()) {
+    return item.refuse("a step has no keys",
+                       "name an agent; steps come in the order in which they stand, and a list "
+                       "among them is a fork, so that no step can wait for a later one");
+  }
   KTS_TRY(std::string step, item.name());
   const auto agent = std::ranges::find(scenario.agents, step, &AgentSpec::name);
   if (agent == scenario.agents.end()) {
@@ -193,7 +198,9 @@ Result<std::vector<Chain>> read_chains(const YamlValue& root, const Scenario& sc
                           fmt::format("give 1 to {}, or leave the key out", kMaxChains));
     }
     if (scenario.plan.order == Order::kMatrix) {
-      return value.refuse("a matrix has no chains", "remove them, or the plan's order");
+      return value.refuse("a matrix has no chains: their agents are never alone",
+                          "remove them, or the plan's order; kts modes --beside each puts a chain "
+                          "beside each other agent");
     }
     for (const YamlValue& item : items) {
       // Beyond those of the agents.

@@ -478,11 +478,6 @@ Scenario in_variant(const Scenario& scenario, const Variant& variant) {
 }
 
 Status check_demands(const Scenario& scenario) {
-  if (!scenario.chains.empty() && scenario.sharing == "streams") {
-    return bad_input("threads of one process can't be chained yet",
-                     "remove the chains, or take another --sharing",
-                     fmt::format("chain {}", scenario.chains.front().name));
-  }
   for (const AgentSpec& agent : scenario.agents) {
     if (agent.mps && scenario.sharing != "mps") {
       return bad_input(fmt::format("its mps: has no meaning in mode {}", scenario.sharing),

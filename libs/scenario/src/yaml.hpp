@@ -32,6 +32,7 @@ class YamlValue {
   [[nodiscard]] Result<Nanoseconds> duration(Nanoseconds low, Nanoseconds high) const;
   [[nodiscard]] Result<std::vector<YamlValue>> items() const;
   [[nodiscard]] bool is_list() const { return node_.IsSequence(); }
+  [[nodiscard]] bool is_map() const { return node_.IsMap(); }
 
   // "s.yaml:7: agents[0].workload", for an error that somebody else words.
   [[nodiscard]] std::string where() const;

@@ -4,7 +4,7 @@
 
 #include "kts/scenario/scenario.hpp"
 
-namespace kts::scenario {
+namespace kts::scenario::as_matrix_test {
 namespace {
 
 using testing::ElementsAre;
@@ -92,4 +92,4 @@ TEST(Sets, NeedTheOrderAndTwoAgents) {
 }
 
 }  // namespace
-}  // namespace kts::scenario
+}  // namespace kts::scenario::as_matrix_test

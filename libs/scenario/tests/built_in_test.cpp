@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace kts::scenario {
+namespace kts::scenario::built_in_test {
 namespace {
 
 using testing::HasSubstr;
@@ -63,4 +63,4 @@ TEST(BuiltIn, QuickenedRunsAreTenCyclesOfShortBlocks) {
 }
 
 }  // namespace
-}  // namespace kts::scenario
+}  // namespace kts::scenario::built_in_test

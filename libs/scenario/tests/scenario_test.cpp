@@ -6,7 +6,7 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::scenario {
+namespace kts::scenario::scenario_test {
 namespace {
 
 using testing::HasSubstr;
@@ -410,4 +410,4 @@ TEST(Variants, OfUnknownAgentsOrWithOneNameAreRefused) {
 }
 
 }  // namespace
-}  // namespace kts::scenario
+}  // namespace kts::scenario::scenario_test

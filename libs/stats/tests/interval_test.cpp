@@ -10,7 +10,7 @@
 
 #include "kts/stats/quantile.hpp"
 
-namespace kts::stats {
+namespace kts::stats::interval_test {
 namespace {
 
 // Published tables of Student's t, two-sided 95 % and 99 %.
@@ -167,4 +167,4 @@ TEST(QuantileInterval, AgreesWithABlockBootstrapWhenBlocksDiffer) {
 }
 
 }  // namespace
-}  // namespace kts::stats
+}  // namespace kts::stats::interval_test

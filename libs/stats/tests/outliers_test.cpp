@@ -6,7 +6,7 @@
 #include <cmath>
 #include <random>
 
-namespace kts::stats {
+namespace kts::stats::outliers_test {
 namespace {
 
 std::optional<Peer> peer(double value, double relative) {
@@ -82,4 +82,4 @@ TEST(ComparePeers, AmongEqualPeersNamesFew) {
 }
 
 }  // namespace
-}  // namespace kts::stats
+}  // namespace kts::stats::outliers_test

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-namespace kts::stats {
+namespace kts::stats::quantile_test {
 namespace {
 
 std::optional<double> quantile_of(std::vector<double> values, double p) {
@@ -76,4 +76,4 @@ TEST(QuantileSelector, KeepsTheBuffersValues) {
 }
 
 }  // namespace
-}  // namespace kts::stats
+}  // namespace kts::stats::quantile_test

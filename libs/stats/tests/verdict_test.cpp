@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace kts::stats {
+namespace kts::stats::verdict_test {
 namespace {
 
 TEST(Verdict, FollowsTheInterval) {
@@ -42,4 +42,4 @@ TEST(Verdict, NamesAreWords) {
 }
 
 }  // namespace
-}  // namespace kts::stats
+}  // namespace kts::stats::verdict_test

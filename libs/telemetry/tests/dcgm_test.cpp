@@ -6,7 +6,7 @@
 
 #include "kts/telemetry/prometheus.hpp"
 
-namespace kts::telemetry {
+namespace kts::telemetry::dcgm_test {
 namespace {
 
 using testing::ElementsAre;
@@ -74,4 +74,4 @@ TEST(Dcgm, ARenewalThatNeverCameIsNotKnown) {
 }
 
 }  // namespace
-}  // namespace kts::telemetry
+}  // namespace kts::telemetry::dcgm_test

@@ -15,8 +15,9 @@
 
 #include "kts/base/files.hpp"
 #include "kts/telemetry/sources.hpp"
+#include "places.hpp"
 
-namespace kts::telemetry {
+namespace kts::telemetry::recorder_test {
 namespace {
 
 using testing::ElementsAre;
@@ -24,8 +25,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using namespace std::chrono_literals;
 
-const std::string kEventful = KTS_SOURCE_DIR "/libs/device/tests/data/eventful.json";
-const std::string kH200 = KTS_SOURCE_DIR "/libs/device/tests/data/h200_shared.json";
+const std::string kEventful = in_source("libs/device/tests/data/eventful.json");
+const std::string kH200 = in_source("libs/device/tests/data/h200_shared.json");
 
 std::vector<std::string> lines_of(const std::filesystem::path& path) {
   std::vector<std::string> lines(1);
@@ -307,4 +308,4 @@ TEST(Looking, SaysWhatACardGivesAndWhatItLacks) {
 }
 
 }  // namespace
-}  // namespace kts::telemetry
+}  // namespace kts::telemetry::recorder_test

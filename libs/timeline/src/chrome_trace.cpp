@@ -24,7 +24,11 @@ template <>
 struct fmt::formatter<kts::timeline::Micros> {
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
   auto format(const kts::timeline::Micros& t, fmt::format_context& context) const {
-    return fmt::format_to(context.out(), "{}.{:03}", t.ns / 1000, t.ns % 1000);
+    // Perfetto reads it as a double and cuts its thousandfold off: where a ns would be lost, a
+    // tenth of one more keeps it.
+    const double micros = static_cast<double>(t.ns) / 1000.0;
+    const bool loses = static_cast<std::int64_t>(micros * 1000.0) < t.ns;
+    return fmt::format_to(context.out(), "{}.{:03}{}", t.ns / 1000, t.ns % 1000, loses ? "1" : "");
   }
 };
 

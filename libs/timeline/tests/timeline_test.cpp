@@ -16,9 +16,10 @@
 #include "kts/record/block_log.hpp"
 #include "kts/record/codec.hpp"
 #include "kts/timeline/chrome_trace.hpp"
+#include "places.hpp"
 #include "trace_rules.hpp"
 
-namespace kts::timeline {
+namespace kts::timeline::timeline_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -161,7 +162,7 @@ TEST(Timeline, IsAsTheGoldenFile) {
   const std::string trace = run.trace();
   EXPECT_THAT(broken_rules(trace), IsEmpty());
   EXPECT_THAT(run.warnings(), IsEmpty());
-  const fs::path golden = KTS_SOURCE_DIR "/tests/golden/timeline/trace.json";
+  const fs::path golden = in_source("tests/golden/timeline/trace.json");
   const char* update = std::getenv("KTS_UPDATE_GOLDEN");
   if (update != nullptr && std::string_view(update) == "1") {
     fs::create_directories(golden.parent_path());
@@ -365,7 +366,7 @@ TEST(Timeline, NothingPartialStaysWhenItCannotBeWritten) {
 // The events that check_trace.py is tried with as well.
 TEST(TraceRules, FindWhatIsWrong) {
   const json cases =
-      json::parse(read_file(KTS_SOURCE_DIR "/libs/timeline/tests/data/wrong_events.json").value());
+      json::parse(read_file(in_source("libs/timeline/tests/data/wrong_events.json")).value());
   const auto with = [&](const json& more) {
     json trace{{"otherData", json::object()}, {"traceEvents", cases["good"]}};
     for (const json& event : more) trace["traceEvents"].push_back(event);
@@ -384,4 +385,4 @@ TEST(TraceRules, FindWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace kts::timeline
+}  // namespace kts::timeline::timeline_test

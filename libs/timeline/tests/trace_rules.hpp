@@ -32,7 +32,10 @@ inline std::vector<std::string> broken_rules(const std::string& text) {
   struct Slice {
     std::int64_t start, end;
   };
-  const auto ns = [](const json& us) { return std::llround(us.get<double>() * 1000); };
+  // Cut off, as Perfetto does.
+  const auto ns = [](const json& us) {
+    return static_cast<std::int64_t>(us.get<double>() * 1000.0);
+  };
   const auto is_time = [](const json& event, const char* key) {
     constexpr double kLongestNs = 0x1p51;  // of which a double of microseconds holds each
     return event.contains(key) && event[key].is_number() && event[key].get<double>() >= 0 &&

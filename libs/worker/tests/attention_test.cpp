@@ -9,7 +9,7 @@
 
 #include "pipe.hpp"
 
-namespace kts::worker {
+namespace kts::worker::attention_test {
 namespace {
 
 using control::Command;
@@ -163,4 +163,4 @@ TEST(HostedAttention, SeveralInAProcessHaveAChannelEach) {
 }
 
 }  // namespace
-}  // namespace kts::worker
+}  // namespace kts::worker::attention_test

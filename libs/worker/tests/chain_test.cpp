@@ -13,7 +13,7 @@
 
 #include "fakes.hpp"
 
-namespace kts::worker {
+namespace kts::worker::chain_test {
 namespace {
 
 using testing::ElementsAre;
@@ -358,4 +358,4 @@ TEST_F(ChainSocketsTest, WhatIsSentToOneThatIsGoneIsDropped) {
 }
 
 }  // namespace
-}  // namespace kts::worker
+}  // namespace kts::worker::chain_test

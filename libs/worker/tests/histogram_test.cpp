@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace kts::worker {
+namespace kts::worker::histogram_test {
 namespace {
 
 TEST(Histogram, EmptyHasNoQuantiles) {
@@ -56,4 +56,4 @@ TEST(Histogram, ClearForgets) {
 }
 
 }  // namespace
-}  // namespace kts::worker
+}  // namespace kts::worker::histogram_test

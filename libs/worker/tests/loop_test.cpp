@@ -8,7 +8,7 @@
 
 #include "fakes.hpp"
 
-namespace kts::worker {
+namespace kts::worker::loop_test {
 namespace {
 
 using record::Measure;
@@ -442,4 +442,4 @@ TEST_F(LoopTest, ClosedLoopsLatenessIsAgainstThePlannedEndOfThinking) {
 }
 
 }  // namespace
-}  // namespace kts::worker
+}  // namespace kts::worker::loop_test

@@ -5,7 +5,7 @@
 
 #include <thread>
 
-namespace kts::worker {
+namespace kts::worker::pacing_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -58,4 +58,4 @@ TEST_P(SystemPacingModes, StopEndsAWaitThatHasBegunOrNot) {
 }
 
 }  // namespace
-}  // namespace kts::worker
+}  // namespace kts::worker::pacing_test

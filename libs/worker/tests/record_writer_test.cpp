@@ -8,7 +8,7 @@
 
 #include "pipe.hpp"
 
-namespace kts::worker {
+namespace kts::worker::record_writer_test {
 namespace {
 
 using record::kUnavailable;
@@ -171,4 +171,4 @@ TEST_F(RecordWriterTest, FullDiskInterruptsAndIsNamed) {
 }
 
 }  // namespace
-}  // namespace kts::worker
+}  // namespace kts::worker::record_writer_test

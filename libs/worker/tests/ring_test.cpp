@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <thread>
 
-namespace kts::worker {
+namespace kts::worker::ring_test {
 namespace {
 
 TEST(Ring, GivesBackInOrder) {
@@ -55,4 +55,4 @@ TEST(Ring, TwoThreadsLoseAndReorderNothing) {
 }
 
 }  // namespace
-}  // namespace kts::worker
+}  // namespace kts::worker::ring_test

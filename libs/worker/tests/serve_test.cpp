@@ -12,7 +12,7 @@
 #include "kts/worker/agent.hpp"
 #include "pipe.hpp"
 
-namespace kts::worker {
+namespace kts::worker::serve_test {
 namespace {
 
 using control::Command;
@@ -520,4 +520,4 @@ TEST_F(ServeTest, WrongResultIsToldBeforeReady) {
 }
 
 }  // namespace
-}  // namespace kts::worker
+}  // namespace kts::worker::serve_test

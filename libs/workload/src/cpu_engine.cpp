@@ -75,10 +75,7 @@ class CpuEngine final : public Engine {
     return outcome.get();
   }
 
-  DeviceIdentity device() const override {
-    return {"cpu", model_name(),
-            spec_.device_core < 0 ? std::string("cpu") : fmt::format("cpu:{}", spec_.device_core)};
-  }
+  DeviceIdentity device() const override { return processor_as_device(spec_.device_core); }
   std::uint64_t operand_bytes() const override { return memory_of(spec_.workload, "cpu").total(); }
 
   Status warm_up(int iterations) override {
@@ -209,6 +206,10 @@ class CpuEngine final : public Engine {
 };
 
 }  // namespace
+
+DeviceIdentity processor_as_device(int core) {
+  return {"cpu", model_name(), core < 0 ? std::string("cpu") : fmt::format("cpu:{}", core)};
+}
 
 Result<std::unique_ptr<Engine>> make_cpu_engine(const EngineSpec& spec) {
   auto work = make_cpu_work(spec.workload.kind());

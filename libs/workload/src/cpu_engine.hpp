@@ -12,4 +12,7 @@ namespace kts::workload {
 // and stamps when it began and ended; the host thread only hands over and waits.
 [[nodiscard]] Result<std::unique_ptr<Engine>> make_cpu_engine(const EngineSpec& spec);
 
+// `core` < 0: none of its own.
+[[nodiscard]] DeviceIdentity processor_as_device(int core);
+
 }  // namespace kts::workload

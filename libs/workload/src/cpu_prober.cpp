@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpu_engine.hpp"
 #include "kts/base/clock.hpp"
 
 namespace kts::workload {
@@ -38,10 +39,6 @@ long involuntary_switches() {
   rusage usage{};
   getrusage(RUSAGE_THREAD, &usage);
   return usage.ru_nivcsw;
-}
-
-std::string processor_name(int core) {
-  return fmt::format("core {} under the operating system's scheduler", core);
 }
 
 class Pipe {
@@ -72,7 +69,7 @@ class CpuProber final : public Prober {
  public:
   explicit CpuProber(int core) : core_(core) {}
 
-  DeviceIdentity device() const override { return {"cpu", processor_name(core_), {}}; }
+  DeviceIdentity device() const override { return processor_as_device(core_); }
 
   Result<ProbeTrace> perform(const ProbeTask& task) override {
     SystemClock clock;

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace kts::workload {
+namespace kts::workload::arrival_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -310,4 +310,4 @@ TEST(TraceReplay, RoundingDoesNotAddUp) {
 }
 
 }  // namespace
-}  // namespace kts::workload
+}  // namespace kts::workload::arrival_test

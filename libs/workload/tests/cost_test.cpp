@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <string>
 
-namespace kts::workload {
+namespace kts::workload::cost_test {
 namespace {
 
 WorkloadSpec spec_of(const char* kind, const std::vector<GivenParameter>& given = {}) {
@@ -129,4 +129,4 @@ TEST(Memory, CopyHoldsOneBufferOnAGpuAndBothSidesOnACpu) {
 }
 
 }  // namespace
-}  // namespace kts::workload
+}  // namespace kts::workload::cost_test

@@ -10,7 +10,7 @@
 #include "kts/base/clock.hpp"
 #include "kts/workload/registry.hpp"
 
-namespace kts::workload {
+namespace kts::workload::cpu_engine_test {
 namespace {
 
 std::int64_t now_ns() { return MonotonicTimeline::now().time_since_epoch().count(); }
@@ -285,4 +285,4 @@ TEST(CpuEngine, OtherKindsHaveNoTokensAndDoNotGrow) {
 }
 
 }  // namespace
-}  // namespace kts::workload
+}  // namespace kts::workload::cpu_engine_test

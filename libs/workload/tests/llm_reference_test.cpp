@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-namespace kts::workload {
+namespace kts::workload::llm_reference_test {
 namespace {
 
 constexpr std::uint64_t kSeed = 3;
@@ -209,4 +209,4 @@ TEST(LlmReference, EmbeddingBelongsToItsTokenAndPlace) {
 }
 
 }  // namespace
-}  // namespace kts::workload
+}  // namespace kts::workload::llm_reference_test

@@ -7,10 +7,10 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::workload {
+namespace kts::workload::memory_test {
 namespace {
 
-class Memory : public testing::Test {
+class FreeMemory : public testing::Test {
  protected:
   void put(const std::string& file, const std::string& text) const {
     const auto path = root_.path() / file;
@@ -24,14 +24,14 @@ class Memory : public testing::Test {
   TemporaryDirectory root_ = *TemporaryDirectory::create();
 };
 
-TEST_F(Memory, UnknownMachineHasNoFigure) { EXPECT_EQ(available(), std::nullopt); }
+TEST_F(FreeMemory, UnknownMachineHasNoFigure) { EXPECT_EQ(available(), std::nullopt); }
 
-TEST_F(Memory, KernelsEstimateIsTaken) {
+TEST_F(FreeMemory, KernelsEstimateIsTaken) {
   put("proc/meminfo", "MemTotal:       2000 kB\nMemFree: 10 kB\nMemAvailable:    1000 kB\n");
   EXPECT_EQ(available(), 1'024'000U);
 }
 
-TEST_F(Memory, GroupsLimitCountsLessWhatItHoldsAndCanNotDrop) {
+TEST_F(FreeMemory, GroupsLimitCountsLessWhatItHoldsAndCanNotDrop) {
   put("proc/meminfo", "MemAvailable:    1000 kB\n");
   put("sys/fs/cgroup/memory.max", "600000\n");
   put("sys/fs/cgroup/memory.current", "500000\n");
@@ -39,14 +39,14 @@ TEST_F(Memory, GroupsLimitCountsLessWhatItHoldsAndCanNotDrop) {
   EXPECT_EQ(available(), 400'000U);
 }
 
-TEST_F(Memory, GroupWithoutLimitLeavesTheKernelsEstimate) {
+TEST_F(FreeMemory, GroupWithoutLimitLeavesTheKernelsEstimate) {
   put("proc/meminfo", "MemAvailable:    1000 kB\n");
   put("sys/fs/cgroup/memory.max", "max\n");
   put("sys/fs/cgroup/memory.current", "500000\n");
   EXPECT_EQ(available(), 1'024'000U);
 }
 
-TEST_F(Memory, TightestAncestorDecides) {
+TEST_F(FreeMemory, TightestAncestorDecides) {
   put("proc/self/cgroup", "1:name=systemd:/x\n0::/pods/mine\n");
   put("sys/fs/cgroup/pods/memory.max", "1000\n");
   put("sys/fs/cgroup/pods/memory.current", "900\n");
@@ -55,13 +55,13 @@ TEST_F(Memory, TightestAncestorDecides) {
   EXPECT_EQ(available(), 100U);
 }
 
-TEST_F(Memory, OverfullGroupHasNothingLeft) {
+TEST_F(FreeMemory, OverfullGroupHasNothingLeft) {
   put("sys/fs/cgroup/memory.max", "1000\n");
   put("sys/fs/cgroup/memory.current", "2000\n");
   EXPECT_EQ(available(), 0U);
 }
 
-TEST_F(Memory, VersionOneGroupCounts) {
+TEST_F(FreeMemory, VersionOneGroupCounts) {
   put("sys/fs/cgroup/memory/memory.limit_in_bytes", "1000\n");
   put("sys/fs/cgroup/memory/memory.usage_in_bytes", "400\n");
   EXPECT_EQ(available(), 600U);
@@ -81,4 +81,4 @@ TEST(RequireMemory, FitsWhenUnknownOrEnough) {
 }
 
 }  // namespace
-}  // namespace kts::workload
+}  // namespace kts::workload::memory_test

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-namespace kts::workload {
+namespace kts::workload::operands_test {
 namespace {
 
 TEST(Operands, LieInTheHalfOpenUnitIntervalAndSpreadEvenly) {
@@ -60,4 +60,4 @@ TEST(Operands, GemmOperandsAreTwoStreams) {
 }
 
 }  // namespace
-}  // namespace kts::workload
+}  // namespace kts::workload::operands_test

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
-namespace kts::workload {
+namespace kts::workload::probe_test {
 namespace {
 
 using testing::Each;
@@ -118,4 +118,4 @@ TEST_F(CpuProber, RefusesWhatItHasNot) {
 }
 
 }  // namespace
-}  // namespace kts::workload
+}  // namespace kts::workload::probe_test

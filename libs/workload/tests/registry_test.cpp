@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace kts::workload {
+namespace kts::workload::registry_test {
 namespace {
 
 EngineSpec fft() {
@@ -56,4 +56,4 @@ TEST(Registry, SpecOutOfRangeIsBadInputThatNamesTheFlag) {
 }
 
 }  // namespace
-}  // namespace kts::workload
+}  // namespace kts::workload::registry_test

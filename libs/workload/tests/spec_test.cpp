@@ -9,7 +9,7 @@
 #include "kts/workload/cost.hpp"
 #include "kts/workload/llm_operands.hpp"
 
-namespace kts::workload {
+namespace kts::workload::spec_test {
 namespace {
 
 using testing::ElementsAre;
@@ -218,4 +218,4 @@ TEST(LlmOperands, TokensLieInTheVocabularyAndDiffer) {
 }
 
 }  // namespace
-}  // namespace kts::workload
+}  // namespace kts::workload::spec_test

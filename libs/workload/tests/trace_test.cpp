@@ -8,7 +8,7 @@
 
 #include "kts/base/files.hpp"
 
-namespace kts::workload {
+namespace kts::workload::trace_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -194,4 +194,4 @@ TEST(Trace, RequestsAreCutDownToTheContextAndKeepTheirOutput) {
 }
 
 }  // namespace
-}  // namespace kts::workload
+}  // namespace kts::workload::trace_test

@@ -9,7 +9,7 @@
 #include "kts/workload/memory_operands.hpp"
 #include "kts/workload/verify.hpp"
 
-namespace kts::workload {
+namespace kts::workload::verify_memory_test {
 namespace {
 
 constexpr std::uint64_t kSeed = 4;
@@ -129,4 +129,4 @@ TEST(VerifyCount, MustBeExact) {
 }
 
 }  // namespace
-}  // namespace kts::workload
+}  // namespace kts::workload::verify_memory_test

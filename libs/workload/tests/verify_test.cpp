@@ -10,7 +10,7 @@
 
 #include "kts/workload/operands.hpp"
 
-namespace kts::workload {
+namespace kts::workload::verify_test {
 namespace {
 
 constexpr std::uint64_t kSeed = 5;
@@ -139,4 +139,4 @@ TEST(Verify, ReducedPrecisionOfTf32Fails) {
 }
 
 }  // namespace
-}  // namespace kts::workload
+}  // namespace kts::workload::verify_test

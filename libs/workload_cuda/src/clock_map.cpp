@@ -61,4 +61,8 @@ std::int64_t ClockMap::to_host_ns(double device_ns) const {
   return std::llround(device_ns + offset_at(device_ns));
 }
 
+std::int64_t ClockMap::to_host_length_ns(double device_length_ns) const {
+  return std::llround(device_length_ns * (1 + drift_ratio_));
+}
+
 }  // namespace kts::workload_cuda

@@ -5,11 +5,13 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "cuda_error.hpp"
 #include "kts/base/clock.hpp"
+#include "whole_device.hpp"
 
 namespace kts::workload_cuda {
 namespace {
@@ -140,6 +142,7 @@ Result<workload::ClockCalibration> CudaClock::calibrate() {
 }
 
 Result<workload::ClockCalibration> CudaClock::fix() {
+  const std::scoped_lock alone(whole_device());
   // A base just recorded makes the elapsed times below exact to nanoseconds.
   KTS_TRY(const Bracket first, bracket());
   std::swap(base_, probe_);

@@ -32,6 +32,9 @@ class CudaClock {
   // Host instant of `event` (completed, with timing), and the instant on the device's time line.
   [[nodiscard]] std::int64_t host_ns(cudaEvent_t event, double& device_ns);
   [[nodiscard]] std::int64_t host_ns(double device_ns) const { return map_.to_host_ns(device_ns); }
+  [[nodiscard]] std::int64_t host_length_ns(double device_length_ns) const {
+    return map_.to_host_length_ns(device_length_ns);
+  }
   // cudaEventElapsedTime is a float of milliseconds: beyond some seconds it no longer resolves a
   // microsecond. Swaps the base for `event`, which lies at `device_ns`, when it is time.
   void renew_base(cudaEvent_t& event, double device_ns);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "kts/record/iteration.hpp"
 #include "kts/workload/cuda_module.hpp"
 #include "kts/workload/engine.hpp"
+#include "whole_device.hpp"
 #include "work.hpp"
 
 namespace kts::workload_cuda {
@@ -51,6 +53,7 @@ std::int64_t now_ns() { return MonotonicTimeline::now().time_since_epoch().count
 class CudaEngine final : public workload::Engine {
  public:
   ~CudaEngine() override {
+    const std::scoped_lock alone(whole_device());
     if (stream_) cudaStreamSynchronize(stream_);
     work_.reset();
     for (Slot& slot : slots_) {
@@ -61,6 +64,7 @@ class CudaEngine final : public workload::Engine {
   }
 
   [[nodiscard]] Status create(const EngineSpec& spec) {
+    const std::scoped_lock alone(whole_device());
     spec_ = spec;
     int devices = 0;
     if (const auto code = cudaGetDeviceCount(&devices); code != cudaSuccess || devices == 0) {
@@ -110,6 +114,7 @@ class CudaEngine final : public workload::Engine {
 
   Status warm_up(int iterations) override {
     KTS_CHECK_OK(fix_quietly());
+    const std::scoped_lock alone(whole_device());
     const int rounds = std::max(iterations, spec_.in_flight);
     for (int i = 0; i < rounds; ++i) {
       const int slot = i % spec_.in_flight;
@@ -122,10 +127,7 @@ class CudaEngine final : public workload::Engine {
   }
 
   Result<workload::Verification> verify() override {
-    submit(0, {});
-    wait(0);
-    KTS_CHECK_OK(status());
-    KTS_TRY(auto verification, work_->verify());
+    KTS_TRY(auto verification, verify_work());
     // The second fix, as far from the first as start-up allows, for a first guess of the drift.
     KTS_CHECK_OK(fix_quietly());
     return verification;
@@ -170,8 +172,7 @@ class CudaEngine final : public workload::Engine {
     note(cudaEventElapsedTime(&ms, s.start, s.end), "cannot time the iteration");
     note(clock_.error(), "cannot time the iteration");
     if (failed_) return {record::kUnavailable, record::kUnavailable};
-    const double length = static_cast<double>(ms) * 1e6;
-    const std::int64_t end = start + static_cast<std::int64_t>(length + 0.5);
+    const std::int64_t end = start + clock_.host_length_ns(static_cast<double>(ms) * 1e6);
     clock_.renew_base(s.start, start_device);
     return {start, end};
   }
@@ -186,7 +187,10 @@ class CudaEngine final : public workload::Engine {
     return {};
   }
 
-  Result<bool> results_finite() override { return work_->results_finite(); }
+  Result<bool> results_finite() override {
+    const std::scoped_lock alone(whole_device());
+    return work_->results_finite();
+  }
   std::optional<workload::Growth> growth() const override { return work_->growth(); }
   std::string algorithms() const override { return work_->algorithms(); }
 
@@ -200,6 +204,14 @@ class CudaEngine final : public workload::Engine {
     std::vector<std::int64_t> tokens;
     std::size_t tokens_had = 0;
   };
+
+  Result<workload::Verification> verify_work() {
+    const std::scoped_lock alone(whole_device());
+    submit(0, {});
+    wait(0);
+    KTS_CHECK_OK(status());
+    return work_->verify();
+  }
 
   // During start-up neighbours may be at work; a fix is then wide or impossible, and a later one,
   // when all are parked, takes its place.

@@ -2,6 +2,7 @@
 // Workloads that move memory, launch or only hold.
 #include <algorithm>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "kernels/memory.hpp"
 #include "kts/workload/memory_operands.hpp"
 #include "kts/workload/verify.hpp"
+#include "whole_device.hpp"
 #include "work.hpp"
 
 namespace kts::workload_cuda {
@@ -335,6 +337,7 @@ class GrowWork final : public Work {
   Status launch(const RequestShape&) noexcept override {
     if (refused_) return {};
     void* memory = nullptr;
+    const std::scoped_lock alone(whole_device());
     const bool wanted = (steps_.size() + 1) * step_ <= limit_ && steps_.size() < kMostSteps;
     const cudaError_t taken =
         wanted ? cudaMalloc(&memory, static_cast<std::size_t>(pages() * workload::kHoldPage))

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <random>
 
-namespace kts::workload_cuda {
+namespace kts::workload_cuda::clock_map_test {
 namespace {
 
 // A device whose clock runs `drift` fast or slow of a host that started long ago.
@@ -63,6 +63,8 @@ TEST(ClockMap, LearnsTheDriftAndPredictsTheNextBlock) {
   EXPECT_NEAR(map.drift_ratio(), world.drift, 0.1e-6);
   const double later = t + 2e9;
   EXPECT_NEAR(static_cast<double>(map.to_host_ns(later)), world.host(later), 2000);
+  EXPECT_NEAR(static_cast<double>(map.to_host_length_ns(6e9)), world.host(6e9) - world.host(0),
+              1000);
 }
 
 TEST(ClockMap, FollowsADriftThatWanders) {
@@ -88,4 +90,4 @@ TEST(ClockMap, UncertainPairsDoNotMoveTheDrift) {
 }
 
 }  // namespace
-}  // namespace kts::workload_cuda
+}  // namespace kts::workload_cuda::clock_map_test

@@ -17,21 +17,21 @@ set xlabel 'throughput that the neighbours keep, %' textcolor rgb "#5b6575"
 set ylabel 'p99 latency, ms' textcolor rgb "#5b6575"
 set arrow from graph 0,first 0.443 to graph 1,first 0.443 nohead dt 2 lw 1.5 lc rgb "#5b6575"
 set label 'alone' at graph 0.02,first 0.443 offset 0,0.5 textcolor rgb "#5b6575"
-set label 'time-slicing' at 90,7.6 right offset -0.5,0.5 textcolor rgb "#1f2937"
 set arrow from 90,7.22 to 90,7.9799999999999995 heads size screen 0.004,90 fixed front lw 1.5 lc rgb "#d55e00"
 set object circle at 90,7.6 size screen 0.006 front fc rgb "#d55e00" fs solid noborder
-set label 'mps' at 100,17.4 right offset -0.5,0.5 textcolor rgb "#1f2937"
 set arrow from 100,16.529999999999998 to 100,18.27 heads size screen 0.004,90 fixed front lw 1.5 lc rgb "#d55e00"
 set object circle at 100,17.4 size screen 0.006 front fc rgb "#d55e00" fs solid noborder
-set label 'mps-priority' at 96,3.42 right offset -0.5,0.5 textcolor rgb "#1f2937"
 set arrow from 96,3.2489999999999997 to 96,3.591 heads size screen 0.004,90 fixed front lw 1.5 lc rgb "#0072b2"
 set object circle at 96,3.42 size screen 0.006 front fc rgb "#0072b2" fs solid noborder
-set label 'mps-75' at 63,1.2 right offset -0.5,0.5 textcolor rgb "#1f2937"
 set arrow from 63,1.14 to 63,1.26 heads size screen 0.004,90 fixed front lw 1.5 lc rgb "#d55e00"
 set object circle at 63,1.2 size screen 0.006 front fc rgb "#d55e00" fs solid noborder
-set label 'streams' at 99,12 right offset -0.5,0.5 textcolor rgb "#1f2937"
 set arrow from 99,11.399999999999999 to 99,12.600000000000001 heads size screen 0.004,90 fixed front lw 1.5 lc rgb "#d55e00"
 set object circle at 99,12 size screen 0.006 front fc rgb "#d55e00" fs solid noborder
+set label 'mps-75' at first 63, graph 0.3095 right offset -0.5,0.5 textcolor rgb "#1f2937"
+set label 'mps-priority' at first 96, graph 0.5406 right offset -0.5,0.5 textcolor rgb "#1f2937"
+set label 'time-slicing' at first 90, graph 0.7169 right offset -0.5,0.5 textcolor rgb "#1f2937"
+set label 'streams' at first 99, graph 0.8177 right offset -0.5,0.5 textcolor rgb "#1f2937"
+set label 'mps' at first 100, graph 0.8997 right offset -0.5,0.5 textcolor rgb "#1f2937"
 plot 0.000443 with lines lt 0 lw 0
 unset label
 unset arrow
@@ -45,11 +45,11 @@ set xlabel 'throughput that the neighbours keep, %' textcolor rgb "#5b6575"
 set ylabel 'p99 latency, ms' textcolor rgb "#5b6575"
 set arrow from graph 0,first 0.443 to graph 1,first 0.443 nohead dt 2 lw 1.5 lc rgb "#5b6575"
 set label 'alone' at graph 0.02,first 0.443 offset 0,0.5 textcolor rgb "#5b6575"
-set label 'time-slicing' at 90,5.3 right offset -0.5,0.5 textcolor rgb "#1f2937"
 set arrow from 90,5.034999999999999 to 90,5.565 heads size screen 0.004,90 fixed front lw 1.5 lc rgb "#d55e00"
 set object circle at 90,5.3 size screen 0.006 front fc rgb "#d55e00" fs solid noborder
-set label 'mps' at 93,0.474 right offset -0.5,0.5 textcolor rgb "#1f2937"
 set arrow from 93,0.4503 to 93,0.4977 heads size screen 0.004,90 fixed front lw 1.5 lc rgb "#0072b2"
 set object circle at 93,0.474 size screen 0.006 front fc rgb "#0072b2" fs solid noborder
+set label 'mps' at first 93, graph 0.1416 right offset -0.5,0.5 textcolor rgb "#1f2937"
+set label 'time-slicing' at first 90, graph 0.8641 right offset -0.5,0.5 textcolor rgb "#1f2937"
 plot 0.000443 with lines lt 0 lw 0
 unset multiplot

@@ -6,10 +6,12 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <deque>
 #include <memory>
 #include <new>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +40,14 @@ constexpr int kQueued = 8;
 constexpr std::int64_t kMostBeats = 20'000;
 constexpr std::int64_t kThresholdNs = 5'000;
 constexpr int kFixes = 64;
+// Of a chase: a page of a large allocation, the least and the most memory, points an octave, and
+// loads in all before there are enough lines to even out where in the L2 they lie.
+constexpr std::int64_t kPageBytes = 2 << 20;
+constexpr std::int64_t kLeastChaseBytes = 8 << 20;
+constexpr std::int64_t kMostChaseBytes = std::int64_t{64} << 30;
+constexpr double kSizesAnOctave = 4;
+constexpr std::uint64_t kEnoughLines = 1024;
+constexpr std::uint64_t kTimedLoads = 4096;
 // Beyond what a task asked for: other contexts' turns, and a driver that takes its time.
 constexpr milliseconds kPatience{5000};
 
@@ -77,20 +87,27 @@ class DeviceArray {
   DeviceArray() = default;
   DeviceArray(const DeviceArray&) = delete;
   DeviceArray& operator=(const DeviceArray&) = delete;
-  ~DeviceArray() { cudaFree(data_); }
-  [[nodiscard]] Status create(std::size_t count) {
+  ~DeviceArray() { release(); }
+  void release() {
     cudaFree(data_);
     data_ = nullptr;
+    count_ = 0;
+  }
+  [[nodiscard]] Status create(std::size_t count) {
+    release();
     void* memory = nullptr;
     KTS_CUDA(cudaMalloc(&memory, count * sizeof(T)), "cannot allocate device memory");
     data_ = static_cast<T*>(memory);
     KTS_CUDA(cudaMemset(data_, 0, count * sizeof(T)), "cannot clear device memory");
+    count_ = count;
     return {};
   }
   [[nodiscard]] T* data() const { return data_; }
+  [[nodiscard]] std::size_t count() const { return count_; }
 
  private:
   T* data_ = nullptr;
+  std::size_t count_ = 0;
 };
 
 class Event {
@@ -135,6 +152,7 @@ class CudaProber final : public workload::Prober {
     KTS_CHECK_OK(sum_.create(1));
     KTS_CHECK_OK(span_.create());
     KTS_CHECK_OK(box_.create());
+    KTS_CHECK_OK(times_.create());
     KTS_CHECK_OK(before_.create(cudaEventDefault));
     KTS_CHECK_OK(after_.create(cudaEventDefault));
     for (Event& event : ring_) {
@@ -150,6 +168,11 @@ class CudaProber final : public workload::Prober {
   Result<ProbeTrace> perform(const ProbeTask& task) override {
     if (task.name == "sweep") KTS_CHECK_OK(set_size(task.number("bytes")));
     if (task.name == "metronome") KTS_CHECK_OK(reserve_marks(beats(task) + 1));
+    if (task.name == "chase" || task.name == "laps") {
+      KTS_CHECK_OK(reserve_chase(task));
+    } else {
+      chased_.release();  // much memory, which others may need
+    }
     SystemClock clock;
     clock.sleep_until(MonotonicTime(Nanoseconds(task.number("start_ns"))));
     if (task.name == "spin") return spin_for(task);
@@ -161,6 +184,8 @@ class CudaProber final : public workload::Prober {
     if (task.name == "train") return train(task);
     if (task.name == "metronome") return metronome(task);
     if (task.name == "sweep") return sweeps(task);
+    if (task.name == "chase") return chases(task);
+    if (task.name == "laps") return laps(task);
     return bad_input(fmt::format("the CUDA device has no task '{}'", task.name));
   }
 
@@ -190,6 +215,9 @@ class CudaProber final : public workload::Prober {
     KTS_CUDA(answer(box_.device(), 0, stream_), "cannot launch");
     KTS_CHECK_OK(set_size(4096));
     KTS_CUDA(sweep(words_.data(), 1024, 1, sum_.data(), stream_), "cannot launch");
+    KTS_CHECK_OK(chased_.create(static_cast<std::size_t>(kPageBytes)));
+    KTS_TRY(const ChaseTimes ignored, follow(chase_over(1), 1, 1));
+    static_cast<void>(ignored);
     return finish(milliseconds(0));
   }
 
@@ -520,6 +548,92 @@ class CudaProber final : public workload::Prober {
     return trace;
   }
 
+  // Memory for a task's to_bytes, at most three quarters of what is free; kept as long as it will
+  // do.
+  Status reserve_chase(const ProbeTask& task) {
+    const std::int64_t wish = std::clamp<std::int64_t>(task.number("to_bytes", kMostChaseBytes),
+                                                       kLeastChaseBytes, kMostChaseBytes) /
+                              kPageBytes * kPageBytes;
+    if (wish == chase_wish_ && chased_.data() != nullptr) return {};
+    chased_.release();
+    std::size_t free = 0;
+    std::size_t all = 0;
+    KTS_CUDA(cudaMemGetInfo(&free, &all), "cannot ask for free memory");
+    const std::int64_t room = static_cast<std::int64_t>(free) / 4 * 3 / kPageBytes * kPageBytes;
+    if (room < kLeastChaseBytes) return environment_lacks("too little memory is free on the card");
+    KTS_CHECK_OK(chased_.create(static_cast<std::size_t>(std::min(wish, room))));
+    chase_wish_ = wish;
+    return {};
+  }
+
+  static Chase chase_over(std::uint64_t pages) {
+    Chase chase{pages, static_cast<std::uint64_t>(kPageBytes), 1, 1};
+    chase.laps = (kEnoughLines + pages - 1) / pages;
+    // Near the golden section, whose multiples lie evenly.
+    chase.page_step = static_cast<std::uint64_t>(static_cast<double>(pages) * 0.618) | 1;
+    while (std::gcd(chase.page_step, pages) != 1) ++chase.page_step;
+    return chase;
+  }
+
+  // Links a chase anew, follows it, and says how long the loads took.
+  Result<ChaseTimes> follow(const Chase& chase, std::uint64_t first, std::uint64_t second) {
+    KTS_CUDA(link_chase(chased_.data(), chase, stream_), "cannot launch");
+    return follow_again(chase, first, second);
+  }
+  Result<ChaseTimes> follow_again(const Chase& chase, std::uint64_t first, std::uint64_t second) {
+    *times_.host() = {};
+    KTS_CUDA(follow_chase(chased_.data(), chase, first, second, times_.device(), stream_),
+             "cannot launch");
+    KTS_CHECK_OK(finish(milliseconds(0)));
+    if (!times_.host()->whole) return fail(ErrorCode::kInternal, "a chain of loads broke");
+    return *times_.host();
+  }
+
+  // What a load costs that waits for the one before, by the size of the memory they go round in:
+  // after one round, kTimedLoads. Data are in the L2 at any size, as few as the lines are.
+  Result<ProbeTrace> chases(const ProbeTask& task) {
+    ProbeTrace trace{task.name};
+    const auto most = static_cast<double>(chased_.count());
+    auto& sizes = series(trace, "size_bytes", 64);
+    auto& took = series(trace, "took_ns", 64);
+    // A card that rests lowers its clocks.
+    constexpr std::uint64_t kWarmUpNs = 20'000'000;
+    KTS_CUDA(work_for(span_.device(), kWarmUpNs, stream_), "cannot launch");
+    for (int i = 0;; ++i) {
+      const double wish = static_cast<double>(kLeastChaseBytes) * std::exp2(i / kSizesAnOctave);
+      const auto pages = static_cast<std::int64_t>(wish / static_cast<double>(kPageBytes) + 0.5);
+      if (static_cast<double>(pages * kPageBytes) > most) break;
+      if (!sizes.empty() && pages * kPageBytes == sizes.back()) continue;
+      const Chase chase = chase_over(static_cast<std::uint64_t>(pages));
+      KTS_TRY(const ChaseTimes times, follow(chase, chase.pages * chase.laps, kTimedLoads));
+      sizes.push_back(pages * kPageBytes);
+      took.push_back(static_cast<std::int64_t>(times.second_ns));
+    }
+    trace.values["loads"] = static_cast<double>(kTimedLoads);
+    return trace;
+  }
+
+  // Now and then the same pages twice in a row, a load a page; in between this context rests.
+  Result<ProbeTrace> laps(const ProbeTask& task) {
+    ProbeTrace trace{task.name};
+    const std::int64_t stop = task.number("start_ns") + task.number("length_ns");
+    const Nanoseconds rest(std::max<std::int64_t>(task.number("rest_ns"), 0));
+    const std::uint64_t pages = chased_.count() / static_cast<std::size_t>(kPageBytes);
+    Chase chase = chase_over(pages);
+    chase.laps = 1;
+    auto& first = series(trace, "first_ns", 1024);
+    auto& second = series(trace, "second_ns", 1024);
+    KTS_TRY(ChaseTimes times, follow(chase, pages, pages));  // cold in any case
+    SystemClock clock;
+    while (host_now_ns() < stop) {
+      clock.sleep_until(clock.now() + rest);
+      KTS_TRY(times, follow_again(chase, pages, pages));
+      first.push_back(static_cast<std::int64_t>(times.first_ns));
+      second.push_back(static_cast<std::int64_t>(times.second_ns));
+    }
+    return trace;
+  }
+
   workload::DeviceIdentity identity_;
   cudaStream_t stream_ = nullptr;
   DeviceArray<SpinResult> result_;
@@ -528,6 +642,9 @@ class CudaProber final : public workload::Prober {
   DeviceArray<unsigned long long> sum_;
   DeviceArray<std::uint32_t> words_;
   std::int64_t word_count_ = 0;
+  DeviceArray<unsigned char> chased_;
+  std::int64_t chase_wish_ = 0;
+  Mapped<ChaseTimes> times_;
   Mapped<WorkSpan> span_;
   Mapped<Mailbox> box_;
   Event before_, after_;

@@ -35,8 +35,8 @@ struct SpinPlan {
 // One thread that spins for a while and notes gaps.
 cudaError_t spin(SpinResult* result, SpinGap* gaps, const SpinPlan& plan, cudaStream_t on) noexcept;
 
-// The same beside as many threads as fill every multiprocessor's shared memory and most of its
-// registers, which all stay until it is over.
+// The same in a block on each multiprocessor, whose other threads fill its shared memory and most
+// of its registers, which all stay until it is over. Block 0 tells.
 struct FullShape {
   int blocks = 0;
   int threads = 0;
@@ -67,5 +67,25 @@ struct Mailbox {
   std::uint64_t globaltimer;
 };
 cudaError_t answer(Mailbox* box, std::uint32_t turn, cudaStream_t on) noexcept;
+
+// Loads one after the other, each at a page's and a line's distance from the one before, round and
+// round in pages * page_bytes bytes.
+struct Chase {
+  std::uint64_t pages;       // at least 1
+  std::uint64_t page_bytes;  // a power of two
+  std::uint64_t page_step;   // of the order of pages: coprime with them
+  std::uint64_t laps;        // lines used of each page, at most page_bytes / 128
+};
+// Writes the addresses that loads follow.
+cudaError_t link_chase(unsigned char* memory, const Chase& chase, cudaStream_t on) noexcept;
+// By %globaltimer how long `first` loads took and how long `second` ones after them, to mapped host
+// memory.
+struct ChaseTimes {
+  std::uint64_t first_ns;
+  std::uint64_t second_ns;
+  bool whole;  // whole rounds ended where they began
+};
+cudaError_t follow_chase(const unsigned char* memory, const Chase& chase, std::uint64_t first,
+                         std::uint64_t second, ChaseTimes* times, cudaStream_t on) noexcept;
 
 }  // namespace kts::workload_cuda

@@ -19,7 +19,7 @@ namespace kts::analysis {
 //   event_pair_us      what two events with nothing between them say
 struct Figure {
   std::string key;   // "time_slice_ms"
-  std::string unit;  // "ms", "us", "ratio", "ppm", "count"
+  std::string unit;  // "ms", "us", "ns", "mib", "ratio", "ppm", "count"
   Estimate value;    // in that unit, with its 95 % interval
   std::uint64_t n = 0;
   std::string method;  // a phrase

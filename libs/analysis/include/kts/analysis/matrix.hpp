@@ -49,10 +49,18 @@ struct AloneResult {
   bool overloaded = false;
 };
 
+// What the agents of a set are predicted to hold of the device's memory.
+struct SetMemory {
+  std::vector<std::string> agents;
+  std::uint64_t predicted = 0;  // bytes
+  std::optional<double> share;  // of what the device has
+};
+
 struct Matrix {
   Summary header;  // the run, its agents, warnings and reasons; nothing computed
   std::vector<AloneResult> alone;
-  std::vector<SetResult> sets;  // by size, then in the order of their agents
+  std::vector<SetResult> sets;            // by size, then in the order of their agents
+  std::optional<SetMemory> largest = {};  // of the sets, by memory; empty where it isn't told
 };
 
 // What each agent pays in each set that a run measured. Agents of one baseline are copies of one.
@@ -62,7 +70,9 @@ struct Matrix {
 [[nodiscard]] const SetResult* find_set(const Matrix& matrix, std::vector<std::string> agents);
 [[nodiscard]] const MatrixCell* find_cell(const SetResult& set, std::string_view agent);
 
-// 0, or 5: nothing can be said of the agents that have an SLO; if none has, of the first.
+// Those that have an SLO; if none has, the first.
+[[nodiscard]] std::vector<std::string> asked_about(const Matrix& matrix);
+// 0, or 5: of one of these nothing can be said in any set.
 [[nodiscard]] int exit_code(const Matrix& matrix);
 
 }  // namespace kts::analysis

@@ -22,15 +22,18 @@ struct ModesPlan {
     std::string company;  // "gemm", "gemm at in_flight 4"
     std::string folder;   // of its run, relative; empty: there is none
     std::string reason;   // why there is none, or why it is not whole
+    // Agents and chains whose rates count; empty (in old plans): all but the compared one.
+    std::vector<std::string> neighbours = {};
   };
-  // An agent alone, in mode exclusive.
+  // An agent alone, in mode exclusive; or a chain, its agents together and nobody else.
   struct Baseline {
     std::string agent;
     std::string company;  // empty: the same in all
     std::string folder;
   };
   std::string scenario;
-  std::string agent;  // whose latency is compared: the one with an objective, else the first
+  // Whose latency is compared, a chain's or an agent's: the one with an objective, else the first.
+  std::string agent;
   int rounds = 1;
   std::vector<Baseline> baselines;
   std::vector<Entry> entries;
@@ -47,16 +50,17 @@ struct ModeResult {
   int blocks = 0;
   Estimate p50, p95, p99, p999;  // latency when shared, ms
   Estimate df;                   // of p99, against its own solo blocks in the same mode
-  Estimate df_common;            // of p99, against the agent alone in mode exclusive
+  Estimate df_common;            // of p99, against the common baseline
   std::optional<bool> slo_met;   // empty: no objective, or not settled
   struct Neighbour {
     std::string agent;
     std::optional<double> rate_per_s;  // when shared
-    std::optional<double> kept_ratio;  // of its rate alone in mode exclusive
+    std::optional<double> kept_ratio;  // of its rate alone
   };
   std::vector<Neighbour> neighbours;
   std::optional<double> kept_ratio;                  // mean of the neighbours'
   std::optional<std::uint64_t> memory_in_use_bytes;  // of all agents together
+  std::optional<MemoryUse> memory;                   // empty where the run says nothing of it
   std::vector<std::string> inconclusive;
 };
 
@@ -74,7 +78,8 @@ struct ModesSummary {
   DeviceInfo device;
   std::string started;
   int rounds = 1;
-  MeasureResult baseline;  // latency alone in mode exclusive
+  MeasureResult baseline;                      // latency alone
+  std::string baseline_sharing = "exclusive";  // its mode; of a chain time-slicing, of its agents
   std::vector<CompanyResult> companies;
   std::string advice;  // over all companies
   std::vector<std::string> warnings;

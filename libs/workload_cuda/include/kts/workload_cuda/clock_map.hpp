@@ -37,6 +37,8 @@ class ClockMap {
   double add(const OffsetFix& fix);
   [[nodiscard]] bool drift_known() const { return drift_known_; }
   [[nodiscard]] std::int64_t to_host_ns(double device_ns) const;
+  // What takes so long by the device's clock, by the host's: a second differs by some 15 us.
+  [[nodiscard]] std::int64_t to_host_length_ns(double device_length_ns) const;
   [[nodiscard]] double drift_ratio() const { return drift_ratio_; }
 
  private:
