@@ -68,7 +68,7 @@ int list(const WorkloadOptions& options) {
         flags += fmt::format("{}{}{}", flags.empty() ? "" : "  ", workload::flag_of(parameter.name),
                              parameter.default_value
                                  ? fmt::format(" {}", workload::to_text(*parameter.default_value))
-                                 : "");
+                                 : " –");
       }
       fmt::print("           {}\n", flags);
     }

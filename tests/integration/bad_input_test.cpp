@@ -332,6 +332,12 @@ TEST(Usage, WhatIsMistypedIsOneLineThatSaysWhatToDo) {
            {{"scenario"}, "kts scenario: a command is missing; there are: list, show, check"},
            {{"scenario", "check"},
             "kts scenario check: FILE is missing; see kts scenario check --help"},
+           {{"scenario", "check", "none.yaml"},
+            "kts scenario: none.yaml: there is no such file; kts scenario show study > FILE starts "
+            "one"},
+           {{"scenario", "check", "study"},
+            "kts scenario: study: there is no such file; the scenario of that name is built in, "
+            "and valid"},
            {{"run", "--quik"}, "kts run: no option is called '--quik'; did you mean '--quick'?"},
            {{"run", "--onn", "kubernetes"},
             "kts run: no option is called '--onn'; did you mean '--on'?"},

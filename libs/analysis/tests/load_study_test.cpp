@@ -302,7 +302,7 @@ TEST(Study, HolesInSeqAreLostRecords) {
   const auto data = load(folder.path());
   ASSERT_TRUE(data) << to_line(data.error());
   EXPECT_EQ(data->blocks.front().lost, 1u);
-  EXPECT_TRUE(mentions(data->header.warnings, "solo-fft.log: 1 records lost"));
+  EXPECT_TRUE(mentions(data->header.warnings, "solo-fft.log: 1 record lost"));
 }
 
 TEST(Study, DuplicatesAreDroppedWhenIdenticalAndRefusedWhenNot) {

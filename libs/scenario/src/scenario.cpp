@@ -395,6 +395,12 @@ Result<Scenario> load(const std::filesystem::path& path) {
       std::filesystem::file_size(path, ec) > kMaxBytes) {
     return too_large(path.string());
   }
+  if (!std::filesystem::exists(path, ec) && ec != std::errc::permission_denied) {
+    return bad_input("there is no such file",
+                     is_built_in(path.string()) ? "the scenario of that name is built in, and valid"
+                                                : "kts scenario show study > FILE starts one",
+                     path.string());
+  }
   KTS_TRY(const std::string text, read_file(path));
   KTS_TRY(Scenario scenario, parse(text, path.string()));
   for (AgentSpec& agent : scenario.agents) {
