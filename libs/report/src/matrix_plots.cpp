@@ -215,7 +215,9 @@ Plot growth(const std::vector<Scaling>& all) {
           "notitle, '-' using 1:2 with lines lw 2 lc rgb \"{1}\" title {2}",
           lines.empty() ? "plot " : ", ", kLines[i],
           gnuplot_string(fmt::format("{} beside {}", all[i].agent, all[i].neighbour)));
-      data += points + "e\n" + points + "e\n";
+      points += "e\n";
+      data += points;
+      data += points;
     }
     if (lines.empty()) return;
     // Room above the lines for their names.
