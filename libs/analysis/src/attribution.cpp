@@ -623,6 +623,18 @@ void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, 
   const std::vector<SubjectSums> sums =
       sum_up(subjects, blocks, solo_blocks(subjects, data), turns);
   const std::vector<bool> on_timeline = members_of(subjects.size(), blocks);
+  std::vector<TurnBlock> to_check;
+  for (const SharedBlock& block : blocks) {
+    TurnBlock& copy = to_check.emplace_back();
+    for (const auto& member : block.members) {
+      copy.subjects.push_back(member.subject);
+      copy.blocks.push_back(member.block);
+    }
+  }
+  std::vector<ModelDrop> drops;
+  const bool left_out = std::ranges::any_of(
+      subjects, [](const GrowthSubject& subject) { return !subject.left_out.empty(); });
+  if (turns.figures && left_out) drops = drops_by_turns(to_check, subjects, *turns.figures);
   std::vector<Place> places{{"mean", 0, {}}};
   for (std::size_t w = 0; w < kRankWindows.size(); ++w) {
     places.push_back({kRankWindows[w].name, w + 1, kRankWindows[w].quantile});
@@ -640,19 +652,10 @@ void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, 
       }
       summary.attribution.push_back(std::move(growth));
     }
-    check_left_out(subjects[s], summary);
+    check_left_out(subjects, s, drops, summary);
   }
   summary.turns = turns.figures;
-  if (!turns.figures) return;
-  std::vector<TurnBlock> to_check;
-  for (const SharedBlock& block : blocks) {
-    TurnBlock& copy = to_check.emplace_back();
-    for (const auto& member : block.members) {
-      copy.subjects.push_back(member.subject);
-      copy.blocks.push_back(member.block);
-    }
-  }
-  summary.turn_checks = check_turns(to_check, subjects, *turns.figures);
+  if (turns.figures) summary.turn_checks = check_turns(to_check, subjects, *turns.figures);
 }
 
 }  // namespace kts::analysis

@@ -19,6 +19,8 @@ namespace {
 constexpr double kOff = 0.5;
 // Nor one that is off by this much of the latency, if that is more: less changes no decision.
 constexpr double kNegligible = 0.05;
+// A claim that is off by no more than this of itself, or that, is right, however sure one is.
+constexpr double kRight = 0.1;
 constexpr double kCheckedQuantile = 0.95;
 
 struct MeanLatency {
@@ -77,8 +79,10 @@ void judge(LeftOut& entry, std::optional<double> latency_ms) {
   }
   const double off = *entry.drop.value - *entry.predicted.value;
   const double tolerated = std::max(kOff * *entry.predicted.value, kNegligible * *latency_ms);
+  const double right = std::max(kRight * *entry.predicted.value, kNegligible * *latency_ms);
   const stats::Interval interval = difference_interval(entry.drop, entry.predicted);
-  if ((interval.low && *interval.low > 0) || (interval.high && *interval.high < 0)) {
+  const bool is_right = std::abs(off) <= right;
+  if (!is_right && ((interval.low && *interval.low > 0) || (interval.high && *interval.high < 0))) {
     entry.agreement = LeftOutCheck::kDiffers;
     return;
   }
@@ -102,7 +106,9 @@ void judge(LeftOut& entry, std::optional<double> latency_ms) {
   }
 }
 
-void check_left_out(const GrowthSubject& subject, Summary& summary) {
+void check_left_out(const std::vector<GrowthSubject>& subjects, std::size_t place,
+                    std::span<const ModelDrop> drops, Summary& summary) {
+  const GrowthSubject& subject = subjects[place];
   if (subject.left_out.empty() || !subject.shared || !subject.shared_latency || !subject.told) {
     return;
   }
@@ -119,7 +125,12 @@ void check_left_out(const GrowthSubject& subject, Summary& summary) {
         distribution_of(*group, Measure::kLatency, {kCheckedQuantile}, nullptr);
     entry.n = without.n;
     entry.drop = drop_of(with, with_blocks, mean_latency(*group), entry.blocks);
-    if (const Wait* wait = find_wait(summary, entry)) entry.predicted = wait->ms;
+    if (const Wait* wait = find_wait(summary, entry)) entry.waited = wait->ms;
+    const auto model = std::ranges::find_if(drops, [&](const ModelDrop& drop) {
+      return drop.subject == place && subjects[drop.left_out].agent == name;
+    });
+    entry.by_model = model != drops.end();
+    entry.predicted = entry.by_model ? model->mean_ms : entry.waited;
     judge(entry, with.ms);
     LeftOut tail = entry;
     summary.left_out.push_back(std::move(entry));
@@ -129,9 +140,10 @@ void check_left_out(const GrowthSubject& subject, Summary& summary) {
     const Wait* wait = find_wait(summary, tail);
     if (!with_tail || !without_tail || !wait) continue;
     tail.drop = drop_of(with_tail->ms, without_tail->ms);
-    tail.predicted = wait->ms;
+    tail.waited = wait->ms;
+    tail.predicted = tail.by_model ? model->p95_ms : tail.waited;
     // The samples' floors: without intervals of both there is nothing to check.
-    if (!tail.drop.ci_low || !tail.drop.ci_high || !tail.predicted.ci_low) continue;
+    if (!tail.drop.ci_low || !tail.drop.ci_high || !tail.waited.ci_low) continue;
     judge(tail, with_tail->ms.value);
     summary.left_out.push_back(std::move(tail));
   }

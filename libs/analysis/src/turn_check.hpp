@@ -20,4 +20,14 @@ struct TurnBlock {
                                                  const std::vector<GrowthSubject>& subjects,
                                                  const TurnFigures& figures);
 
+// By how much an agent's latency would drop without another, by the same round robin with and
+// without that one. Intervals by the blocks drawn anew; none for fewer than five.
+struct ModelDrop {
+  std::size_t subject = 0, left_out = 0;
+  Estimate mean_ms, p95_ms;
+};
+[[nodiscard]] std::vector<ModelDrop> drops_by_turns(const std::vector<TurnBlock>& blocks,
+                                                    const std::vector<GrowthSubject>& subjects,
+                                                    const TurnFigures& figures);
+
 }  // namespace kts::analysis

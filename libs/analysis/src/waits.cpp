@@ -27,7 +27,7 @@ double switches_in(double length, double slice, double switch_over) {
 
 // One of several has the device. If each has it for `density` of the time, whatever the others do,
 // then by Bayes' rule it is this one in proportion to:
-double odds(double density) {
+double odds_of(double density) {
   constexpr double kCertain = 0.99;
   const double d = std::min(density, kCertain);
   return d / (1 - d);
@@ -84,6 +84,7 @@ void Timeline::sweep() {
     int waiting = 0;
     int at_work = 0;
     double density = 1;  // share of the device that its work takes while it has it
+    double odds = 1;     // that it is the one at work
     double idle = 0;
     double idle_now = 0;  // of idle: since somebody was at work
     std::vector<double> wait_on, alone_on, overlap, idle_before;
@@ -103,7 +104,7 @@ void Timeline::sweep() {
       std::size_t others = 0;
       for (std::size_t b = 0; b < k; ++b) {
         if (b == a || now[b].at_work == 0) continue;
-        all += odds(now[b].density);
+        all += now[b].odds;
         ++others;
       }
       if (agent.at_work == 0 && others == 0) {
@@ -115,7 +116,7 @@ void Timeline::sweep() {
         if (agent.at_work > 0) {
           agent.overlap[b] += length * now[b].density;
         } else {
-          agent.wait_on[b] += length * odds(now[b].density) / all;
+          agent.wait_on[b] += length * now[b].odds / all;
           if (others == 1) agent.alone_on[b] += length;
         }
       }
@@ -163,7 +164,9 @@ void Timeline::sweep() {
         ++at_work;
         const auto span = static_cast<double>(instants.end - instants.start);
         const auto& service = rules_[event.agent].service;
-        agent.density = service && span > 0 ? std::clamp(*service / span, 0.01, 1.0) : 1;
+        const bool known = service && span > 0;
+        agent.density = known ? std::clamp(*service / span, 0.01, 1.0) : 1;
+        agent.odds = known ? odds_of(agent.density) : 1;
         note(track.overlap, agent.overlap, i, -1);
         break;
       }

@@ -318,6 +318,9 @@ Summary with_one_left_out(int cycles, double claim = 1) {
   for (int b = 0; b < cycles; ++b) {
     const std::vector<double> due = arrivals(random, 0.05);
     add_solo(data, 10 * b, due);
+    Log alone("other", 10 * b + 2, Phase::kSolo);
+    for (double t = 0; t + kHeavy < kBlock; t += kHeavy) alone.add(t, t, t, t + kHeavy, t + kHeavy);
+    data.blocks.push_back(alone.take());
     for (std::size_t left_out = 1; left_out <= 3; ++left_out) {  // 3: nobody is
       std::vector<std::string> active;
       std::vector<TurnAgent> agents;
@@ -333,7 +336,7 @@ Summary with_one_left_out(int cycles, double claim = 1) {
       }
       const auto done = take_turns({kSlice, kSwitch}, agents, kBlock);
       for (std::size_t a = 0; a < active.size(); ++a) {
-        Log log(active[a], 10 * b + 2 + static_cast<int>(left_out), Phase::kShared);
+        Log log(active[a], 10 * b + 3 + static_cast<int>(left_out), Phase::kShared);
         for (const TurnInstants& i : done[a]) {
           if (i.due_ms < kBlock) log.add(i.due_ms, i.submit_ms, i.start_ms, i.end_ms, i.done_ms);
         }
@@ -356,17 +359,21 @@ Summary with_one_left_out(int cycles, double claim = 1) {
   return summary;
 }
 
-TEST(LeaveOneOut, TheWaitGoesWithTheAgent) {
+TEST(LeaveOneOut, TheDropIsTheModels) {
   const Summary summary = with_one_left_out(20);
   int means = 0;
   int tails = 0;
   for (const LeftOut& left : summary.left_out) {
     (left.at == "mean" ? means : tails) += 1;
     EXPECT_EQ(left.blocks, 20);
-    // Who comes next in the round also matters, which a wait doesn't know; in the tail, more.
-    EXPECT_NEAR(*left.drop.value, *left.predicted.value,
-                (left.at == "mean" ? 0.25 : 0.5) * *left.predicted.value)
+    EXPECT_TRUE(left.by_model);
+    EXPECT_NEAR(*left.drop.value, *left.predicted.value, 0.1 * *left.predicted.value)
         << left.left_out << " " << left.at;
+    // Who comes next in the round also matters, which a wait doesn't know; in the tail, more.
+    EXPECT_NEAR(*left.drop.value, *left.waited.value,
+                (left.at == "mean" ? 0.5 : 1) * *left.waited.value)
+        << left.left_out << " " << left.at;
+    EXPECT_EQ(left.agreement, LeftOutCheck::kAgrees) << left.left_out << " " << left.at;
     EXPECT_LT(*left.drop.ci_low, *left.drop.value);
     EXPECT_EQ(left.agreement == LeftOutCheck::kCannotTell, !left.missing.empty());
     if (left.cycles_needed) {
@@ -376,9 +383,6 @@ TEST(LeaveOneOut, TheWaitGoesWithTheAgent) {
   }
   EXPECT_EQ(means, 2);
   EXPECT_EQ(tails, 2);
-  EXPECT_TRUE(std::ranges::any_of(summary.left_out, [](const LeftOut& left) {
-    return left.at == "mean" && left.agreement == LeftOutCheck::kAgrees;
-  }));
   // The blocks without one are none of all.
   EXPECT_EQ(find_result(summary, "light", Phase::kShared, Measure::kLatency)->blocks, 20);
 }

@@ -121,7 +121,7 @@ struct Wait {
   std::optional<double> growth_ratio;  // what it grew by, of the latency's growth
 };
 
-// Whether an agent's wait for another goes away with that one, shown by blocks without it
+// Whether what an agent pays for another goes away with that one, shown by blocks without it
 // (docs/attribution.md).
 enum class LeftOutCheck { kAgrees, kDiffers, kCannotTell };
 struct LeftOut {
@@ -130,7 +130,9 @@ struct LeftOut {
   std::uint64_t n = 0;  // iterations of `agent` without it
   int blocks = 0;       // one a cycle
   Estimate drop;        // of the latency, ms
-  Estimate predicted;   // the wait at the same place
+  Estimate waited;      // for the one left out, at the same place
+  Estimate predicted;   // the drop, by the model of turns without it; else as waited
+  bool by_model = false;
   LeftOutCheck agreement = LeftOutCheck::kCannotTell;
   std::string missing = {};  // why it cannot tell
   // Of a run that could tell, in all, if intervals shrink by the root of their number.
