@@ -292,7 +292,6 @@ Status Track::write(const Rows& rows, MonotonicTime when, const EpochOffset& off
 }
 
 Result<SourceFacts> Track::finish() {
-  facts_.asked_every = period_;
   if (!changes_.empty()) {
     const auto middle = changes_.begin() + static_cast<std::ptrdiff_t>(changes_.size() / 2);
     std::ranges::nth_element(changes_, middle);
