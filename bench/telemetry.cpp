@@ -37,7 +37,7 @@ double cpu_seconds() {
   return of(usage.ru_utime) + of(usage.ru_stime);
 }
 
-// What a call takes of this thread, on average, and which one that is dear so to see.
+// What calls of a source take on average, asked as quickly as it answers.
 template <typename Call>
 void time_call(const char* what, Call call, Nanoseconds pause = {}) {
   constexpr int kCalls = 20;

@@ -6,9 +6,9 @@
 
 namespace kts::telemetry {
 
-// When a source is asked next: after its period, or later where the CPU time of its looks would else
-// exceed `share` of a core. What it has spent before a look is always within `share` of the time
-// since its first look; that one opens things and is not counted.
+// When a source is asked next: after its period, or later where the CPU time of its looks would
+// else exceed `share` of a core. What it has spent before a look is always within `share` of the
+// time since its first look; that one opens things and is not counted.
 class CostPace {
  public:
   explicit CostPace(double share) : share_(share) {}

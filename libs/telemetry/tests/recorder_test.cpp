@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <semaphore>
 #include <thread>
 
@@ -76,7 +77,7 @@ class Watched final : public device::GpuSource {
   }
   Result<std::vector<device::ProcessUse>> process_use(int index, std::int64_t since_us) override {
     asked_since.push_back(since_us);
-    auto answer = source_->process_use(index, 0);
+    auto answer = uses ? *uses : source_->process_use(index, 0);
     used.release();
     return answer;
   }
@@ -89,7 +90,8 @@ class Watched final : public device::GpuSource {
     return source_->refusals(index);
   }
   std::counting_semaphore<> samples{0}, counted{0}, gpms{0}, used{0}, xids{0};
-  std::vector<std::int64_t> asked_since;  // of the thread until the recorder stopped
+  std::optional<std::vector<device::ProcessUse>> uses;  // instead of the recording's
+  std::vector<std::int64_t> asked_since;                // of the thread until the recorder stopped
 
  private:
   std::unique_ptr<device::GpuSource> source_;
@@ -193,6 +195,15 @@ TEST_F(Recorded, UseFromBeforeAnAgentWasThereIsNotItsOwn) {
   for (const std::string& line : lines("processes.csv")) {
     EXPECT_THAT(line, testing::Not(HasSubstr(",999,router,,,9.000")));
   }
+}
+
+TEST_F(Recorded, UseIsTheMeanOfTheNewestPeriodsAlone) {
+  Watched source(kEventful);
+  source.uses = {{7, 3'000'000, 10, 1}, {7, 5'800'000, 60, 4}, {7, 6'000'000, 80, 6}};
+  auto recorder = Recorder::start(options(&source)).value();
+  await(source.used, 1);
+  ASSERT_TRUE(recorder->stop());
+  EXPECT_THAT(lines("processes.csv").at(1), HasSubstr(",7,,,,70.000,5.000,6000000000"));
 }
 
 TEST_F(Recorded, StoppingDoesNotWaitForThePeriod) {
