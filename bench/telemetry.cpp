@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What recording telemetry costs, as a share of one core, at the paces of a run: against replayed
 // answers, which cost next to nothing to ask for, and against the driver where there is one.
-// usage: bench_telemetry [SECONDS]
+// Opening the sources, in the first second, is said apart.
+// usage: bench_telemetry [SECONDS]       20 by default, 10 at least
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -22,6 +25,8 @@ namespace {
 using namespace kts;
 
 constexpr double kLimit = 0.005;  // of one core
+constexpr double kShortest = 10;  // s: the dearest sources come every few seconds
+constexpr Nanoseconds kOpening = std::chrono::seconds(1);  // measured apart
 
 double cpu_seconds() {
   rusage usage{};
@@ -32,19 +37,28 @@ double cpu_seconds() {
   return of(usage.ru_utime) + of(usage.ru_stime);
 }
 
-// A median call's cost says which source to look at.
+// What calls of a source take on average, asked as quickly as it answers.
 template <typename Call>
-void time_call(const char* what, Call call) {
+void time_call(const char* what, Call call, Nanoseconds pause = {}) {
   constexpr int kCalls = 20;
-  double wall = 0;
-  const double cpu = cpu_seconds();
-  for (int i = 0; i < kCalls; ++i) {
+  double wall = 0, cpu = 0;
+  for (int i = 0; i <= kCalls; ++i) {
+    const double cpu_before = cpu_seconds();
     const MonotonicTime begin = MonotonicTimeline::now();
     if (!call()) return;
-    wall += std::chrono::duration<double>(MonotonicTimeline::now() - begin).count();
+    const MonotonicTime end = MonotonicTimeline::now();
+    // The first one may open things.
+    if (i > 0) wall += std::chrono::duration<double>(end - begin).count();
+    if (i > 0) cpu += cpu_seconds() - cpu_before;
+    std::this_thread::sleep_for(pause);
   }
   fmt::print("  {:<20} {:8.0f} µs a call, {:8.0f} µs of CPU\n", what, wall / kCalls * 1e6,
-             (cpu_seconds() - cpu) / kCalls * 1e6);
+             cpu / kCalls * 1e6);
+}
+
+std::string in_us(const std::optional<Nanoseconds>& cost) {
+  return cost ? fmt::format("{:.0f} µs", std::chrono::duration<double, std::micro>(*cost).count())
+              : std::string("?");
 }
 
 Status measure(const char* what, device::GpuSource& source, double seconds) {
@@ -53,27 +67,35 @@ Status measure(const char* what, device::GpuSource& source, double seconds) {
   options.gpus = &source;
   options.offset = EpochOffset::measure();
   options.folder = folder.path();
+  const double cpu_at_start = cpu_seconds();
+  const MonotonicTime start = MonotonicTimeline::now();
+  KTS_TRY(const auto recorder, telemetry::Recorder::start(std::move(options)));
+  std::this_thread::sleep_for(kOpening);
   const double cpu = cpu_seconds();
   const MonotonicTime begin = MonotonicTimeline::now();
-  KTS_TRY(const auto recorder, telemetry::Recorder::start(std::move(options)));
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  const double share = (cpu_seconds() - cpu) /
+                       std::chrono::duration<double>(MonotonicTimeline::now() - begin).count();
   KTS_TRY(const auto facts, recorder->stop());
-  const double wall = std::chrono::duration<double>(MonotonicTimeline::now() - begin).count();
-  const double share = (cpu_seconds() - cpu) / wall;
-  fmt::print("{}: {:.3f} % of one core over {:.0f} s (limit {:.1f} %){}\n", what, share * 100, wall,
-             kLimit * 100, share > kLimit ? ": ABOVE" : "");
+  const double wall = std::chrono::duration<double>(MonotonicTimeline::now() - start).count();
+  fmt::print("{}: {:.3f} % of one core over {:.0f} s (limit {:.1f} %){}\n", what, share * 100,
+             seconds, kLimit * 100, share > kLimit ? ": ABOVE" : "");
+  fmt::print("  opening, the first {:.0f} s: {:.1f} ms of CPU\n",
+             std::chrono::duration<double>(kOpening).count(), (cpu - cpu_at_start) * 1e3);
   for (const auto& one : facts) {
+    if (!one.missing.empty()) {
+      fmt::print("  {:<16} {}\n", one.name, one.missing);
+      continue;
+    }
     fmt::print(
-        "  {:<16} {}\n", one.name,
-        one.missing.empty()
-            ? fmt::format(
-                  "{:.1f} readings/s, {} gaps, renewed every {}",
-                  static_cast<double>(one.readings) / wall, one.gaps,
-                  one.renewed_every
-                      ? fmt::format("{:.3f} s",
-                                    std::chrono::duration<double>(*one.renewed_every).count())
-                      : std::string("?"))
-            : one.missing);
+        "  {:<16} every {:.3f} s, {} of CPU at first, then {} a look; {:.1f} readings/s, {} gaps, "
+        "renewed every {}\n",
+        one.name, std::chrono::duration<double>(one.asked_every).count(), in_us(one.opening_cpu),
+        in_us(one.look_cpu), static_cast<double>(one.readings) / wall, one.gaps,
+        one.renewed_every
+            ? fmt::format("{:.3f} s", std::chrono::duration<double>(*one.renewed_every).count())
+            : std::string("?"));
+    if (!one.stretched.empty()) fmt::print("  {:<16} {}\n", "", one.stretched);
   }
   return {};
 }
@@ -93,6 +115,9 @@ Status bench(double seconds) {
   KTS_CHECK_OK(measure("driver", **nvml, seconds));
   device::GpuSource& source = **nvml;
   time_call("nvml", [&] { return source.sample(0).has_value(); });
+  // Oftener than every 100 ms it isn't asked at all.
+  time_call(
+      "gpm", [&] { return source.gpm(0).has_value(); }, std::chrono::milliseconds(150));
   time_call("processes", [&] { return source.compute_processes(0).has_value(); });
   time_call("process_use", [&] { return source.process_use(0, 1).has_value(); });
   time_call("nvml_counters", [&] { return source.counters(0).has_value(); });
@@ -103,8 +128,7 @@ Status bench(double seconds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const double seconds = argc > 1 ? std::atof(argv[1]) : 5;
-  const auto done = bench(seconds > 0 ? seconds : 5);
+  const auto done = bench(std::max(kShortest, argc > 1 ? std::atof(argv[1]) : 20));
   if (done) return 0;
   fmt::print(stderr, "bench_telemetry: {}\n", kts::to_line(done.error()));
   return kts::exit_code(done.error());

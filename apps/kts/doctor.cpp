@@ -136,7 +136,8 @@ void look_at_telemetry(device::GpuSource& nvml, const device::Gpu& gpu,
       findings.push_back(missing(what, source.missing, ""));
       continue;
     }
-    std::string text = fmt::format("telemetry, every {}", format_duration(source.asked_every));
+    std::string text = fmt::format("telemetry, every {} or more seldom, by its cost",
+                                   format_duration(source.asked_every));
     for (const auto& [field, why] : source.refused) text += fmt::format("; no {}: {}", field, why);
     findings.push_back(there(what, std::move(text)));
   }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # tests/gpu/telemetry_visit.sh [BIN]: on a machine with a GPU, a short run with all telemetry on. Shows each
 # source's first lines and pace, checks them, records the driver's answers, and measures what it costs.
-# About a minute. Leaves the run, the recording and what it printed in $OUT.
+# Two minutes. Leaves the run, the recording and what it printed in $OUT.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 bin=$(readlink -f "${1:-dist}")
@@ -55,11 +55,14 @@ sources = {s["source"]: s for s in json.load(open(f"{run}/environment.json"))["t
 for name, s in sources.items():
     print(f"{name:<14}", s.get("missing") or
           f"asked every {s['asked_every_s']:.3f} s, renewed every {s.get('renewed_every_s', float('nan')):.3f} s, "
-          f"{s['readings']} readings, {s['gaps']} gaps {s.get('refused', '')}")
+          f"{s['readings']} readings, {s['gaps']} gaps {s.get('refused', '')}, "
+          f"CPU {s.get('opening_cpu_s', 0) * 1e3:.3f} ms at first, then {s.get('look_cpu_s', float('nan')) * 1e3:.3f} ms a look; "
+          f"{s.get('stretched', 'not stretched')}")
 rows = list(csv.DictReader(open(f"{run}/telemetry/nvml.csv")))
 span = (int(rows[-1]["epoch_ns"]) - int(rows[0]["epoch_ns"])) / 1e9
 print(f"nvml: {len(rows) / span:.2f} readings/s")
-assert len(rows) / span > 8, "fewer than 8 readings a second"
+least = 2 if "stretched" in sources["nvml"] else 8
+assert len(rows) / span > least, f"fewer than {least} readings a second"
 assert all(100 < int(r["sm_clock_mhz"]) < 4000 for r in rows)
 assert max(int(r["memory_used_bytes"]) for r in rows) > 1 << 28
 if "file" in sources["gpm"]:
@@ -67,7 +70,8 @@ if "file" in sources["gpm"]:
     assert all(int(r["interval_ns"]) > 100e6 for r in rows)
     busiest = max(float(r["sm_percent"] or 0) for r in rows)
     print(f"gpm: SMs busy up to {busiest:.1f} %")
-    assert 50 < busiest <= 100.5, "a saturating GEMM keeps most SMs busy"
+    # Over some seconds, blocks of the FFT alone among them.
+    assert 25 < busiest <= 100.5, "a saturating GEMM keeps most SMs busy"
 rows = list(csv.DictReader(open(f"{run}/telemetry/processes.csv")))
 named = {r["agent"] for r in rows if r["agent"]}
 used = [r for r in rows if r["sm_percent"]]
@@ -86,7 +90,7 @@ fi
 echo "== cost"
 for bench in "$bin/bench_telemetry" build/*/bin/bench_telemetry; do
   [[ -x $bench ]] || continue
-  "$bench" 5 && break
+  "$bench" 20 && break
 done
 if [[ ${SHIFT_RUNS:-0} != 0 ]]; then # four runs of some 20 s for each
   bench/telemetry_shift.bench "$bin" "$SHIFT_RUNS" study --quick

@@ -110,11 +110,14 @@ std::vector<std::filesystem::path> files_of(const std::filesystem::path& folder,
 std::int64_t TelemetryTable::reach_ns(const TelemetryRow& row, std::size_t column) const {
   std::int64_t ns = source->columns[column].reach.count();
   if (source->renewed_elsewhere) ns = std::max(ns, renewal_ns.value_or(0));
+  std::int64_t since_end_ns = 0;
   for (std::size_t i = 0; i < source->columns.size(); ++i) {
-    if (source->columns[i].kind != ColumnKind::kSpan || !row.values[i]) continue;
-    ns = std::max(ns, static_cast<std::int64_t>(*row.values[i]));
+    if (!row.values[i]) continue;
+    const auto value = static_cast<std::int64_t>(*row.values[i]);
+    if (source->columns[i].kind == ColumnKind::kSpan) ns = std::max(ns, value);
+    if (source->columns[i].kind == ColumnKind::kEnd && ns > 0) since_end_ns = row.epoch_ns - value;
   }
-  return ns;
+  return ns + std::max<std::int64_t>(0, since_end_ns);
 }
 
 Result<TelemetryTable> read_telemetry(const std::filesystem::path& run,

@@ -317,33 +317,36 @@ Summary with_one_left_out(int cycles, double claim = 1) {
   const std::vector<std::string> names{"light", "heavy", "other"};
   for (int b = 0; b < cycles; ++b) {
     const std::vector<double> due = arrivals(random, 0.05);
-    add_solo(data, 10 * b, due);
-    Log alone("other", 10 * b + 2, Phase::kSolo);
-    for (double t = 0; t + kHeavy < kBlock; t += kHeavy) alone.add(t, t, t, t + kHeavy, t + kHeavy);
-    data.blocks.push_back(alone.take());
-    for (std::size_t left_out = 1; left_out <= 3; ++left_out) {  // 3: nobody is
+    const auto agent_of = [&](std::size_t a) {
+      TurnAgent agent;
+      agent.closed = a > 0;
+      for (std::size_t i = 0; a == 0 && i < due.size(); ++i) {
+        agent.work.push_back({due[i], 0, 0.01, kService, 0.004});
+      }
+      if (a > 0) agent.work.assign(1000, {0, 0, 0.003, kHeavy, 0.003});
+      return agent;
+    };
+    const auto add = [&](int number, Phase phase, const std::vector<std::size_t>& who) {
       std::vector<std::string> active;
       std::vector<TurnAgent> agents;
-      for (std::size_t a = 0; a < names.size(); ++a) {
-        if (a == left_out) continue;
+      for (const std::size_t a : who) {
         active.push_back(names[a]);
-        TurnAgent& agent = agents.emplace_back();
-        agent.closed = a > 0;
-        for (std::size_t i = 0; a == 0 && i < due.size(); ++i) {
-          agent.work.push_back({due[i], 0, 0.01, kService, 0.004});
-        }
-        if (a > 0) agent.work.assign(1000, {0, 0, 0.003, kHeavy, 0.003});
+        agents.push_back(agent_of(a));
       }
       const auto done = take_turns({kSlice, kSwitch}, agents, kBlock);
-      for (std::size_t a = 0; a < active.size(); ++a) {
-        Log log(active[a], 10 * b + 3 + static_cast<int>(left_out), Phase::kShared);
+      for (std::size_t a = 0; a < who.size(); ++a) {
+        Log log(active[a], number, phase);
         for (const TurnInstants& i : done[a]) {
           if (i.due_ms < kBlock) log.add(i.due_ms, i.submit_ms, i.start_ms, i.end_ms, i.done_ms);
         }
         data.blocks.push_back(log.take());
         data.blocks.back().active = active;
       }
-    }
+    };
+    for (const std::size_t a : {0, 1, 2}) add(10 * b + static_cast<int>(a), Phase::kSolo, {a});
+    add(10 * b + 3, Phase::kShared, {0, 2});
+    add(10 * b + 4, Phase::kShared, {0, 1});
+    add(10 * b + 5, Phase::kShared, {0, 1, 2});
   }
   data.turns = TurnFigures{kSlice, kSwitch, "data sheet", ""};
   Summary summary = summarize(data);

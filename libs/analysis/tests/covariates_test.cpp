@@ -203,6 +203,29 @@ TEST_F(Covariates, AProcessCountsForTheAgentThatItIs) {
   EXPECT_EQ(all[1].phase, Phase::kShared);
 }
 
+// Processes are asked more seldom than their use is renewed: a look may tell of another block.
+TEST_F(Covariates, AProcessUseIsOfThePeriodThatItNames) {
+  const auto at = [](int ms) { return std::to_string(kEpoch + ms * kMillisecond); };
+  folder_.write(
+      "blocks/01-shared/block.json",
+      R"({"phase":"shared","active":["router","thinker"],"parked":[],"window_start_ns":)" +
+          at(2000) + ",\"window_stop_ns\":" + at(5000) + "}");
+  folder_.write(
+      "telemetry/processes.csv",
+      "epoch_ns,gpu,pid,agent,name,memory_bytes,sm_percent,memory_percent,use_epoch_ns\n" +
+          at(4900) + ",0,7,router,kts-worker,1000,80,5," + at(3600) + "\n" + at(4900) +
+          ",0,8,thinker,kts-worker,2000,90,6," + at(3400) + "\n");
+  const auto data = load(folder_.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  std::vector<std::string> joined;
+  for (const Covariate& one : data->header.covariates) {
+    joined.push_back(one.process + " " + one.field);
+  }
+  EXPECT_THAT(joined,
+              ::testing::UnorderedElementsAre("router memory_bytes", "router sm_percent",
+                                              "router memory_percent", "thinker memory_bytes"));
+}
+
 TEST_F(Covariates, PartsOfARunAreReadTogether) {
   for (const auto& [file, ms] : {std::pair("nvml.csv", 500), std::pair("nvml-2.csv", 2500)}) {
     folder_.write(

@@ -20,6 +20,9 @@ Json to_json(const telemetry::SourceFacts& source) {
   out["file"] = "telemetry/" + source.file;
   out["clock"] = "epoch_ns: CLOCK_MONOTONIC when the answer was there, with the run's own offset";
   out["asked_every_s"] = in_seconds(source.asked_every);
+  if (!source.stretched.empty()) out["stretched"] = source.stretched;
+  if (source.opening_cpu) out["opening_cpu_s"] = in_seconds(*source.opening_cpu);
+  if (source.look_cpu) out["look_cpu_s"] = in_seconds(*source.look_cpu);
   if (source.renewed_every) out["renewed_every_s"] = in_seconds(*source.renewed_every);
   out["readings"] = source.readings;
   out["gaps"] = source.gaps;

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "environment.hpp"
 #include "fixture.hpp"
 #include "kts/workload/cost.hpp"
 
@@ -135,6 +136,28 @@ TEST_F(FakeRun, EachAgentsMemoryIsForetoldAskedForAndLookedAt) {
     least = std::max(least, agent["measured_bytes"].get<std::uint64_t>());
   }
   EXPECT_GT(environment["memory_in_use_bytes"], least);
+}
+
+TEST(EnvironmentFile, SaysWhatASourceCostsAndWhyItIsAskedLess) {
+  telemetry::SourceFacts slowed;
+  slowed.name = "gpm";
+  slowed.file = "gpm.csv";
+  slowed.asked_every = 5s;
+  slowed.stretched = "after 3 of 4 looks";
+  slowed.opening_cpu = 20ms;
+  slowed.look_cpu = 8ms;
+  telemetry::SourceFacts seen_once = slowed;
+  seen_once.stretched.clear();
+  seen_once.look_cpu.reset();
+  Environment told;
+  told.telemetry = {slowed, seen_once};
+  const Json sources = Json::parse(to_json(told))["telemetry"];
+  EXPECT_EQ(sources[0]["asked_every_s"], 5.0);
+  EXPECT_EQ(sources[0]["stretched"], "after 3 of 4 looks");
+  EXPECT_EQ(sources[0]["opening_cpu_s"], 0.02);
+  EXPECT_EQ(sources[0]["look_cpu_s"], 0.008);
+  EXPECT_FALSE(sources[1].contains("stretched"));
+  EXPECT_FALSE(sources[1].contains("look_cpu_s"));
 }
 
 TEST_F(FakeRun, AnExporterThatCantBeReadIsSaidAndTheRunGoesOn) {

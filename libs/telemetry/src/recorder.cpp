@@ -2,28 +2,36 @@
 #include "kts/telemetry/recorder.hpp"
 
 #include <fmt/format.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <thread>
 
+#include "pace.hpp"
 #include "track.hpp"
 
 namespace kts::telemetry {
 namespace {
 
+Nanoseconds kernel_thread_cpu() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + Nanoseconds(time.tv_nsec);
+}
+
+struct Asked {
+  std::unique_ptr<Track> track;
+  CostPace pace;
+  MonotonicTime due;
+};
+
 // Looks at its tracks in turn, each when it is due.
 class Pacer {
  public:
-  Pacer(std::vector<std::unique_ptr<Track>> tracks, std::filesystem::path folder,
-        std::string suffix, EpochOffset offset)
-      : tracks_(std::move(tracks)),
-        folder_(std::move(folder)),
-        suffix_(std::move(suffix)),
-        offset_(offset),
-        due_(tracks_.size(), MonotonicTimeline::now()),
-        thread_([this] { loop(); }) {}
+  Pacer(std::vector<Asked> asked, const RecorderOptions& options)
+      : asked_(std::move(asked)), options_(options), thread_([this] { loop(); }) {}
   Pacer(const Pacer&) = delete;
   Pacer& operator=(const Pacer&) = delete;
   ~Pacer() { end(); }
@@ -38,37 +46,40 @@ class Pacer {
   }
   // After end().
   Status finish(std::vector<SourceFacts>& facts) {
-    for (const auto& track : tracks_) {
-      KTS_TRY(SourceFacts one, track->finish());
-      facts.push_back(std::move(one));
+    for (const Asked& one : asked_) {
+      KTS_TRY(SourceFacts told, one.track->finish());
+      one.pace.tell(told, one.track->period());
+      facts.push_back(std::move(told));
     }
     return status_;
   }
 
  private:
   void loop() {
+    // Waking up and waiting count as the next look's: all that the thread takes is somebody's.
+    Nanoseconds cpu_before = options_.thread_cpu();
     std::unique_lock lock(mutex_);
     while (!stopping_ && status_) {
-      const auto next = std::ranges::min_element(due_);
-      if (next == due_.end() || *next == MonotonicTime::max()) return;
-      if (wake_.wait_for(lock, *next - MonotonicTimeline::now(), [this] { return stopping_; })) {
+      const auto next = std::ranges::min_element(asked_, {}, &Asked::due);
+      if (next == asked_.end() || next->due == MonotonicTime::max()) return;
+      if (wake_.wait_for(lock, next->due - MonotonicTimeline::now(),
+                         [this] { return stopping_; })) {
         return;
       }
-      Track& track = *tracks_[static_cast<std::size_t>(next - due_.begin())];
+      Track& track = *next->track;
       lock.unlock();
-      status_ = track.look(folder_, suffix_, offset_);
+      status_ = track.look(options_.folder, options_.suffix, options_.offset);
+      const Nanoseconds cpu = options_.thread_cpu();
+      next->due =
+          next->pace.next(next->due, MonotonicTimeline::now(), cpu - cpu_before, track.period());
+      if (track.given_up()) next->due = MonotonicTime::max();
+      cpu_before = cpu;
       lock.lock();
-      // A source that takes longer than its period leaves a gap, not a burst.
-      *next = track.given_up() ? MonotonicTime::max()
-                               : std::max(*next + track.period(), MonotonicTimeline::now());
     }
   }
 
-  std::vector<std::unique_ptr<Track>> tracks_;
-  std::filesystem::path folder_;
-  std::string suffix_;
-  EpochOffset offset_;
-  std::vector<MonotonicTime> due_;  // of the thread alone, as is status_
+  std::vector<Asked> asked_;  // of the thread until end(), as is status_
+  const RecorderOptions& options_;
   Status status_;
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -79,27 +90,32 @@ class Pacer {
 class ThreadedRecorder final : public Recorder {
  public:
   explicit ThreadedRecorder(RecorderOptions options) : options_(std::move(options)) {
-    const auto run = [&](std::vector<std::unique_ptr<Track>> tracks) {
-      pacers_.push_back(std::make_unique<Pacer>(std::move(tracks), options_.folder, options_.suffix,
-                                                options_.offset));
+    if (!options_.thread_cpu) options_.thread_cpu = kernel_thread_cpu;
+    // By what a look costs and what its pace is worth: they come to 1 without an exporter.
+    const bool card = options_.gpus != nullptr;
+    const bool exporter = !options_.dcgm_url.empty();
+    const double all = (card ? 1.0 : 0.0) + (exporter ? 0.2 : 0.0);
+    const MonotonicTime now = MonotonicTimeline::now();
+    const auto asked = [&](double part, std::unique_ptr<Track> track) {
+      return Asked{std::move(track), CostPace(options_.core_share * part / all), now};
     };
-    if (device::GpuSource* const gpus = options_.gpus; gpus != nullptr) {
+    const auto run = [&](auto... sources) {
+      std::vector<Asked> together;
+      (together.push_back(std::move(sources)), ...);
+      pacers_.push_back(std::make_unique<Pacer>(std::move(together), options_));
+    };
+    const Paces& paces = options_.paces;
+    if (card) {
+      device::GpuSource& gpus = *options_.gpus;
       const int gpu = options_.gpu;
-      const Paces& paces = options_.paces;
-      std::vector<std::unique_ptr<Track>> quick;
-      quick.push_back(nvml_track(*gpus, gpu, paces.nvml));
-      run(std::move(quick));
-      std::vector<std::unique_ptr<Track>> slow;
-      slow.push_back(gpm_track(*gpus, gpu, paces.gpm));
-      slow.push_back(counters_track(*gpus, gpu, paces.counters));
-      slow.push_back(processes_track(*gpus, gpu, paces.processes, agents_, options_.offset));
-      slow.push_back(xid_track(*gpus, gpu, paces.xid));
-      run(std::move(slow));
+      run(asked(0.3, nvml_track(gpus, gpu, paces.nvml)));
+      run(asked(0.38, gpm_track(gpus, gpu, paces.gpm)),
+          asked(0.11, counters_track(gpus, gpu, paces.counters)),
+          asked(0.18, processes_track(gpus, gpu, paces.processes, agents_, options_.offset)),
+          asked(0.03, xid_track(gpus, gpu, paces.xid)));
     }
-    if (!options_.dcgm_url.empty()) {
-      std::vector<std::unique_ptr<Track>> pages;
-      pages.push_back(dcgm_track(options_.dcgm_url, options_.card, options_.paces.dcgm, stopping_));
-      run(std::move(pages));
+    if (exporter) {
+      run(asked(0.2, dcgm_track(options_.dcgm_url, options_.card, paces.dcgm, stopping_)));
     }
   }
   ThreadedRecorder(const ThreadedRecorder&) = delete;

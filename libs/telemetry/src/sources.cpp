@@ -40,7 +40,8 @@ constexpr std::array kGpm{
     Column{"graphics_percent"}, Column{"sm_percent"},   Column{"occupancy_percent"},
     Column{"tensor_percent"},   Column{"dram_percent"},
 };
-// The driver's periods are up to 1 s long, and those since the last look are averaged.
+// The driver's periods are up to 1 s long; those that ended in the last 0.5 s of a process' use are
+// averaged.
 constexpr std::array kProcesses{
     Column{"epoch_ns", kKey},
     Column{"gpu", kKey},
@@ -50,7 +51,7 @@ constexpr std::array kProcesses{
     Column{"memory_bytes"},
     Column{"sm_percent", kGauge, 1500ms},
     Column{"memory_percent", kGauge, 1500ms},
-    Column{"use_epoch_ns", kKey},
+    Column{"use_epoch_ns", kEnd},
 };
 constexpr std::array kXid{Column{"epoch_ns", kKey}, Column{"gpu", kKey}, Column{"xid", kKey}};
 

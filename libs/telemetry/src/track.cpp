@@ -16,6 +16,7 @@ using std::chrono_literals::operator""s;
 constexpr std::uint64_t kLooksBeforeGivingUp = 3;
 constexpr std::size_t kMostChanges = 100'000;
 constexpr Nanoseconds kPageTimeout = 5s;
+constexpr std::int64_t kAveragedUseUs = 500'000;
 
 // Appends ",VALUE", or "," where there is none.
 template <typename T>
@@ -146,24 +147,20 @@ class ProcessesTrack final : public OfGpu {
     const auto uses = gpus().process_use(gpu(), since_us_);
     use_refused_ = uses ? std::string() : to_line(uses.error());
     for (const device::ProcessUse& use : uses.value_or(std::vector<device::ProcessUse>{})) {
-      Process& one = processes[use.pid];
-      ++one.periods;
-      one.sm += use.sm_percent;
-      one.memory += use.memory_percent;
-      one.newest_us = std::max(one.newest_us, use.epoch_us);
+      processes[use.pid].uses.push_back(use);
       since_us_ = std::max(since_us_, use.epoch_us);
     }
     Rows rows;
     const std::int64_t now = now_ns();
     for (const auto& [pid, one] : processes) {
       // A period that ended before the agent was there is another's who had its PID.
-      const std::int64_t when = one.periods > 0 ? one.newest_us * 1000 : now;
+      const std::int64_t when = one.newest_us().value_or(now / 1000) * 1000;
       std::string line =
           row() + fmt::format(",{},{},{}", pid, as_cell(agents_.of(pid, when)), as_cell(one.name));
       put_field(line, one.memory_bytes);
-      put_field(line, one.mean(one.sm), "{:.3f}");
-      put_field(line, one.mean(one.memory), "{:.3f}");
-      put_field(line, one.periods > 0 ? std::optional(when) : std::nullopt);
+      put_field(line, one.mean(&device::ProcessUse::sm_percent), "{:.3f}");
+      put_field(line, one.mean(&device::ProcessUse::memory_percent), "{:.3f}");
+      put_field(line, one.uses.empty() ? std::nullopt : std::optional(when));
       rows.push_back(std::move(line));
     }
     return rows;
@@ -177,10 +174,21 @@ class ProcessesTrack final : public OfGpu {
   struct Process {
     std::string name;
     std::optional<std::uint64_t> memory_bytes;
-    int periods = 0;
-    double sm = 0, memory = 0;
-    std::int64_t newest_us = 0;
-    [[nodiscard]] std::optional<double> mean(double sum) const {
+    std::vector<device::ProcessUse> uses;  // periods, by their ends
+    [[nodiscard]] std::optional<std::int64_t> newest_us() const {
+      if (uses.empty()) return std::nullopt;
+      return std::ranges::max(uses, {}, &device::ProcessUse::epoch_us).epoch_us;
+    }
+    // Of the newest ones: those before would reach further back than sources() says.
+    template <typename Field>
+    [[nodiscard]] std::optional<double> mean(Field field) const {
+      double sum = 0;
+      int periods = 0;
+      for (const device::ProcessUse& use : uses) {
+        if (*newest_us() - use.epoch_us > kAveragedUseUs) continue;
+        sum += use.*field;
+        ++periods;
+      }
       return periods > 0 ? std::optional(sum / periods) : std::nullopt;
     }
   };
@@ -292,7 +300,6 @@ Status Track::write(const Rows& rows, MonotonicTime when, const EpochOffset& off
 }
 
 Result<SourceFacts> Track::finish() {
-  facts_.asked_every = period_;
   if (!changes_.empty()) {
     const auto middle = changes_.begin() + static_cast<std::ptrdiff_t>(changes_.size() / 2);
     std::ranges::nth_element(changes_, middle);

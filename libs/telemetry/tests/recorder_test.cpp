@@ -9,12 +9,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 #include <mutex>
+#include <numeric>
+#include <optional>
 #include <semaphore>
 #include <thread>
 
 #include "kts/base/files.hpp"
 #include "kts/telemetry/sources.hpp"
+#include "pace.hpp"
 #include "places.hpp"
 
 namespace kts::telemetry::recorder_test {
@@ -73,7 +78,7 @@ class Watched final : public device::GpuSource {
   }
   Result<std::vector<device::ProcessUse>> process_use(int index, std::int64_t since_us) override {
     asked_since.push_back(since_us);
-    auto answer = source_->process_use(index, 0);
+    auto answer = uses ? *uses : source_->process_use(index, 0);
     used.release();
     return answer;
   }
@@ -86,7 +91,8 @@ class Watched final : public device::GpuSource {
     return source_->refusals(index);
   }
   std::counting_semaphore<> samples{0}, counted{0}, gpms{0}, used{0}, xids{0};
-  std::vector<std::int64_t> asked_since;  // of the thread until the recorder stopped
+  std::optional<std::vector<device::ProcessUse>> uses;  // instead of the recording's
+  std::vector<std::int64_t> asked_since;                // of the thread until the recorder stopped
 
  private:
   std::unique_ptr<device::GpuSource> source_;
@@ -105,6 +111,7 @@ class Recorded : public testing::Test {
     options.offset = EpochOffset::measure();
     options.folder = folder_.path();
     options.paces = {1ms, 1ms, 1ms, 1ms, 1ms, 1ms};
+    options.thread_cpu = [] { return 0ns; };  // free: a busy machine doesn't slow them
     return options;
   }
   std::vector<std::string> lines(const std::string& file) {
@@ -191,6 +198,15 @@ TEST_F(Recorded, UseFromBeforeAnAgentWasThereIsNotItsOwn) {
   }
 }
 
+TEST_F(Recorded, UseIsTheMeanOfTheNewestPeriodsAlone) {
+  Watched source(kEventful);
+  source.uses = {{7, 3'000'000, 10, 1}, {7, 5'800'000, 60, 4}, {7, 6'000'000, 80, 6}};
+  auto recorder = Recorder::start(options(&source)).value();
+  await(source.used, 1);
+  ASSERT_TRUE(recorder->stop());
+  EXPECT_THAT(lines("processes.csv").at(1), HasSubstr(",7,,,,70.000,5.000,6000000000"));
+}
+
 TEST_F(Recorded, StoppingDoesNotWaitForThePeriod) {
   Watched source(kEventful);
   RecorderOptions given = options(&source);
@@ -209,6 +225,112 @@ TEST_F(Recorded, AFullDiskIsToldWithTheFile) {
   const auto facts = recorder->stop();
   ASSERT_FALSE(facts);
   EXPECT_THAT(to_line(facts.error()), HasSubstr("nvml.csv"));
+}
+
+// A source by a clock of its own: `cpu(i)` is what look i takes. When it was asked.
+template <typename Cpu>
+std::vector<MonotonicTime> asked(CostPace& pace, Nanoseconds period, Nanoseconds until, Cpu cpu) {
+  std::vector<MonotonicTime> looks;
+  FakeClock clock;
+  for (MonotonicTime due = clock.now(); due.time_since_epoch() < until;) {
+    clock.sleep_until(due);
+    looks.push_back(due);
+    const Nanoseconds takes = cpu(looks.size() - 1);
+    clock.advance(takes);
+    due = pace.next(due, clock.now(), takes, period);
+  }
+  return looks;
+}
+Nanoseconds sum(const std::vector<Nanoseconds>& costs) {
+  return std::accumulate(costs.begin(), costs.end(), Nanoseconds{0});
+}
+
+TEST(CostPace, ACheapSourceIsAskedAtItsPeriod) {
+  CostPace pace(0.001);
+  const auto looks = asked(pace, 100ms, 10s, [](std::size_t) { return 50us; });
+  EXPECT_EQ(looks.size(), 100U);
+  SourceFacts facts;
+  pace.tell(facts, 100ms);
+  EXPECT_EQ(facts.asked_every, 100ms);
+  EXPECT_THAT(facts.stretched, IsEmpty());
+  EXPECT_EQ(facts.look_cpu, 50us);
+}
+
+TEST(CostPace, ADearSourceIsSlowedToItsShareAndSaysWhy) {
+  CostPace pace(0.001);
+  const auto looks = asked(pace, 1s, 100s, [](std::size_t) { return 8ms; });
+  ASSERT_EQ(looks.size(), 14U);  // 0 s, 1 s, then as paid
+  for (std::size_t i = 3; i < looks.size(); ++i) {
+    EXPECT_EQ(looks[i] - looks[i - 1], 8s) << i;
+  }
+  SourceFacts facts;
+  pace.tell(facts, 1s);
+  EXPECT_GT(facts.asked_every, 7s);
+  EXPECT_THAT(facts.stretched, HasSubstr("takes 8.000 ms of CPU time"));
+  EXPECT_THAT(facts.stretched, HasSubstr("0.100 % of a core"));
+}
+
+// Whatever the costs: before each look the earlier ones are within the share.
+TEST(CostPace, WhatIsSpentIsWithinTheShareAtEveryLook) {
+  for (const double share : {0.0001, 0.001, 0.01}) {
+    CostPace pace(share);
+    std::vector<Nanoseconds> costs;
+    std::uint64_t state = 7;
+    const auto looks = asked(pace, 100ms, 600s, [&](std::size_t) {
+      state = state * 6364136223846793005U + 1442695040888963407U;
+      // Most are cheap, some are a hundred times dearer.
+      costs.push_back(std::chrono::microseconds((state >> 33) % 50 == 0 ? 5000 : 50));
+      return costs.back();
+    });
+    ASSERT_GT(looks.size(), 100U) << share;
+    const MonotonicTime opened = looks[0] + costs[0];
+    Nanoseconds spent{0};
+    for (std::size_t i = 1; i < looks.size(); ++i) {
+      EXPECT_LE(static_cast<double>(spent.count()),
+                share * static_cast<double>((looks[i] - opened).count()) + 1)
+          << i;
+      EXPECT_GE(looks[i] - looks[i - 1], 100ms);
+      spent += costs[i];
+    }
+    // And the share is used where the period leaves it to be.
+    if (share < 0.001) {
+      EXPECT_GT(sum(costs), share * 590s);
+    }
+  }
+}
+
+TEST(CostPace, TheFirstLookOpensThingsAndIsNotCounted) {
+  CostPace pace(0.001);
+  const auto looks = asked(pace, 100ms, 1s, [](std::size_t i) { return i == 0 ? 80ms : 10us; });
+  EXPECT_EQ(looks.size(), 10U);
+  SourceFacts facts;
+  pace.tell(facts, 100ms);
+  EXPECT_EQ(facts.opening_cpu, 80ms);
+  EXPECT_EQ(facts.look_cpu, 10us);
+  EXPECT_THAT(facts.stretched, IsEmpty());
+}
+
+TEST(CostPace, ASourceThatCostsAllIsAskedNoMore) {
+  CostPace pace(1e-9);
+  EXPECT_EQ(asked(pace, 1s, std::chrono::hours(24 * 364), [](std::size_t) { return 10s; }).size(),
+            2U);
+}
+
+// By a clock on which every look takes an hour of CPU time.
+TEST_F(Recorded, ASourceThatTakesTooMuchIsPutOffAndTheFactsSaySo) {
+  Watched source(kEventful);
+  RecorderOptions given = options(&source);
+  given.thread_cpu = [hours = std::make_shared<std::atomic<int>>(0)] {
+    return Nanoseconds(std::chrono::hours(++*hours));
+  };
+  auto recorder = Recorder::start(std::move(given)).value();
+  await(source.samples, 2);
+  await(source.xids, 2);
+  const auto facts = recorder->stop().value();
+  EXPECT_FALSE(source.samples.try_acquire());
+  EXPECT_FALSE(source.xids.try_acquire());
+  EXPECT_THAT(facts_of(facts, "nvml").stretched, HasSubstr("0.120 % of a core"));
+  EXPECT_GT(facts_of(facts, "nvml").asked_every, 100h);
 }
 
 // An exporter on a port of its own: a page for each connection, the last one again and again.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,7 +17,8 @@
 
 namespace kts::telemetry {
 
-// How often each source is asked. What blocks has a thread of its own, and PCIe its own pace.
+// How often each source is asked at most: its cost may stretch it. What blocks has a
+// thread of its own, and PCIe its own pace.
 struct Paces {
   Nanoseconds nvml = std::chrono::milliseconds(100);
   Nanoseconds gpm = std::chrono::milliseconds(1500);
@@ -25,6 +27,10 @@ struct Paces {
   Nanoseconds counters = std::chrono::seconds(5);
   Nanoseconds dcgm = std::chrono::seconds(1);  // or faster, as long as its values keep changing
 };
+
+// What all sources together may take of one core. Each has a share, of the CPU time that its thread
+// measures, and is asked no more often than that allows.
+inline constexpr double kCoreShare = 0.004;
 
 struct RecorderOptions {
   device::GpuSource* gpus = nullptr;  // outlives the recorder; null: no driver
@@ -35,14 +41,20 @@ struct RecorderOptions {
   std::filesystem::path folder;  // telemetry/
   std::string suffix;            // of the files' names: "nvml<suffix>.csv"
   Paces paces;
+  double core_share = kCoreShare;
+  // The CPU time of the calling thread; null: the kernel's.
+  std::function<Nanoseconds()> thread_cpu;
 };
 
 // What became of a source.
 struct SourceFacts {
-  std::string name;     // as in sources()
-  std::string file;     // "nvml.csv"; empty: it never gave anything
-  std::string missing;  // then: why, and how to get it
-  Nanoseconds asked_every{0};
+  std::string name;                            // as in sources()
+  std::string file;                            // "nvml.csv"; empty: it never gave anything
+  std::string missing;                         // then: why, and how to get it
+  Nanoseconds asked_every{0};                  // the mean that came out
+  std::string stretched;                       // how much more seldom than its pace, and why; or ""
+  std::optional<Nanoseconds> opening_cpu;      // CPU time of the first look, which opens things
+  std::optional<Nanoseconds> look_cpu;         // mean of the others
   std::optional<Nanoseconds> renewed_every;    // median time between changed readings; two at least
   std::uint64_t readings = 0;                  // lines
   std::uint64_t gaps = 0;                      // looks that it refused

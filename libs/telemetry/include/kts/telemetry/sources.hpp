@@ -16,6 +16,7 @@ enum class ColumnKind {
   kCounter,  // only ever grows, until it wraps or the driver is loaded anew
   kBits,     // NVML's clock event reasons
   kSpan,     // ns before the reading that its gauges are a mean of
+  kEnd,      // when that ended which gauges with a reach speak of; else at the reading
 };
 
 // A column of a source's CSV; its unit is in its name.
