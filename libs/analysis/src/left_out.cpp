@@ -115,10 +115,10 @@ void check_left_out(const std::vector<GrowthSubject>& subjects, std::size_t plac
   const MeanLatency with = mean_latency(*subject.shared);
   const int with_blocks = blocks_with_samples(*subject.shared);
   const QuantilePoint* with_tail = subject.shared_latency->at(kCheckedQuantile);
-  for (const auto& [name, group] : subject.left_out) {
+  for (const auto& [left_out, group] : subject.left_out) {
     LeftOut entry;
     entry.agent = subject.agent;
-    entry.left_out = name;
+    entry.left_out = left_out;
     entry.at = "mean";
     entry.blocks = blocks_with_samples(*group);
     const Distribution without =
@@ -127,7 +127,7 @@ void check_left_out(const std::vector<GrowthSubject>& subjects, std::size_t plac
     entry.drop = drop_of(with, with_blocks, mean_latency(*group), entry.blocks);
     if (const Wait* wait = find_wait(summary, entry)) entry.waited = wait->ms;
     const auto model = std::ranges::find_if(drops, [&](const ModelDrop& drop) {
-      return drop.subject == place && subjects[drop.left_out].agent == name;
+      return drop.subject == place && subjects[drop.left_out].agent == entry.left_out;
     });
     entry.by_model = model != drops.end();
     entry.predicted = entry.by_model ? model->mean_ms : entry.waited;

@@ -225,8 +225,7 @@ std::vector<Held> Timeline::held(std::size_t agent, const TurnLengths& turns) co
       const double told = changes > while_idle ? while_idle / changes : 1;
       const double back = while_idle - told * changes;
       for (std::size_t b = 0; b < k; ++b) {
-        held.on[b].wait +=
-            back * held.on[b].wait / contended + told * track.idle_before[i * k + b];
+        held.on[b].wait += back * held.on[b].wait / contended + told * track.idle_before[i * k + b];
       }
     }
     const auto span = static_cast<double>(track.iterations[i].end - track.iterations[i].start);

@@ -30,7 +30,7 @@ class Log {
   Log(const std::string& agent, int number, Phase phase)
       : block_(open_block(agent, number, phase, kBlock)) {
     block_.active = {"light", "heavy"};
-    if (agent == "heavy") block_.meta->arrival = "saturate";
+    if (agent != "light") block_.meta->arrival = "saturate";
   }
   void add(double due, double submit, double start, double end, double done) {
     if (block_.phase == Phase::kShared) block_.due_gap.append(to_ns(due) - last_due_);

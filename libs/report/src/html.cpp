@@ -157,8 +157,8 @@ std::string waits(const Summary& summary) {
   }
   if (body.empty()) return {};
   body += plain_table(
-      "Latency in blocks without one agent, ms: what the wait for it predicts, and what was "
-      "measured.",
+      "Latency in blocks without one agent, ms: how long it had been waited for, by how much "
+      "latency should drop, since the others then close the gap, and by how much it did.",
       left_out_table(summary), 4);
   std::vector<std::string> said;
   if (!summary.left_out.empty()) said.push_back(left_out_sentence(summary));

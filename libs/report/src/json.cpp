@@ -101,7 +101,9 @@ Json left_out(const analysis::LeftOut& l) {
           {"n", l.n},
           {"blocks", l.blocks},
           {"drop", estimate_json(l.drop)},
+          {"waited", estimate_json(l.waited)},
           {"predicted", estimate_json(l.predicted)},
+          {"predicted_by", l.by_model ? "turns" : "waits"},
           {"agreement", name(l.agreement)},
           {"missing", text(l.missing)},
           {"cycles_needed", optional(l.cycles_needed)}};

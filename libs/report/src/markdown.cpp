@@ -80,11 +80,11 @@ std::string waits_for_whom(const Summary& summary) {
     out += plain_rows(rows, align);
   }
   if (out.empty()) return {};
-  const std::string left_out = plain_rows(left_out_table(summary), "llllrrr");
+  const std::string left_out = plain_rows(left_out_table(summary), "llllrrrr");
   if (!left_out.empty()) {
     out += escape_markdown(left_out_sentence(summary)) +
-           " Latency in blocks without one agent, ms: what the wait for it predicts, and what was "
-           "measured.\n\n" +
+           " Latency in blocks without one agent, ms: how long it had been waited for, by how much "
+           "latency should drop, since the others then close the gap, and by how much it did.\n\n" +
            left_out;
   }
   std::string said;

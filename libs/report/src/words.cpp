@@ -471,12 +471,12 @@ std::vector<std::vector<std::string>> left_out_table(const Summary& summary) {
     if (left.cycles_needed) {
       told += fmt::format("; about {} cycles would do", count(*left.cycles_needed));
     }
-    rows.push_back({left.agent, left.left_out, left.at, std::move(told), bounded(left.predicted),
-                    bounded(left.drop), std::to_string(left.blocks)});
+    rows.push_back({left.agent, left.left_out, left.at, std::move(told), bounded(left.waited),
+                    bounded(left.predicted), bounded(left.drop), std::to_string(left.blocks)});
   }
   if (!rows.empty()) {
-    rows.insert(rows.begin(), {"agent", "without", "at", "agreement", "predicted drop",
-                               "measured drop", "cycles"});
+    rows.insert(rows.begin(), {"agent", "without", "at", "agreement", "waited for it",
+                               "predicted drop", "measured drop", "cycles"});
   }
   return rows;
 }
@@ -488,6 +488,7 @@ std::string left_out_sentence(const Summary& summary) {
   std::vector<std::string> differ;
   std::size_t open = 0;
   std::uint64_t cycles = 0;
+  const bool by_model = summary.left_out.front().by_model;
   for (const auto& left : summary.left_out) {
     agree += left.agreement == LeftOutCheck::kAgrees;
     open += left.agreement == LeftOutCheck::kCannotTell;
@@ -496,10 +497,10 @@ std::string left_out_sentence(const Summary& summary) {
       differ.push_back(fmt::format("{} without {} ({})", left.agent, left.left_out, left.at));
     }
   }
-  std::string sentence = fmt::format(
-      "Left out one by one: what agents wait for each other agrees with the drop of "
-      "their latency in {} of {} cases",
-      agree, summary.left_out.size());
+  std::string sentence =
+      fmt::format("Left out one by one: the drop of the others' latency is as {} in {} of {} cases",
+                  by_model ? "the model of turns predicts" : "long as they waited for it", agree,
+                  summary.left_out.size());
   if (!differ.empty()) {
     sentence += fmt::format("; it differs for {}", differ.front());
     if (differ.size() > 1) sentence += fmt::format(" and {} more", differ.size() - 1);

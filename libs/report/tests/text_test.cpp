@@ -391,10 +391,12 @@ TEST(LeftOutSentence, CountsWhatAgreesDiffersAndCannotBeTold) {
   Summary summary = fixtures::two_agents();
   EXPECT_EQ(
       left_out_sentence(summary),
-      "Left out one by one: what agents wait for each other agrees with the drop of their "
-      "latency in 1 of 3 cases; it differs for router without thinker (p95); 1 can't be told, "
-      "which takes up to about 5 cycles.");
+      "Left out one by one: the drop of the others' latency is as the model of turns predicts in 1 "
+      "of 3 cases; it differs for router without thinker (p95); 1 can't be told, which takes up to "
+      "about 5 cycles.");
   summary.left_out.resize(1);
+  summary.left_out[0].by_model = false;
+  EXPECT_THAT(left_out_sentence(summary), HasSubstr("is as long as they waited for it in 1 of 1"));
   EXPECT_THAT(left_out_sentence(summary), Not(HasSubstr("differs")));
   summary.left_out.clear();
   EXPECT_EQ(left_out_sentence(summary), "");
