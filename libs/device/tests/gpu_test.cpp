@@ -50,22 +50,22 @@ TEST(Recording, OfASharedH200) {
   }
 }
 
-// All sources of an H100, of which a GEMM and later an FFT held a part.
-TEST(Recording, OfAllSourcesOfASharedH100) {
-  const std::string path = in_source("libs/device/tests/data/h100_shared.json");
+// All sources of an H200, of which an FFT and a GEMM held a part.
+TEST(Recording, OfAllSourcesOfASharedH200) {
+  const std::string path = in_source("libs/device/tests/data/h200_sources.json");
   const auto source = open_recording(path).value();
-  EXPECT_EQ(source->gpus().value().at(0).name, "NVIDIA H100 80GB HBM3");
+  EXPECT_EQ(source->gpus().value().at(0).name, "NVIDIA H200");
   EXPECT_EQ(source->gpm(0).value(), std::nullopt);  // of a first look
   const GpmSample busy = source->gpm(0).value().value();
   EXPECT_GT(busy.interval, std::chrono::milliseconds(100));
-  EXPECT_NEAR(busy.sm_percent.value(), 89.04, 0.01);
+  EXPECT_NEAR(busy.sm_percent.value(), 91.09, 0.01);
   const auto counters = source->counters(0).value();
   EXPECT_EQ(counters.pcie_replays, 0U);
   EXPECT_EQ(counters.ecc_uncorrected, 0U);
-  EXPECT_EQ(counters.pcie_received_kb_per_s, 29370U);
+  EXPECT_EQ(counters.pcie_received_kb_per_s, 10822U);
   const auto use = source->process_use(0, 0).value();
   ASSERT_EQ(use.size(), 2U);
-  EXPECT_EQ(use[1].sm_percent, 27U);
+  EXPECT_EQ(use[1].sm_percent, 19U);
   EXPECT_EQ(source->compute_processes(0).value().size(), 2U);
   EXPECT_THAT(source->xid_errors(0).value(), IsEmpty());
   EXPECT_TRUE(source->refusals(0).empty());
