@@ -38,6 +38,11 @@ std::string figure_name(std::string_view key, std::string_view unit) {
   return out;
 }
 
+// Where the figure isn't at hand: a key ends with its unit.
+std::string figure_name(std::string_view key) {
+  return figure_name(key, key.substr(key.rfind('_') + 1));
+}
+
 std::string figure_unit(const Figure& figure) {
   if (figure.unit == "us") return "µs";
   if (figure.unit == "mib") return "MiB";
@@ -104,9 +109,10 @@ std::string first_words(std::string_view text, std::size_t width) {
 }
 
 std::string agreement_words(const Agreement& agreement) {
-  return fmt::format("{} and {} differ by {:.2f} %, of {:.0f} % that are good: they {}",
-                     agreement.key, agreement.other, agreement.difference_ratio * 100,
-                     agreement.limit_ratio * 100, agreement.agrees() ? "agree" : "don't agree");
+  return fmt::format("{} and {} differ by {:.2f} %, where {:.0f} % are allowed: they {}",
+                     figure_name(agreement.key), figure_name(agreement.other),
+                     agreement.difference_ratio * 100, agreement.limit_ratio * 100,
+                     agreement.agrees() ? "agree" : "don't agree");
 }
 
 std::vector<std::pair<std::string, std::string>> sheet_facts(const DataSheet& sheet) {
@@ -128,7 +134,7 @@ std::vector<std::pair<std::string, std::string>> sheet_facts(const DataSheet& sh
 std::vector<std::string> missing_words(const DataSheet& sheet) {
   std::vector<std::string> out;
   for (const auto& missing : sheet.unavailable) {
-    out.push_back(fmt::format("{}: {}", missing.key, missing.reason));
+    out.push_back(fmt::format("{}: {}", figure_name(missing.key), missing.reason));
   }
   return out;
 }

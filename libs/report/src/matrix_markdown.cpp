@@ -3,7 +3,7 @@
 
 #include "format.hpp"
 #include "kts/report/matrix.hpp"
-#include "markdown_pieces.hpp"
+#include "markdown.hpp"
 #include "matrix_words.hpp"
 #include "memory_words.hpp"
 #include "words.hpp"
