@@ -90,13 +90,13 @@ AgentComparison compare_agent(const Comparison& runs, const std::string& name) {
   for (const Phase phase : {Phase::kSolo, Phase::kShared}) {
     for (const auto& [measure, quantile] : kQuantities) {
       auto change = quantile_change(runs, name, phase, measure, quantile);
-      if (change) agent.changes.push_back(std::move(*change));
+      if (change) agent.changes.push_back(*change);
     }
   }
   const bool shared = std::ranges::any_of(
       agent.changes, [](const Change& change) { return change.phase == Phase::kShared; });
   agent.judged = shared ? Phase::kShared : Phase::kSolo;
-  if (auto change = degradation_change(runs, name)) agent.changes.push_back(std::move(*change));
+  if (auto change = degradation_change(runs, name)) agent.changes.push_back(*change);
   agent.overloaded_before = overloaded_in(runs.before, name, agent.judged);
   agent.overloaded_after = overloaded_in(runs.after, name, agent.judged);
   for (const auto& [summary, rate] :

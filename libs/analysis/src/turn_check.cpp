@@ -146,7 +146,7 @@ ModelDrop drop_between(const Latencies& with, const Latencies& without) {
     squares.mean += (drawn.mean - all.mean) * (drawn.mean - all.mean) / kDraws;
     squares.p95 += (drawn.p95 - all.p95) * (drawn.p95 - all.p95) / kDraws;
   }
-  const double t = stats::student_t_quantile(0.975, static_cast<double>(with.size()) - 1);
+  const double t = stats::student_t_quantile(0.975, static_cast<int>(with.size()) - 1);
   const auto around = [t](Estimate& estimate, double variance) {
     const double reach = t * std::sqrt(variance);
     estimate.ci_low = rounded(*estimate.value - reach);

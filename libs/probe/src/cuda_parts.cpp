@@ -751,7 +751,7 @@ void probe_cuda(const ProbeSpec& spec, Crew& crew, const process::Command& worke
   keys.emplace_back("kernel_round_trip_streams_us");
   draft.part("parked streams", keys, [&]() -> Status {
     Crew one({apart, spec.interrupt_fd, spec.traces});
-    const Status measured = measure_parked_streams(one, draft);
+    Status measured = measure_parked_streams(one, draft);
     one.dismiss();
     return measured;
   });
