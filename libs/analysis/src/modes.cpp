@@ -123,6 +123,7 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
     result.p999 = shared->p999;
     result.df_common = ratio_estimate(shared->p99, baseline.p99);
   }
+  if (!result.measured) result.entry.reason = "its run ended before a shared block was over";
   if (const Degradation* df = find_degradation(summary, agent, Measure::kLatency, 0.99)) {
     result.df = df->ratio;
   }

@@ -83,7 +83,7 @@ TEST(DataSheetReport, WithoutAnythingItSaysSo) {
   EXPECT_THAT(datasheet_html(sheet, {}), Not(HasSubstr("<script>")));
   EXPECT_THAT(datasheet_html(sheet, {}), Not(HasSubstr("\x1b")));
   EXPECT_THAT(datasheet_markdown(sheet), HasSubstr("\\|card\\|"));
-  EXPECT_THAT(datasheet_table(sheet, {}), HasSubstr("not available: time_slice_ms"));
+  EXPECT_THAT(datasheet_table(sheet, {}), HasSubstr("not available: time slice: "));
 }
 
 TEST(DataSheetReport, IsWrittenWithoutAPlotToo) {
