@@ -8,16 +8,6 @@
 namespace kts::analysis {
 namespace {
 
-enum class Step : std::uint32_t { kSubmit, kStart, kEnd };
-
-struct Event {
-  std::int64_t at;
-  std::uint32_t agent;
-  std::uint32_t iteration;
-  Step step;
-  [[nodiscard]] auto order() const { return std::tuple(at, agent, iteration, step); }
-};
-
 // How many switches `length` of waiting for others holds: turns of at most a slice, a switch after
 // each. An interruption has one more, to get away. The margin forgives clock errors.
 double switches_in(double length, double slice, double switch_over) {
@@ -64,11 +54,17 @@ Timeline::Timeline(std::vector<const AgentBlock*> agents, std::vector<WorkRule> 
   sweep();
 }
 
-void Timeline::sweep() {
-  const std::size_t k = blocks_.size();
+// All agents' submits, starts and ends. Each agent's are in order as they come, unless it has
+// several in flight; then whole agents are merged two by two.
+std::vector<Timeline::Event> Timeline::in_order(const std::vector<Track>& tracks) {
+  const auto before = [](const Event& a, const Event& b) { return a.order() < b.order(); };
   std::vector<Event> events;
-  for (std::size_t a = 0; a < k; ++a) {
-    const auto& iterations = tracks_[a].iterations;
+  std::size_t all = 0;
+  for (const Track& track : tracks) all += 3 * track.iterations.size();
+  events.reserve(all);
+  std::vector<std::ptrdiff_t> ends{0};
+  for (std::size_t a = 0; a < tracks.size(); ++a) {
+    const auto& iterations = tracks[a].iterations;
     for (std::size_t i = 0; i < iterations.size(); ++i) {
       const auto agent = static_cast<std::uint32_t>(a);
       const auto place = static_cast<std::uint32_t>(i);
@@ -76,8 +72,22 @@ void Timeline::sweep() {
       events.push_back({iterations[i].start, agent, place, Step::kStart});
       events.push_back({iterations[i].end, agent, place, Step::kEnd});
     }
+    const auto own = events.begin() + ends.back();
+    if (!std::is_sorted(own, events.end(), before)) std::sort(own, events.end(), before);
+    ends.push_back(static_cast<std::ptrdiff_t>(events.size()));
   }
-  std::ranges::sort(events, [](const Event& a, const Event& b) { return a.order() < b.order(); });
+  for (std::size_t width = 1; width < tracks.size(); width *= 2) {
+    for (std::size_t a = 0; a + width < tracks.size(); a += 2 * width) {
+      std::inplace_merge(events.begin() + ends[a], events.begin() + ends[a + width],
+                         events.begin() + ends[std::min(a + 2 * width, tracks.size())], before);
+    }
+  }
+  return events;
+}
+
+void Timeline::sweep() {
+  const std::size_t k = blocks_.size();
+  const std::vector<Event> events = in_order(tracks_);
 
   // Of one agent up to now; what an iteration gathers is the difference between two instants.
   struct Now {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "kts/analysis/run_data.hpp"
@@ -73,6 +74,15 @@ class Timeline {
     std::vector<double> idle;
     std::vector<double> idle_before;  // iterations x agents: idle until that one went to work
   };
+  enum class Step : std::uint32_t { kSubmit, kStart, kEnd };
+  struct Event {
+    std::int64_t at;
+    std::uint32_t agent;
+    std::uint32_t iteration;
+    Step step;
+    [[nodiscard]] auto order() const { return std::tuple(at, agent, iteration, step); }
+  };
+  [[nodiscard]] static std::vector<Event> in_order(const std::vector<Track>& tracks);
   void sweep();
 
   std::vector<const AgentBlock*> blocks_;
