@@ -55,6 +55,7 @@ caption{text-align:left;color:var(--muted);padding-bottom:.5rem}
 th,td{padding:.32rem .55rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}
 th{font-weight:600}thead th{color:var(--muted);font-weight:500;vertical-align:bottom}
 th.word,td.word,tbody th{text-align:left}
+td.word{white-space:normal}
 tbody th{white-space:normal;overflow-wrap:break-word;min-width:6rem;max-width:15rem}
 td small{color:var(--muted)}
 td.several{white-space:normal;text-align:left;min-width:7rem}
