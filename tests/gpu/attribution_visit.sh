@@ -11,15 +11,12 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 sheet=${1:-}
-out=$(readlink -m "${OUT:-attribution-visit}")
-mkdir -p "$out"
-# shellcheck source=tests/gpu/binaries.sh
-. tests/gpu/binaries.sh
+# shellcheck source=tests/gpu/visit.sh
+. tests/gpu/visit.sh
 if [[ -z $sheet ]]; then
   "$bin/kts" probe --device cuda --quick --out "$out/sheet" >"$out/sheet.txt" 2>&1
   sheet=$out/sheet/datasheet.json
 fi
-failed=0
 
 # measure NAME SHARING RATE CYCLES WORKLOAD [ANOTHER]: rates are such that the FFT keeps up.
 measure() {

@@ -8,14 +8,8 @@
 #     bash tests/gpu/chains_visit.sh        binaries in dist/ (./dev image), else build/*/bin
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
-out=$(readlink -m "${OUT:-chains-visit}")
-mkdir -p "$out"
-# shellcheck source=tests/gpu/binaries.sh
-. tests/gpu/binaries.sh
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-note() { printf '%3d s  %s\n' "$SECONDS" "$*" | tee -a "$out/steps.txt" >&2; }
+# shellcheck source=tests/gpu/visit.sh
+. tests/gpu/visit.sh
 
 cat >"$work/late.yaml" <<'YAML'
 schema: kts.scenario/1
