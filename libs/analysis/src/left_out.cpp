@@ -129,7 +129,7 @@ void check_left_out(const std::vector<GrowthSubject>& subjects, std::size_t plac
     const auto model = std::ranges::find_if(drops, [&](const ModelDrop& drop) {
       return drop.subject == place && subjects[drop.left_out].agent == entry.left_out;
     });
-    entry.by_model = model != drops.end();
+    entry.by_model = model != drops.end() && model->mean_ms.value;
     entry.predicted = entry.by_model ? model->mean_ms : entry.waited;
     judge(entry, with.ms);
     LeftOut tail = entry;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -110,13 +111,14 @@ struct MeanAndTail {
   double mean = 0, p95 = 0;
 };
 
-// Of all latencies in the blocks named, with repetitions.
-MeanAndTail of_blocks(const Latencies& latencies, const std::vector<std::size_t>& blocks) {
+// Of all latencies in the blocks named, with repetitions; empty where there are none.
+std::optional<MeanAndTail> of_blocks(const Latencies& latencies,
+                                     const std::vector<std::size_t>& blocks) {
   std::vector<double> all;
   for (const std::size_t b : blocks) {
     all.insert(all.end(), latencies[b].begin(), latencies[b].end());
   }
-  if (all.empty()) return {};
+  if (all.empty()) return std::nullopt;
   MeanAndTail result;
   for (const double ms : all) result.mean += ms / static_cast<double>(all.size());
   result.p95 = *stats::QuantileSelector<double>(all).quantile(0.95);
@@ -128,23 +130,26 @@ ModelDrop drop_between(const Latencies& with, const Latencies& without) {
   constexpr int kDraws = 100;
   std::vector<std::size_t> places(with.size());
   std::iota(places.begin(), places.end(), 0);
-  const auto drop = [&] {
-    const MeanAndTail before = of_blocks(with, places);
-    const MeanAndTail after = of_blocks(without, places);
-    return MeanAndTail{before.mean - after.mean, before.p95 - after.p95};
+  const auto drop = [&]() -> std::optional<MeanAndTail> {
+    const auto before = of_blocks(with, places);
+    const auto after = of_blocks(without, places);
+    if (!before || !after) return std::nullopt;
+    return MeanAndTail{before->mean - after->mean, before->p95 - after->p95};
   };
-  const MeanAndTail all = drop();
+  const auto all = drop();
   ModelDrop result;
-  result.mean_ms.value = rounded(all.mean);
-  result.p95_ms.value = rounded(all.p95);
+  if (!all) return result;
+  result.mean_ms.value = rounded(all->mean);
+  result.p95_ms.value = rounded(all->p95);
   if (with.size() < static_cast<std::size_t>(stats::kMinBlocks)) return result;
   MeanAndTail squares;
   Draws draws(0x6c656674);
   for (int d = 0; d < kDraws; ++d) {
     for (std::size_t& place : places) place = draws.below(with.size());
-    const MeanAndTail drawn = drop();
-    squares.mean += (drawn.mean - all.mean) * (drawn.mean - all.mean) / kDraws;
-    squares.p95 += (drawn.p95 - all.p95) * (drawn.p95 - all.p95) / kDraws;
+    const auto drawn = drop();
+    if (!drawn) return result;  // so few iterations that some blocks have none
+    squares.mean += (drawn->mean - all->mean) * (drawn->mean - all->mean) / kDraws;
+    squares.p95 += (drawn->p95 - all->p95) * (drawn->p95 - all->p95) / kDraws;
   }
   const double t = stats::student_t_quantile(0.975, static_cast<int>(with.size()) - 1);
   const auto around = [t](Estimate& estimate, double variance) {
