@@ -183,7 +183,9 @@ CLI::App* add_share(CLI::App& parser, ClusterOptions& options) {
       "share", "Offer each card several times, and verify that the plugin does");
   add_place(*app, options);
   app->add_option("--mode", options.mode, "time-slicing (default) or mps");
-  app->add_option("--replicas", options.replicas, "How often each card is offered")->required();
+  app->add_option("--replicas", options.replicas, "How often each card is offered")
+      ->type_name("N")
+      ->required();
   app->add_option("--node-selector", options.selector,
                   "Nodes by label, as kubectl's -l; default: all with cards");
   app->add_flag("--rename", options.rename, "Offer them as nvidia.com/gpu.shared");

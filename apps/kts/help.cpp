@@ -45,6 +45,9 @@ constexpr std::array kExamples{
     Examples{"image build",
              "  kts image build --cpu                small, for clusters without GPUs\n"
              "  kts image build --dry-run            the commands alone\n"},
+    Examples{"image load",
+             "  kts image load                       into the cluster on this machine\n"
+             "  kts image load --push registry.example/kts-worker:v1   where all nodes get it\n"},
     Examples{
         "workload show",
         "  kts workload show fft --size 4096\n"
@@ -63,7 +66,7 @@ constexpr std::array kExamples{
 };
 
 // What an option takes, the same word wherever it is.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kTypes{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 27> kTypes{{
     {"--beside", "WHICH"},
     {"--cluster", "NAME"},
     {"--context", "NAME"},
@@ -90,6 +93,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kTypes{{
     {"file", "FILE"},
     {"kind", "KIND"},
     {"name", "NAME"},
+    {"shell", "SHELL"},
 }};
 
 void name_types(CLI::App& command) {

@@ -100,7 +100,8 @@ Command add_image(CLI::App& root) {
   CLI::App* builder =
       parser->add_subcommand("build", "From the source tree, by deploy/Containerfile");
   builder->add_option("--context", options->context,
-                      "The source tree; default: the one that you are in");
+                      "The source tree; default: the one that you are in")
+      ->type_name("DIR");
   builder->add_option("--tag", options->name,
                       fmt::format("The image's name; default {}", image::default_name()));
   builder->add_flag("--cpu", options->cpu, "Without the CUDA backend: small, for --device cpu");

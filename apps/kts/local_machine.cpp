@@ -30,15 +30,18 @@ bool any_block_is_over(const std::filesystem::path& folder) {
 
 }  // namespace
 
-void add_local_options(CLI::App& parser, LocalOptions& options) {
+void add_sharing_option(CLI::App& parser, LocalOptions& options) {
+  parser.add_option("--sharing", options.sharing, "Over the scenario's own sharing mode")
+      ->check(CLI::IsMember({"exclusive", "time-slicing", "mps", "mig", "streams"}));
+}
+
+void add_local_options(CLI::App& parser, LocalOptions& options, const std::string& default_folder) {
   parser.add_option("scenario", options.scenario, "A built-in scenario or a file")
       ->capture_default_str();
   parser.add_option("--device", options.device,
                     "auto, cpu, cuda or cuda:N; over the scenario's own");
-  parser.add_option("--sharing", options.sharing, "Over the scenario's own sharing mode")
-      ->check(CLI::IsMember({"exclusive", "time-slicing", "mps", "mig", "streams"}));
   parser.add_flag("--quick", options.quick, "10 cycles of 0.4 s blocks");
-  parser.add_option("--out", options.out, "The run's folder; default runs/<UTC stamp>-<scenario>");
+  parser.add_option("--out", options.out, "The run's folder; default " + default_folder);
   parser.add_option("--worker", options.worker, "kts-worker; default: the one beside kts")
       ->envname("KTS_WORKER");
   CLI::Option* dcgm = parser.add_option("--dcgm", options.dcgm,

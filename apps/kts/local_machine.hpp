@@ -28,7 +28,9 @@ struct LocalOptions {
   bool quick = false;
   bool leave_one_out = false;  // of kts run
 };
-void add_local_options(CLI::App& parser, LocalOptions& options);
+void add_local_options(CLI::App& parser, LocalOptions& options,
+                       const std::string& default_folder = "runs/<UTC stamp>-<scenario>");
+void add_sharing_option(CLI::App& parser, LocalOptions& options);
 
 // This machine, for runs. While it lives, signals end a run in good order.
 class LocalMachine {

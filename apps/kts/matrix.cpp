@@ -26,6 +26,7 @@ struct MatrixOptions {
   double minutes = 0;
   std::string resume;
   bool absent = false;
+  bool json = false;
 };
 
 // Number of the last block of a folder; blocks that were not finished are removed, and said so.
@@ -164,7 +165,9 @@ Result<int> run(const MatrixOptions& options, const CLI::App& parser) {
                      "give minutes, more than 0", "--minutes");
   }
   KTS_TRY(const std::filesystem::path folder, measure(options));
-  return report_on(folder, {});
+  ReportOptions report;
+  report.json = options.json;
+  return report_on(folder, report);
 }
 
 }  // namespace
@@ -174,9 +177,11 @@ Command add_matrix(CLI::App& root) {
   CLI::App* parser = root.add_subcommand(
       "matrix", "Measure each agent of a scenario beside each other, and in larger sets");
   add_local_options(*parser, options->local);
+  add_sharing_option(*parser, options->local);
   parser
       ->add_option("--slots", options->slots,
                    "All multisets of 2 to N agents, unless the scenario lists sets")
+      ->type_name("N")
       ->check(CLI::Range(2, 64))
       ->capture_default_str();
   parser
@@ -189,6 +194,7 @@ Command add_matrix(CLI::App& root) {
   parser->add_flag("--absent", options->absent,
                    "Keep only a set's own processes: for agents that don't fit on the device "
                    "together");
+  parser->add_flag("--json", options->json, "Print matrix.json in place of the table");
   return {parser, [options, parser] { return run(*options, *parser); }};
 }
 

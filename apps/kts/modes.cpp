@@ -23,6 +23,7 @@ struct ModesOptions {
   std::vector<int> in_flight;
   std::string beside = "all";
   int rounds = 2;
+  bool json = false;
 };
 
 // The folder. While it measures, signals end it in good order; afterwards they act as usual.
@@ -101,8 +102,7 @@ Command add_modes(CLI::App& root) {
   auto options = std::make_shared<ModesOptions>();
   CLI::App* parser = root.add_subcommand(
       "modes", "Measure a scenario in every sharing mode side by side, and say which to take");
-  parser->add_option("scenario", options->local.scenario, "A built-in scenario or a file")
-      ->capture_default_str();
+  add_local_options(*parser, options->local, "runs/<UTC stamp>-<scenario>-modes");
   parser
       ->add_option("--modes", options->ways,
                    "Of time-slicing, mps, streams, mig and the scenario's variants, with commas; "
@@ -124,19 +124,16 @@ Command add_modes(CLI::App& root) {
   parser
       ->add_option("--rounds", options->rounds,
                    "In how many rounds the modes take turns, every other one backwards")
+      ->type_name("N")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
-  parser->add_option("--device", options->local.device,
-                     "auto, cpu, cuda or cuda:N; over the scenario's own");
-  parser->add_flag("--quick", options->local.quick, "10 cycles of 0.4 s blocks");
-  parser->add_option("--out", options->local.out,
-                     "The folder; default runs/<UTC stamp>-<scenario>-modes");
-  parser->add_option("--worker", options->local.worker, "kts-worker; default: the one beside kts")
-      ->envname("KTS_WORKER");
+  parser->add_flag("--json", options->json, "Print modes.json in place of the table");
   return {parser, [options]() -> Result<int> {
             KTS_TRY(const std::filesystem::path folder, measure(*options));
             KTS_CHECK_OK(report_runs(folder));
-            return report_on_modes(folder, {});
+            ReportOptions report;
+            report.json = options->json;
+            return report_on_modes(folder, report);
           }};
 }
 

@@ -100,6 +100,7 @@ Command add_run(CLI::App& root) {
   CLI::App* parser =
       root.add_subcommand("run", "Measure what the agents of a scenario pay for sharing a device");
   add_local_options(*parser, options->local);
+  add_sharing_option(*parser, options->local);
   parser->add_flag(
       "--leave-one-out", options->local.leave_one_out,
       "Shared blocks without each agent too: checks who waits for whom; three agents or "

@@ -155,6 +155,7 @@ void add_kubernetes_options(CLI::App& parser, KubernetesOptions& options) {
           ->type_name("SELECTOR");
   add("--at-once", options.at_once, "How many nodes of --nodes are measured side by side")
       ->needs(nodes)
+      ->type_name("N")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   add("--node", options.node, "Default: the one with most free slots")

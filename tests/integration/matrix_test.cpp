@@ -85,6 +85,7 @@ TEST_F(MatrixCli, ReportSaysTheSameAgain) {
   const std::string before = text("run/results.md");
   EXPECT_THAT(before, HasSubstr("2 × heavy"));
   const Outcome report = Program::run({kKts, "report", path("run"), "--json"});
+  EXPECT_EQ(report.out, text("run/matrix.json"));
   EXPECT_THAT(report.exit, AnyOf(0, 5)) << report.err;
   EXPECT_EQ(text("run/results.md"), before);
   EXPECT_EQ(Json::parse(report.out).at("schema"), "kts.matrix/1");

@@ -91,8 +91,9 @@ TEST_F(ModesCli, AnInterruptedRunInStreamsLeavesNoProcess) {
 
 TEST_F(ModesCli, EveryModeIsARunAndTheComparisonComesAgainByteForByte) {
   const Outcome outcome =
-      Program::run({kKts, "modes", scenario(), "--device", "cpu", "--out", path("all")});
+      Program::run({kKts, "modes", scenario(), "--device", "cpu", "--json", "--out", path("all")});
   ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  EXPECT_EQ(outcome.out, text("all/modes.json"));
   for (const char* file : {"modes.json", "modes.csv", "results.md", "report.html",
                            "modes/plan.json", "modes/exclusive-light/summary.json",
                            "modes/time-slicing/summary.json", "modes/streams/report.html"}) {
