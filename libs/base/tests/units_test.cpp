@@ -39,6 +39,7 @@ TEST(Units, NearestWordFindsTyposAndNothingElse) {
   const std::array<std::string_view, 3> keys{"agents", "device", "sharing"};
   EXPECT_EQ(nearest_word("agnets", keys), "agents");
   EXPECT_EQ(nearest_word("zzzzzz", keys), "");
+  EXPECT_EQ(nearest_word("nope", std::vector<std::string>{"topk"}), "");
   EXPECT_EQ(edit_distance("rnu", "run"), 1U);
   EXPECT_EQ(edit_distance("", "run"), 3U);
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3U);

@@ -26,7 +26,8 @@ namespace kts {
 
 [[nodiscard]] constexpr double to_ms(std::int64_t ns) { return static_cast<double>(ns) * 1e-6; }
 
-// The candidate nearest to `word` by edit distance, or empty if none is near enough to be a typo.
+// The candidate nearest to `word` by edit distance, or empty if none is near enough to be a typo:
+// a letter in three may be wrong.
 template <typename Range>
 [[nodiscard]] std::string nearest_word(std::string_view word, const Range& candidates);
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
@@ -34,7 +35,7 @@ template <typename Range>
 template <typename Range>
 std::string nearest_word(std::string_view word, const Range& candidates) {
   std::string best;
-  std::size_t best_distance = word.size() / 2 + 1;
+  std::size_t best_distance = (word.size() + 1) / 3 + 1;
   for (const auto& candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < best_distance) {
