@@ -99,8 +99,9 @@ Command add_image(CLI::App& root) {
   parser->require_subcommand(1);
   CLI::App* builder =
       parser->add_subcommand("build", "From the source tree, by deploy/Containerfile");
-  builder->add_option("--context", options->context,
-                      "The source tree; default: the one that you are in")
+  builder
+      ->add_option("--context", options->context,
+                   "The source tree; default: the one that you are in")
       ->type_name("DIR");
   builder->add_option("--tag", options->name,
                       fmt::format("The image's name; default {}", image::default_name()));

@@ -28,10 +28,12 @@ constexpr const char* kFooter =
     "  kts compare r s                 what changed from one run to another\n"
     "  kts modes my.yaml               the same agents in every sharing mode, and which to take\n"
     "  kts matrix my.yaml              each agent beside each other: who pays what beside whom\n"
-    "  kts probe                       how this device shares itself: slice, switch, launch, clocks\n"
+    "  kts probe                       how this device shares itself: slice, switch, launch, "
+    "clocks\n"
     "  kts cluster status              how a Kubernetes cluster shares its GPUs\n"
     "  kts cluster share --replicas 4  … by time-slicing; kts cluster unshare puts back what was\n"
-    "  kts image build                 the image that kts run --on kubernetes needs; then kts image load\n"
+    "  kts image build                 the image that kts run --on kubernetes needs; then kts "
+    "image load\n"
     "\n"
     "Exit codes: 0 done, 1 internal error, 2 bad usage or input, 3 a gate failed, 4 the\n"
     "environment lacks something, 5 the run can't support its conclusion, 130 interrupted.";
@@ -89,10 +91,10 @@ int run(int argc, char** argv) {
   root.set_version_flag("--version", fmt::format("kts {} ({})", version(), commit()));
   root.require_subcommand(1);
   const std::vector<app::Command> commands{
-      app::add_run(root),      app::add_modes(root),    app::add_matrix(root),
-      app::add_probe(root),    app::add_report(root),   app::add_compare(root),
-      app::add_scenario(root), app::add_workload(root), app::add_doctor(root),
-      app::add_cluster(root),  app::add_image(root),    app::add_schema(root),
+      app::add_run(root),       app::add_modes(root),    app::add_matrix(root),
+      app::add_probe(root),     app::add_report(root),   app::add_compare(root),
+      app::add_scenario(root),  app::add_workload(root), app::add_doctor(root),
+      app::add_cluster(root),   app::add_image(root),    app::add_schema(root),
       app::add_completion(root)};
   root.footer(kFooter);  // last: subcommands inherit what is there when they are made
   app::finish_help(root);

@@ -2,6 +2,7 @@
 #include "kts/runner/modes.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -90,7 +91,12 @@ Result<int> report_on_modes(const std::filesystem::path& folder, const ReportOpt
   }
   const int code = analysis::exit_code(modes);
   if (code == static_cast<int>(ErrorCode::kInconclusive)) {
-    fmt::print(stderr, "exit 5: beside at least one company nothing can be recommended\n");
+    std::vector<std::string> open;
+    for (const auto& company : modes.companies) {
+      if (!company.best) open.push_back(company.company);
+    }
+    fmt::print(stderr, "exit 5: nothing can be recommended beside {}\n",
+               report::printable(fmt::format("{}", fmt::join(open, " or "))));
   }
   if (code == static_cast<int>(ErrorCode::kGateFailed)) {
     fmt::print(stderr, "exit 3: no way of sharing meets the objective\n");

@@ -127,7 +127,12 @@ TEST_F(ModesCli, WrongWishesAreOneLine) {
   const Outcome mode =
       Program::run({kKts, "modes", scenario(), "--device", "cpu", "--modes", "mpss"});
   EXPECT_EQ(mode.exit, 2);
-  EXPECT_THAT(mode.err, HasSubstr("no mode or variant is called 'mpss'"));
+  EXPECT_THAT(mode.err, HasSubstr("no mode or variant is called 'mpss'; did you mean 'mps'?"));
+  const Outcome nowhere = Program::run(
+      {kKts, "modes", scenario(), "--device", "cpu", "--modes", "mps,mig", "--out", path("no")});
+  EXPECT_EQ(nowhere.exit, 4);
+  EXPECT_THAT(nowhere.err, HasSubstr("--modes: mps: a CPU can't be shared by 'mps'"));
+  EXPECT_FALSE(exists("no"));
   const Outcome demands = Program::run(
       {kKts, "run", scenario("    mps: {threads: 75}\n"), "--device", "cpu", "--out", path("x")});
   EXPECT_EQ(demands.exit, 2);

@@ -121,10 +121,13 @@ std::set<std::string> advise(CompanyResult& company, const ModesSummary& summary
   }
   company.best.reset();
   if (settled.empty()) {
+    const bool short_of_samples = std::ranges::any_of(company.modes, [](const ModeResult& mode) {
+      return mode.measured && mode.inconclusive.empty();
+    });
     company.advice = fmt::format(
         "Beside {} nothing can be recommended: no way has a p99 with an interval from a run that "
-        "can conclude.",
-        company.company);
+        "can conclude{}.",
+        company.company, short_of_samples ? "; longer blocks or more cycles give one" : "");
     return {};
   }
   const Choice choice = choose(settled, summary.agent);

@@ -94,6 +94,21 @@ Result<Summary> summarize_run(const std::filesystem::path& run) {
   return summary;
 }
 
+// Why a run can't be read. Of an interrupted comparison the last runs may hold nothing yet; else by
+// the place inside its folder, since who reads it knows whose run it is.
+std::string why_unread(const std::filesystem::path& run, Error error) {
+  std::error_code ec;
+  const std::filesystem::directory_iterator blocks(run / "blocks", ec);
+  const bool finished = std::any_of(begin(blocks), end(blocks), [](const auto& block) {
+    std::error_code unreadable;
+    return std::filesystem::exists(block.path() / "block.json", unreadable);
+  });
+  if (!finished) return "no block of its run was finished";
+  const std::string inside = run.string() + "/";
+  if (error.where.starts_with(inside)) error.where.erase(0, inside.size());
+  return to_line(error);
+}
+
 // Rates of the neighbours alone, by agent and company; of "" for those that are the same in all.
 using AloneRates = std::map<std::pair<std::string, std::string>, double>;
 
@@ -195,7 +210,8 @@ Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
   for (const ModesPlan::Baseline& baseline : plan.baselines) {
     const auto loaded = summarize_run(folder / baseline.folder);
     if (!loaded) {
-      out.warnings.push_back(fmt::format("{} alone: {}", baseline.agent, to_line(loaded.error())));
+      out.warnings.push_back(fmt::format("{} alone: {}", baseline.agent,
+                                         why_unread(folder / baseline.folder, loaded.error())));
       continue;
     }
     const Summary& summary = *loaded;
@@ -230,9 +246,8 @@ Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
     ModeResult result;
     result.entry = entry;
     if (!entry.folder.empty()) {
-      // Of an interrupted comparison the last runs may hold nothing yet.
       if (const auto run = summarize_run(folder / entry.folder); !run) {
-        result.entry.reason = to_line(run.error());
+        result.entry.reason = why_unread(folder / entry.folder, run.error());
       } else {
         result = result_of(entry, *run, out.baseline, rates);
         result.memory_in_use_bytes = memory_in_use(folder / entry.folder);

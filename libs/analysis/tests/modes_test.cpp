@@ -124,6 +124,7 @@ TEST(Advice, WithoutIntervalsNothingIsRecommended) {
   EXPECT_FALSE(s.companies[0].best);
   EXPECT_EQ(exit_code(s), 5);
   EXPECT_THAT(s.companies[0].advice, HasSubstr("nothing can be recommended"));
+  EXPECT_THAT(s.companies[0].advice, HasSubstr("longer blocks or more cycles"));
 }
 
 TEST(ModesPlan, AFolderWithoutOneIsNotOfKtsModes) {
@@ -138,6 +139,26 @@ TEST(ModesPlan, AFolderWithoutOneIsNotOfKtsModes) {
   EXPECT_FALSE(loaded->companies[0].modes[0].measured);
   EXPECT_EQ(loaded->companies[0].modes[0].entry.reason, "no driver");
   EXPECT_EQ(exit_code(*loaded), 5);
+}
+
+TEST(ModesPlan, OfARunThatCannotBeReadItSaysWhyWithoutItsPath) {
+  const auto folder = TemporaryDirectory::create().value();
+  const std::filesystem::path block = folder.path() / "modes" / "mps" / "blocks" / "01-shared";
+  ASSERT_TRUE(make_directories(block));
+  ASSERT_TRUE(
+      write_plan({"s",
+                  "fft",
+                  2,
+                  {},
+                  {{"mps", "mps", "gemm", "modes/mps", ""}, {"mig", "mig", "gemm", "x", ""}}},
+                 folder.path()));
+  const auto reason = [&](std::size_t way) {
+    return load_modes(folder.path())->companies.at(0).modes.at(way).entry.reason;
+  };
+  EXPECT_EQ(reason(0), "no block of its run was finished");
+  EXPECT_EQ(reason(1), "no block of its run was finished");
+  ASSERT_TRUE(write_file(block / "block.json", "{"));
+  EXPECT_THAT(reason(0), StartsWith("blocks/01-shared/block.json: "));
 }
 
 TEST(ModesPlan, OneThatIsNoPlanIsRefused) {

@@ -111,8 +111,11 @@ Result<std::vector<Way>> find_ways(const ModesRun& modes) {
     if (way == known.end()) {
       std::vector<std::string> names{"exclusive"};
       for (const Way& each : known) names.push_back(each.name);
+      const std::string near = nearest_word(wish, names);
       return bad_input(fmt::format("no mode or variant is called '{}'", wish),
-                       fmt::format("there are: {}", fmt::join(names, ", ")), "--modes");
+                       near.empty() ? fmt::format("there are: {}", fmt::join(names, ", "))
+                                    : fmt::format("did you mean '{}'?", near),
+                       "--modes");
     }
     const bool twice = std::ranges::any_of(chosen, [&](const Way& w) { return w.name == wish; });
     if (!twice) chosen.push_back(*way);
@@ -245,6 +248,11 @@ Result<ModesWork> plan_modes(const ModesRun& modes, const Result<std::vector<dev
       }
       plan.entries.push_back(std::move(entry));
     }
+  }
+  if (std::ranges::all_of(plan.entries, &std::string::empty, &ModesPlan::Entry::folder)) {
+    return environment_lacks(
+        fmt::format("{}: {}", plan.entries.front().way, plan.entries.front().reason),
+        "name a mode that this machine has", "--modes");
   }
   return work;
 }
