@@ -89,8 +89,8 @@ std::string outcome_sentence(const AgentComparison& agent) {
       fmt::format("{}: {}'s p99 latency, {}, went from {} to {} ms, {}", name(agent.outcome),
                   agent.agent, phase, number(change->before.value), number(change->after.value),
                   times(*change->ratio.value));
-  const std::string bounds = interval(change->ratio);
-  sentence += bounds.empty() ? ", without an interval" : fmt::format(" (95 % interval {})", bounds);
+  const std::string bounds = bounds_words(change->ratio);
+  sentence += bounds.empty() ? ", without an interval" : " (" + bounds + ")";
   if (change->samples_needed) {
     sentence += fmt::format("; about {} samples a phase in each run would settle it",
                             count(*change->samples_needed));

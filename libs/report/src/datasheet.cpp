@@ -224,7 +224,7 @@ std::optional<Plot> plan_loads(const DataSheet& sheet) {
   plot.script = sheet_axes(least / 1.3, most * 1.3) +
                 fmt::format(
                     "set xtics rotate by -35 ({})\nset yrange [0:*]\n"
-                    "set xlabel 'memory' textcolor rgb \"{}\"\n"
+                    "set xlabel 'memory' textcolor rgb \"{}\" offset 0,0.4\n"
                     "set ylabel 'ns a load' textcolor rgb \"{}\"\n{}"
                     "$loads << EOD\n{}EOD\n"
                     "plot $loads using 1:2:3:4 with yerrorlines lw 2 pt 7 ps 0.5 lc rgb "
@@ -268,7 +268,7 @@ std::optional<Plot> plan_turns(const DataSheet& sheet) {
   plot.script = sheet_axes(low / 1.3, high * 1.3) + "set yrange [0:1.02]\n";
   if (!ticks.empty()) plot.script += fmt::format("set xtics ({})\n", ticks);
   plot.script += fmt::format(
-      "set xlabel 'length, ms' textcolor rgb \"{0}\"\n"
+      "set xlabel 'length, ms' textcolor rgb \"{0}\" offset 0,0.4\n"
       "set ylabel 'share at or below' textcolor rgb \"{0}\"\n{1}{2}\n",
       kMuted.hex, data, lines);
   return plot;
@@ -350,9 +350,10 @@ std::string datasheet_html(const DataSheet& sheet, const Drawing& drawing) {
       rows += fmt::format("<tr id=\"{}\">", escape_html(figure->key)) +
               row_head(escape_html(figure_name(figure->key, figure->unit))) +
               cell(figure_value(*figure) + " " + figure_unit(*figure)) +
-              cell(figure_interval(*figure)) + cell(count(figure->n)) + "<td class=\"note\">" +
-              escape_html(figure->method) +
-              (figure->note.empty() ? "" : "; " + escape_html(figure->note)) + "</td></tr>\n";
+              cell(figure_interval(*figure)) + cell(count(figure->n)) +
+              note(escape_html(figure->method) +
+                   (figure->note.empty() ? "" : "; " + escape_html(figure->note))) +
+              "</tr>\n";
     }
     body +=
         section(chapter->title,

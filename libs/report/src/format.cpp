@@ -103,6 +103,13 @@ std::string interval(const analysis::Estimate& estimate, int digits) {
   return {};
 }
 
+std::string bounds_words(const analysis::Estimate& estimate) {
+  const std::string bounds = interval(estimate);
+  if (bounds.empty()) return {};
+  return fmt::format("95 % {}{}", estimate.ci_low && estimate.ci_high ? "interval " : "sure to be ",
+                     bounds);
+}
+
 std::string percent(double fraction) {
   const double value = std::round(fraction * 1000) / 10;
   if (value == 0) return "±0.0 %";

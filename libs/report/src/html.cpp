@@ -213,8 +213,8 @@ std::string loads(const Summary& summary) {
   for (const auto& load : summary.loads) {
     rows += "<tr>" + row_head(escape_html(load.agent)) + word(std::string(name(load.phase))) +
             cell(number(load.offered_per_s, 4)) + cell(number(load.completed_per_s, 4)) +
-            cell(count(load.abandoned)) + "<td class=\"note\">" +
-            (load.overloaded ? "overloaded: " + escape_html(load.why) : "kept up") + "</td></tr>\n";
+            cell(count(load.abandoned)) +
+            note(load.overloaded ? "overloaded: " + escape_html(load.why) : "kept up") + "</tr>\n";
   }
   if (rows.empty()) return rows;
   return section(

@@ -49,9 +49,12 @@ border:1px solid currentColor}
 .hurt,.overloaded{color:var(--bad);background:var(--bad-soft)}
 .free,.helped{color:var(--good);background:var(--good-soft)}
 .cannot-conclude,.not-shared{color:var(--open);background:var(--open-soft)}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;background:linear-gradient(90deg,var(--card) 40%,transparent) 0 0/2.5rem 100% no-repeat local,
+linear-gradient(270deg,var(--card) 40%,transparent) 100% 0/2.5rem 100% no-repeat local,
+linear-gradient(90deg,var(--grid),transparent) 0 0/.8rem 100% no-repeat,
+linear-gradient(270deg,var(--grid),transparent) 100% 0/.8rem 100% no-repeat}
 table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
-caption{text-align:left;color:var(--muted);padding-bottom:.5rem}
+caption{text-align:left;color:var(--muted);padding-bottom:.5rem;max-width:calc(100vw - 5.2rem)}
 th,td{padding:.32rem .55rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}
 th{font-weight:600}thead th{color:var(--muted);font-weight:500;vertical-align:bottom}
 th.word,td.word,tbody th{text-align:left}
@@ -62,8 +65,8 @@ td.several{white-space:normal;text-align:left;min-width:7rem}
 td.note{white-space:normal;text-align:left;min-width:14rem}
 tbody.group tr:first-child>*{border-top:2px solid var(--grid)}
 .solo{color:var(--solo)}.shared{color:var(--shared)}
-figure{padding:1rem}
-figure svg{display:block;width:100%;height:auto}
+figure{padding:1rem;overflow-x:auto}
+figure svg{display:block;width:100%;min-width:38rem;height:auto}
 figcaption{color:var(--muted);font-size:.9rem;margin-top:.5rem}
 .bar{display:inline-block;height:.62rem;border-radius:2px;background:var(--shared);
 vertical-align:baseline}
@@ -75,6 +78,7 @@ ul{margin:.3rem 0;padding-left:1.2rem}li{margin:.25rem 0;overflow-wrap:anywhere}
 dl.words{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1.2rem;font-size:.92rem;margin:.6rem 0 0}
 dl.words dt{font-weight:600}dl.words dd{margin:0;color:var(--muted)}
 code{font:.92em ui-monospace,"SFMono-Regular",Menlo,"Liberation Mono",monospace}
+@media print{.scroll{background:none}}
 @media (max-width:640px){.finding{font-size:1.25rem}dl.words{grid-template-columns:1fr}dl.words dd{margin-bottom:.4rem}}
 )css";
 
@@ -137,6 +141,7 @@ std::string badge(const std::string& verdict) {
 std::string cell(const std::string& text) { return "<td>" + text + "</td>"; }
 std::string word(const std::string& text) { return "<td class=\"word\">" + text + "</td>"; }
 std::string several(const std::string& text) { return "<td class=\"several\">" + text + "</td>"; }
+std::string note(const std::string& text) { return "<td class=\"note\">" + text + "</td>"; }
 std::string stacked(std::string_view number_and_interval) {
   const auto open = number_and_interval.find(" (");
   if (open == std::string_view::npos) return cell(escape_html(number_and_interval));
@@ -153,14 +158,19 @@ std::string row_head(const std::string& text) {
 
 std::string head_cells(const std::vector<std::string_view>& words,
                        const std::vector<std::string_view>& numbers,
-                       const std::vector<std::string_view>& notes) {
+                       const std::vector<std::string_view>& notes,
+                       const std::vector<std::string_view>& more_numbers) {
   const auto left = [](std::string_view text) {
     return fmt::format("<th scope=\"col\" class=\"word\">{}</th>", text);
   };
+  const auto right = [](std::string_view text) {
+    return fmt::format("<th scope=\"col\">{}</th>", text);
+  };
   std::string out = "<thead><tr>";
   for (const auto w : words) out += left(w);
-  for (const auto n : numbers) out += fmt::format("<th scope=\"col\">{}</th>", n);
+  for (const auto n : numbers) out += right(n);
   for (const auto n : notes) out += left(n);
+  for (const auto n : more_numbers) out += right(n);
   return out + "</tr></thead>\n";
 }
 
@@ -173,6 +183,9 @@ std::string table(std::string_view caption, const std::string& inside) {
                      caption, inside);
 }
 
+// Longer text keeps some width in a narrow window, where it would become a tower.
+constexpr std::size_t kShortWords = 28;
+
 std::string plain_table(std::string_view caption, const std::vector<std::vector<std::string>>& rows,
                         std::size_t words) {
   if (rows.empty()) return {};
@@ -184,7 +197,7 @@ std::string plain_table(std::string_view caption, const std::vector<std::vector<
     body += "<tr>" + row_head(escape_html(rows[i].front()));
     for (std::size_t c = 1; c < rows[i].size(); ++c) {
       const std::string text = escaped_lines(rows[i][c]);
-      body += c < words ? word(text) : cell(text);
+      body += c >= words ? cell(text) : rows[i][c].size() > kShortWords ? note(text) : word(text);
     }
     body += "</tr>\n";
   }

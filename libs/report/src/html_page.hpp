@@ -26,10 +26,12 @@ std::string html_memory(std::string_view caption, const std::vector<std::vector<
                         std::size_t words, const std::string& said);
 std::string head_cells(const std::vector<std::string_view>& words,
                        const std::vector<std::string_view>& numbers,
-                       const std::vector<std::string_view>& notes = {});
+                       const std::vector<std::string_view>& notes = {},
+                       const std::vector<std::string_view>& more_numbers = {});
 std::string cell(const std::string& text);
 std::string word(const std::string& text);
 std::string several(const std::string& text);  // words that may break into lines
+std::string note(const std::string& text);     // a sentence
 // A number with its interval below it, of "1.42 (1.20–6.74)" or of two texts.
 std::string stacked(std::string_view number_and_interval);
 std::string stacked(const std::string& number, const std::string& interval);

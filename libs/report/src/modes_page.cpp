@@ -11,6 +11,7 @@
 #include "memory_words.hpp"
 #include "modes_words.hpp"
 #include "palette.hpp"
+#include "plot_pieces.hpp"
 
 namespace kts::report {
 namespace {
@@ -18,15 +19,6 @@ namespace {
 using analysis::CompanyResult;
 using analysis::ModeResult;
 using analysis::ModesSummary;
-
-std::string gnuplot_text(std::string_view text) {
-  std::string out = "'";
-  for (const char c : printable(text)) {
-    if (c == '\'') out += '\'';
-    out += c;
-  }
-  return out + "'";
-}
 
 // A way's name beside its point, which stands at `x` and `value`.
 struct Label {
@@ -84,7 +76,7 @@ std::string frontier_panel(const ModesSummary& modes, const CompanyResult& compa
   for (const Label& label : names) {
     labels += fmt::format(
         "set label {} at first {}, graph {:.4f} {} offset {},0.5 textcolor rgb \"{}\"\n",
-        gnuplot_text(label.way), label.x, label.height, label.x > 60 ? "right" : "left",
+        gnuplot_string(label.way), label.x, label.height, label.x > 60 ? "right" : "left",
         label.x > 60 ? "-0.5" : "0.5", kInk.hex);
   }
   std::string out = fmt::format(
@@ -93,8 +85,8 @@ std::string frontier_panel(const ModesSummary& modes, const CompanyResult& compa
       "set title {} textcolor rgb \"{}\" offset 0,-0.4\n"
       "set logscale y\nset xrange [0:{}]\nset yrange [{}:{}]\n"
       "set xlabel 'throughput that the neighbours keep, %' textcolor rgb \"{}\"\n"
-      "set ylabel 'p99 latency, ms' textcolor rgb \"{}\"\n",
-      left, right, gnuplot_text("beside " + company.company), kInk.hex, right_end, bottom, top,
+      "set ylabel 'p99 latency (95 %), ms' textcolor rgb \"{}\"\n",
+      left, right, gnuplot_string("beside " + company.company), kInk.hex, right_end, bottom, top,
       kMuted.hex, kMuted.hex);
   if (modes.baseline.p99.value) {
     out += fmt::format(
@@ -114,8 +106,8 @@ bool has_point(const CompanyResult& company) {
 std::string mode_row(const ModeCells& cells, bool best) {
   return "<tr>" + row_head(escape_html(cells.way) + (best ? " ✓" : "")) + stacked(cells.p50) +
          stacked(cells.p95) + stacked(cells.p99) + stacked(cells.p999) + stacked(cells.df) +
-         stacked(cells.df_common) + several(escape_html(cells.neighbours)) + word(cells.memory) +
-         "</tr>\n";
+         stacked(cells.df_common) + several(escape_html(cells.neighbours)) + cell(cells.samples) +
+         cell(cells.memory) + "</tr>\n";
 }
 
 std::string company_section(const ModesSummary& modes, const CompanyResult& company) {
@@ -133,7 +125,7 @@ std::string company_section(const ModesSummary& modes, const CompanyResult& comp
                     " in ms; DF of p99; rate that the neighbours keep; ✓: recommended.",
                 head_cells({"way"},
                            {"p50", "p95", "p99", "p99.9", "DF in the mode", "DF against alone"},
-                           {"neighbours keep", "memory"}) +
+                           {"neighbours keep"}, {"samples", "memory"}) +
                     "<tbody>\n" + rows + "</tbody>\n") +
           list(notes));
 }

@@ -132,15 +132,15 @@ std::string modes_markdown(const ModesSummary& modes) {
   const auto table_row = [](const ModeCells& cells, bool best) {
     const std::string way = escape_markdown(cells.way);
     return row({best ? "**" + way + "**" : way, cells.p50, cells.p95, cells.p99, cells.p999,
-                cells.df, cells.df_common, escape_markdown(cells.neighbours), cells.memory,
-                escape_markdown(cells.note)});
+                cells.df, cells.df_common, escape_markdown(cells.neighbours), cells.samples,
+                cells.memory, escape_markdown(cells.note)});
   };
   for (const CompanyResult& company : modes.companies) {
     out += fmt::format("\n## Beside {}\n\n{}\n\n", escape_markdown(company.company),
                        escape_markdown(company.advice));
     out += table_head({"way", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "DF in the mode",
-                       "DF against alone", "neighbours keep", "memory in use", ""},
-                      "lrrrrrrlrl");
+                       "DF against alone", "neighbours keep", "samples", "memory in use", ""},
+                      "lrrrrrrlrrl");
     out += table_row(baseline_cells(modes), false);
     for (std::size_t i = 0; i < company.modes.size(); ++i) {
       out += table_row(cells_of(company.modes[i]), company.best == i);
@@ -155,17 +155,17 @@ std::string modes_markdown(const ModesSummary& modes) {
 }
 
 std::string modes_table(const ModesSummary& modes, TerminalStyle style) {
-  constexpr std::size_t kWay = 22;
-  constexpr std::size_t kNumber = 9;
+  constexpr std::size_t kWay = 20;
+  constexpr std::size_t kNumber = 8;
   const Painter paint(style);
   std::string out;
   const auto line = [&](const std::string& way, const analysis::Estimate& p50,
                         const analysis::Estimate& p95, const analysis::Estimate& p99,
-                        const std::string& df, const std::string& kept) {
+                        const std::string& df, std::uint64_t n, const std::string& kept) {
     return "  " + pad_right(shorten(printable(way), kWay), kWay) +
            pad_left(number(p50.value), kNumber) + pad_left(number(p95.value), kNumber) +
            pad_left(number(p99.value), kNumber) + pad_left(interval(p99), 16) +
-           pad_left(df, kNumber) + "  " + kept;
+           pad_left(df, kNumber) + pad_left(count(n), kNumber) + "  " + kept;
   };
   for (const CompanyResult& company : modes.companies) {
     out +=
@@ -174,10 +174,10 @@ std::string modes_table(const ModesSummary& modes, TerminalStyle style) {
         paint(Ink::kDim, "  " + pad_right("", kWay) + pad_left("p50", kNumber) +
                              pad_left("p95", kNumber) + pad_left("p99 ms", kNumber) +
                              pad_left("(95 %)", 16) + pad_left("DF", kNumber) +
-                             "  neighbours keep") +
+                             pad_left("n", kNumber) + "  neighbours keep") +
         "\n";
     out += line(baseline_cells(modes).way, modes.baseline.p50, modes.baseline.p95,
-                modes.baseline.p99, "", "");
+                modes.baseline.p99, "", modes.baseline.n, "");
     out.erase(out.find_last_not_of(' ') + 1);
     out += "\n";
     for (std::size_t i = 0; i < company.modes.size(); ++i) {
@@ -190,7 +190,7 @@ std::string modes_table(const ModesSummary& modes, TerminalStyle style) {
       }
       const std::string row_text =
           line(mode.entry.way, mode.p50, mode.p95, mode.p99,
-               mode.df_common.value ? times(*mode.df_common.value) : std::string(kAbsent),
+               mode.df_common.value ? times(*mode.df_common.value) : std::string(kAbsent), mode.n,
                printable(cells_of(mode).neighbours) +
                    (mode.inconclusive.empty() ? "" : "; can't conclude"));
       out += paint(company.best == i ? Ink::kGreen : Ink::kPlain, row_text) + "\n";

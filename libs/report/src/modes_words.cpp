@@ -43,6 +43,7 @@ ModeCells cells_of(const analysis::ModeResult& mode) {
                                               : std::string(kAbsent));
   }
   if (cells.neighbours.empty()) cells.neighbours = kAbsent;
+  cells.samples = mode.measured ? count(mode.n) : std::string(kAbsent);
   cells.memory =
       mode.memory_in_use_bytes ? format_bytes(*mode.memory_in_use_bytes) : std::string(kAbsent);
   const auto add = [&](const std::string& note) {
@@ -62,6 +63,7 @@ ModeCells baseline_cells(const analysis::ModesSummary& modes) {
   cells.p99 = with_bounds(modes.baseline.p99);
   cells.p999 = with_bounds(modes.baseline.p999);
   cells.df = cells.df_common = cells.neighbours = cells.memory = kAbsent;
+  cells.samples = count(modes.baseline.n);
   return cells;
 }
 

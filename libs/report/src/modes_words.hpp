@@ -15,6 +15,7 @@ struct ModeCells {
   std::string p50, p95, p99, p999;  // with their intervals
   std::string df, df_common;
   std::string neighbours;  // "gemm 96 %"
+  std::string samples;
   std::string memory;
   std::string note;  // why it wasn't measured or can't conclude, how the objective fares
 };

@@ -79,23 +79,28 @@ std::string prologue(const Grid& grid, const std::string& legend, double note_le
              kMuted.hex, kGrid.hex);
 }
 
-std::string prologue(const Grid& grid, std::string_view note) {
+std::string prologue(const Grid& grid, std::string_view note, bool dashed = false) {
   return prologue(grid,
                   legend_entry(grid, 16, kSolo.hex, name(Phase::kSolo)) +
-                      legend_entry(grid, 84, kShared.hex, name(Phase::kShared)),
-                  172, note);
+                      legend_entry(grid, 84, kShared.hex, dashed ? "shared, dashed" : "shared"),
+                  dashed ? 224 : 172, note);
 }
 
 std::string place(const Grid& grid, int index, std::string_view title, double bottom_pixels) {
   const double x = (index % grid.columns) * grid.panel_width;
   const double y = kLegendPixels + (index / grid.columns) * grid.panel_height;
   return fmt::format(
-      "unset label\nunset arrow\n"
+      "unset label\nunset arrow\nunset xlabel\n"
       "set margins screen {:.5f}, screen {:.5f}, screen {:.5f}, screen {:.5f}\n"
       "set title {} textcolor rgb \"{}\" offset 0,-0.4\n",
       grid.x(x + 66), grid.x(x + grid.panel_width - 20),
       grid.y(y + grid.panel_height - bottom_pixels), grid.y(y + 32), gnuplot_string(title),
       kInk.hex);
+}
+
+std::string x_label(std::string_view text) {
+  return fmt::format("set xlabel {} textcolor rgb \"{}\" offset 0,0.8\n", gnuplot_string(text),
+                     kMuted.hex);
 }
 
 // --- panels ---
@@ -131,7 +136,7 @@ std::string bar_panel(const std::vector<Bar>& bars, std::string_view tics, int d
   }
   std::string out = fmt::format(
       "set xrange [-0.5:1.5]\nset yrange [0:{}]\nset xtics nomirror ({}) offset 0,0.4\n"
-      "set ytics nomirror\nset boxwidth 0.3\n",
+      "set ytics nomirror\nset boxwidth 0.34\n",
       top > 0 ? top * 1.2 : 1, tics);
   std::string plot = "plot 0 lc rgb \"" + std::string(kMuted.hex) + "\"";
   std::string data;
@@ -161,7 +166,7 @@ std::string describe_bars(const std::vector<Bar>& bars) {
 Plot panels(const Summary& summary) {
   const auto all = views(summary);
   const bool roomy = all.size() <= 3;
-  const Grid grid = grid_for(2 * all.size(), roomy ? 2 : 4, roomy ? 480 : 310, 250);
+  const Grid grid = grid_for(2 * all.size(), roomy ? 2 : 4, roomy ? 480 : 310, 268);
   const std::size_t name_width = roomy ? 36 : 20;
   Plot plot;
   plot.name = kPlotNames[0];
@@ -176,17 +181,18 @@ Plot panels(const Summary& summary) {
     };
     using analysis::MeasureResult;
     const std::vector<Bar> latency{
-        {-0.17, Phase::kSolo, estimate(view.solo, &MeasureResult::p50)},
-        {0.17, Phase::kShared, estimate(view.shared, &MeasureResult::p50)},
-        {0.83, Phase::kSolo, estimate(view.solo, &MeasureResult::p99)},
-        {1.17, Phase::kShared, estimate(view.shared, &MeasureResult::p99)}};
+        {-0.2, Phase::kSolo, estimate(view.solo, &MeasureResult::p50)},
+        {0.2, Phase::kShared, estimate(view.shared, &MeasureResult::p50)},
+        {0.8, Phase::kSolo, estimate(view.solo, &MeasureResult::p99)},
+        {1.2, Phase::kShared, estimate(view.shared, &MeasureResult::p99)}};
     const std::vector<Bar> rate{{0, Phase::kSolo, {view.rates.solo, {}, {}}},
                                 {1, Phase::kShared, {view.rates.shared, {}, {}}}};
-    plot.script += place(grid, index++, agent + ": latency, ms", 40);
+    plot.script += place(grid, index++, agent + ": latency, ms", 58);
+    plot.script += x_label(sample_counts(view));
     plot.script += bar_panel(latency, "'p50' 0, 'p99' 1", 3);
     plot.script +=
         place(grid, index++,
-              agent + (view.rates.achieved ? ": completed per s" : ": 1000 / mean ms, per s"), 40);
+              agent + (view.rates.achieved ? ": completed per s" : ": 1000 / mean ms, per s"), 58);
     plot.script += bar_panel(rate, "'solo' 0, 'shared' 1", 4);
     plot.description += fmt::format("{}{}: p50 then p99 latency in ms{} rate per s{}",
                                     plot.description.empty() ? "" : " ", printable(view.info->name),
@@ -209,7 +215,9 @@ struct Range {
   }
 };
 
-std::string ccdf_panel(const std::vector<const Ccdf*>& curves, std::string_view measure,
+// Under each curve's panel stands how many requests or tokens it is of.
+std::string ccdf_panel(const Summary& summary, const std::vector<const Ccdf*>& curves,
+                       std::string_view agent, Measure measure,
                        const std::optional<double>& objective_ms) {
   Range x;
   Range y;
@@ -253,8 +261,11 @@ std::string ccdf_panel(const std::vector<const Ccdf*>& curves, std::string_view 
   std::string out = fmt::format(
       "set logscale xy\nset xrange [{}:{}]\nset yrange [{}:1]\nset xtics nomirror ({}) "
       "offset 0,0.4\nset ytics nomirror ({})\n"
-      "set xlabel '{}, ms' textcolor rgb \"{}\" offset 0,0.8\n",
-      low, high, floor, x_tics, y_tics, measure, kMuted.hex);
+      "{}",
+      low, high, floor, x_tics, y_tics,
+      x_label(fmt::format("{}, ms ({})", record::info(measure).name,
+                          sample_counts(find_result(summary, agent, Phase::kSolo, measure),
+                                        find_result(summary, agent, Phase::kShared, measure)))));
   if (objective_ms) {
     out += fmt::format(
         "set arrow from {0}, graph 0 to {0}, graph 1 nohead dt 3 lw 1.5 lc rgb \"{1}\"\n"
@@ -284,13 +295,12 @@ Plot ccdf(const Summary& summary) {
   plot.description =
       "Complementary cumulative distribution of latency on logarithmic axes, one panel an agent; "
       "solo is the solid line, shared the dashed one. The further right a line lies, the slower.";
-  plot.script =
-      prologue(grid, "(dashed); share of requests slower than a latency, where 1 % stands at p99");
+  plot.script = prologue(grid, "share of requests slower than a latency; at 1 % stands p99", true);
   int index = 0;
   for (const auto& agent : summary.agents) {
     plot.script += place(grid, index++, shorten(printable(agent.name), 40), 56);
-    plot.script += ccdf_panel(curves_of(summary, agent.name, Measure::kLatency), "latency",
-                              agent.slo_latency_ms);
+    plot.script += ccdf_panel(summary, curves_of(summary, agent.name, Measure::kLatency),
+                              agent.name, Measure::kLatency, agent.slo_latency_ms);
   }
   plot.script += "unset multiplot\n";
   return plot;
@@ -299,6 +309,7 @@ Plot ccdf(const Summary& summary) {
 // Of LLM requests: the first token and the gaps after it, a row an agent.
 std::optional<Plot> token_ccdf(const Summary& summary) {
   struct Panel {
+    std::string_view agent;
     std::string title;
     Measure measure;
     std::vector<const Ccdf*> curves;
@@ -309,7 +320,8 @@ std::optional<Plot> token_ccdf(const Summary& summary) {
       auto curves = curves_of(summary, agent.name, measure);
       if (curves.empty()) continue;
       panels.push_back(
-          {fmt::format("{}, {}", shorten(printable(agent.name), 30), record::info(measure).name),
+          {agent.name,
+           fmt::format("{}, {}", shorten(printable(agent.name), 30), record::info(measure).name),
            measure, std::move(curves)});
     }
   }
@@ -322,12 +334,11 @@ std::optional<Plot> token_ccdf(const Summary& summary) {
       "Complementary cumulative distribution of time to first token (ttft) and inter-token latency "
       "(itl) on logarithmic axes; solo is the solid line, shared the dashed one. The further right "
       "a line lies, the slower.";
-  plot.script =
-      prologue(grid, "(dashed); share of tokens that took longer, where 1 % stands at p99");
+  plot.script = prologue(grid, "share of tokens that took longer; at 1 % stands p99", true);
   int index = 0;
   for (const Panel& panel : panels) {
     plot.script += place(grid, index++, panel.title, 56);
-    plot.script += ccdf_panel(panel.curves, record::info(panel.measure).name, std::nullopt);
+    plot.script += ccdf_panel(summary, panel.curves, panel.agent, panel.measure, std::nullopt);
   }
   plot.script += "unset multiplot\n";
   return plot;
@@ -405,8 +416,9 @@ std::string layer_panel(const std::vector<const analysis::Attribution*>& places,
       top = std::max(top, sum);
       out += fmt::format("set label {} at {},{} center offset 0,0.7 textcolor rgb \"{}\"\n",
                          gnuplot_string(bar_label(sum, 3)), x, sum, kInk.hex);
-      tics += fmt::format("{}'{}' {}", tics.empty() ? "" : ", ",
-                          shared ? "shared" : places[place]->at + " solo", x);
+      tics += fmt::format("{}\"{}\\nn {}\" {}", tics.empty() ? "" : ", ",
+                          shared ? "shared" : places[place]->at + " solo",
+                          count(shared ? places[place]->shared_n : places[place]->solo_n), x);
     }
   }
   // The tallest first, so that each one covers the lower part of the one before.
@@ -441,7 +453,7 @@ std::optional<Plot> attribution(const Summary& summary) {
     if (!panel.places.empty()) panels.push_back(std::move(panel));
   }
   if (panels.empty()) return std::nullopt;
-  const Grid grid = grid_for(panels.size(), 2, 480, 280);
+  const Grid grid = grid_for(panels.size(), 2, 480, 298);
   Plot plot;
   plot.name = kPlotNames[3];
   plot.title = "Where a request's time goes, alone and shared";
@@ -461,7 +473,7 @@ std::optional<Plot> attribution(const Summary& summary) {
   plot.script = prologue(grid, legend, 850, any_chain ? "" : "mean, ms");
   int index = 0;
   for (const Panel& panel : panels) {
-    plot.script += place(grid, index++, shorten(printable(panel.agent), 36) + ": latency, ms", 40);
+    plot.script += place(grid, index++, shorten(printable(panel.agent), 36) + ": latency, ms", 58);
     plot.script += layer_panel(panel.places, panel.is_chain);
   }
   plot.script += "unset multiplot\n";

@@ -18,6 +18,7 @@ using analysis::Phase;
 
 constexpr std::size_t kNumberWidth = 8;
 constexpr std::size_t kMeasureWidth = 10;
+constexpr std::size_t kWidestLine = 100;
 
 Ink ink_of(const std::string& verdict) {
   if (verdict == "hurt" || verdict == "overloaded") return Ink::kRed;
@@ -55,12 +56,19 @@ std::string rates(const Summary& summary, const AgentView& view, const Painter& 
   return out;
 }
 
-std::string agent_line(const analysis::AgentInfo& info, const Painter& paint) {
+std::string agent_line(const AgentView& view, const Painter& paint) {
   std::string description;
-  for (const auto* part : {&info.workload, &info.arrival}) {
+  for (const auto* part : {&view.info->workload, &view.info->arrival}) {
     if (!part->empty()) description += "  " + printable(*part);
   }
-  return paint(Ink::kBold, printable(info.name)) + paint(Ink::kDim, description) + "\n";
+  const std::string name = printable(view.info->name);
+  std::string counts;
+  if (view.solo != nullptr || view.shared != nullptr) {
+    counts = sample_counts(view);
+    const bool fits = columns(name + description + counts) + 2 <= kWidestLine;
+    counts = (fits ? "  " : "\n  ") + counts;
+  }
+  return paint(Ink::kBold, name) + paint(Ink::kDim, description + counts) + "\n";
 }
 
 }  // namespace
@@ -90,7 +98,7 @@ std::string terminal_table(const Summary& summary, TerminalStyle style) {
   const auto all = views(summary);
   for (const auto& view : all) {
     const std::string& agent = view.info->name;
-    out += agent_line(*view.info, paint);
+    out += agent_line(view, paint);
     out += rates(summary, view, paint);
     if (!has_values(view.solo, view.shared) && view.overload == nullptr) out += "  no samples\n";
     for (const Measure measure :

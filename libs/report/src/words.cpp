@@ -27,14 +27,6 @@ constexpr double kQuietRateChange = 0.05;
 // Event time that shows less than this part of the growth of latency understates it.
 constexpr double kUnderstated = 0.67;
 
-// "95 % interval 3–5"; with one bound "95 % sure to be at least 3", for the other may be anything.
-std::string bounds_words(const Estimate& estimate) {
-  const std::string bounds = interval(estimate);
-  if (bounds.empty()) return {};
-  return fmt::format("95 % {}{}", estimate.ci_low && estimate.ci_high ? "interval " : "sure to be ",
-                     bounds);
-}
-
 // ", 1.5 times as many,": how much longer such a run would be.
 std::string times_as_many(const AgentView& view, double wanted) {
   const std::uint64_t solo = view.solo == nullptr ? 0 : view.solo->n;
@@ -214,6 +206,14 @@ std::vector<AgentView> views(const Summary& summary) {
   }
   return out;
 }
+
+std::string sample_counts(const MeasureResult* solo, const MeasureResult* shared) {
+  const auto n = [](const MeasureResult* result) {
+    return count(result == nullptr ? 0 : result->n);
+  };
+  return fmt::format("n {} solo, {} shared", n(solo), n(shared));
+}
+std::string sample_counts(const AgentView& view) { return sample_counts(view.solo, view.shared); }
 
 bool has_values(const MeasureResult* solo, const MeasureResult* shared) {
   const auto has = [](const MeasureResult* r) { return r != nullptr && r->p50.value.has_value(); };
@@ -575,7 +575,9 @@ std::vector<std::string> open_questions(const std::vector<AgentView>& all) {
     }
   }
   if (others > 0)
-    out.push_back(fmt::format("And so for {} more agents; see their verdicts.", others));
+    out.push_back(fmt::format("And so for {} more agent{}; see {} verdict{}.", others,
+                              others == 1 ? "" : "s", others == 1 ? "its" : "their",
+                              others == 1 ? "" : "s"));
   return out;
 }
 
@@ -586,7 +588,8 @@ std::vector<std::string> objective_sentences(const Summary& summary) {
     if (slo.shared.value || unjudged++ == 0) out.push_back(slo_sentence(slo));
   }
   if (unjudged > 1) {
-    out.push_back(fmt::format("{} more objectives can't be judged.", unjudged - 1));
+    out.push_back(fmt::format("{} more objective{} can't be judged.", unjudged - 1,
+                              unjudged == 2 ? "" : "s"));
   }
   return out;
 }

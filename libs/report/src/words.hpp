@@ -33,6 +33,11 @@ struct AgentView {
 std::vector<AgentView> views(const analysis::Summary& summary);
 std::vector<AgentView> views(analysis::Summary&&) = delete;
 
+// "n 610 solo, 608 shared": samples of latency, or of the measure that the results are of.
+std::string sample_counts(const AgentView& view);
+std::string sample_counts(const analysis::MeasureResult* solo,
+                          const analysis::MeasureResult* shared);
+
 // Whether a row of these says anything; either may be null.
 bool has_values(const analysis::MeasureResult* solo, const analysis::MeasureResult* shared);
 bool has_values(const analysis::Attribution& attribution);

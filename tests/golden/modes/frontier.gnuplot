@@ -14,7 +14,7 @@ set logscale y
 set xrange [0:105]
 set yrange [0.29533333333333334:27.405]
 set xlabel 'throughput that the neighbours keep, %' textcolor rgb "#5b6575"
-set ylabel 'p99 latency, ms' textcolor rgb "#5b6575"
+set ylabel 'p99 latency (95 %), ms' textcolor rgb "#5b6575"
 set arrow from graph 0,first 0.443 to graph 1,first 0.443 nohead dt 2 lw 1.5 lc rgb "#5b6575"
 set label 'alone' at graph 0.02,first 0.443 offset 0,0.5 textcolor rgb "#5b6575"
 set arrow from 90,7.22 to 90,7.9799999999999995 heads size screen 0.004,90 fixed front lw 1.5 lc rgb "#d55e00"
@@ -42,7 +42,7 @@ set logscale y
 set xrange [0:105]
 set yrange [0.29533333333333334:8.3475]
 set xlabel 'throughput that the neighbours keep, %' textcolor rgb "#5b6575"
-set ylabel 'p99 latency, ms' textcolor rgb "#5b6575"
+set ylabel 'p99 latency (95 %), ms' textcolor rgb "#5b6575"
 set arrow from graph 0,first 0.443 to graph 1,first 0.443 nohead dt 2 lw 1.5 lc rgb "#5b6575"
 set label 'alone' at graph 0.02,first 0.443 offset 0,0.5 textcolor rgb "#5b6575"
 set arrow from 90,5.034999999999999 to 90,5.565 heads size screen 0.004,90 fixed front lw 1.5 lc rgb "#d55e00"

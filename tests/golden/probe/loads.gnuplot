@@ -8,7 +8,7 @@ set logscale x
 set xrange [12.307692307692307:1331.2]
 set xtics rotate by -35 ("16 MiB" 16,"1 GiB" 1024)
 set yrange [0:*]
-set xlabel 'memory' textcolor rgb "#5b6575"
+set xlabel 'memory' textcolor rgb "#5b6575" offset 0,0.4
 set ylabel 'ns a load' textcolor rgb "#5b6575"
 set arrow from 32, graph 0 to 32, graph 1 nohead lw 1.5 lc rgb "#5b6575"
 $loads << EOD

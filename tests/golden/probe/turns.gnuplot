@@ -8,7 +8,7 @@ set logscale x
 set xrange [1.6:8.97]
 set yrange [0:1.02]
 set xtics (2,3,4,6,8)
-set xlabel 'length, ms' textcolor rgb "#5b6575"
+set xlabel 'length, ms' textcolor rgb "#5b6575" offset 0,0.4
 set ylabel 'share at or below' textcolor rgb "#5b6575"
 $curve0 << EOD
 2.08 0

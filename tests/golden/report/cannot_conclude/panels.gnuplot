@@ -1,5 +1,5 @@
 set encoding utf8
-set terminal svg noenhanced size 960,546 font "sans-serif,14" background "#fefefe"
+set terminal svg noenhanced size 960,582 font "sans-serif,14" background "#fefefe"
 set style fill solid 1 noborder
 unset key
 unset border
@@ -8,11 +8,11 @@ set multiplot
 set margins screen 0, screen 1, screen 0, screen 1
 set xrange [0:1]
 set yrange [0:1]
-set object rectangle from screen 0.01667,0.94505 to screen 0.03125,0.96703 fc rgb "#0072b2" fs solid noborder
-set label 'solo' at screen 0.03854,0.95604 tc rgb "#1f2937"
-set object rectangle from screen 0.08750,0.94505 to screen 0.10208,0.96703 fc rgb "#d55e00" fs solid noborder
-set label 'shared' at screen 0.10938,0.95604 tc rgb "#1f2937"
-set label 'whiskers: 95 % interval of a quantile, where the samples give one' at screen 0.17917,0.95604 tc rgb "#5b6575"
+set object rectangle from screen 0.01667,0.94845 to screen 0.03125,0.96907 fc rgb "#0072b2" fs solid noborder
+set label 'solo' at screen 0.03854,0.95876 tc rgb "#1f2937"
+set object rectangle from screen 0.08750,0.94845 to screen 0.10208,0.96907 fc rgb "#d55e00" fs solid noborder
+set label 'shared' at screen 0.10938,0.95876 tc rgb "#1f2937"
+set label 'whiskers: 95 % interval of a quantile, where the samples give one' at screen 0.17917,0.95876 tc rgb "#5b6575"
 plot 2
 unset label
 unset object
@@ -21,39 +21,42 @@ set tics out scale 0.5 textcolor rgb "#5b6575"
 set grid lt 1 lw 1 lc rgb "#e1e5ea"
 unset label
 unset arrow
-set margins screen 0.06875, screen 0.47917, screen 0.53114, screen 0.85714
+unset xlabel
+set margins screen 0.06875, screen 0.47917, screen 0.56014, screen 0.86598
 set title 'router: latency, ms' textcolor rgb "#1f2937" offset 0,-0.4
+set xlabel 'n 240 solo, 240 shared' textcolor rgb "#5b6575" offset 0,0.8
 set xrange [-0.5:1.5]
 set yrange [0:0.6252]
 set xtics nomirror ('p50' 0, 'p99' 1) offset 0,0.4
 set ytics nomirror
-set boxwidth 0.3
-set label '0.403' at -0.17,0.41106000000000004 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from -0.17,0.39494 to -0.17,0.41106000000000004 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
-set label '0.420' at 0.17,0.4284 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from 0.17,0.41159999999999997 to 0.17,0.4284 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
-set label '0.443' at 0.83,0.443 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from 0.83,0.443 to 0.83,0.41198999999999997 head size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
-set label '0.521' at 1.17,0.521 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from 1.17,0.521 to 1.17,0.48452999999999996 head size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set boxwidth 0.34
+set label '0.403' at -0.2,0.41106000000000004 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from -0.2,0.39494 to -0.2,0.41106000000000004 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set label '0.420' at 0.2,0.4284 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from 0.2,0.41159999999999997 to 0.2,0.4284 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set label '0.443' at 0.8,0.443 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from 0.8,0.443 to 0.8,0.41198999999999997 head size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set label '0.521' at 1.2,0.521 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from 1.2,0.521 to 1.2,0.48452999999999996 head size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
 plot 0 lc rgb "#5b6575", '-' using 1:2 with boxes lc rgb "#0072b2", '-' using 1:2 with boxes lc rgb "#d55e00", '-' using 1:2 with boxes lc rgb "#0072b2", '-' using 1:2 with boxes lc rgb "#d55e00"
--0.17 0.403
+-0.2 0.403
 e
-0.17 0.42
+0.2 0.42
 e
-0.83 0.443
+0.8 0.443
 e
-1.17 0.521
+1.2 0.521
 e
 unset label
 unset arrow
-set margins screen 0.56875, screen 0.97917, screen 0.53114, screen 0.85714
+unset xlabel
+set margins screen 0.56875, screen 0.97917, screen 0.56014, screen 0.86598
 set title 'router: completed per s' textcolor rgb "#1f2937" offset 0,-0.4
 set xrange [-0.5:1.5]
 set yrange [0:239.88]
 set xtics nomirror ('solo' 0, 'shared' 1) offset 0,0.4
 set ytics nomirror
-set boxwidth 0.3
+set boxwidth 0.34
 set label '199.8' at 0,199.8 center offset 0,0.7 textcolor rgb "#1f2937"
 set label '199.9' at 1,199.9 center offset 0,0.7 textcolor rgb "#1f2937"
 plot 0 lc rgb "#5b6575", '-' using 1:2 with boxes lc rgb "#0072b2", '-' using 1:2 with boxes lc rgb "#d55e00"
@@ -63,37 +66,40 @@ e
 e
 unset label
 unset arrow
-set margins screen 0.06875, screen 0.47917, screen 0.07326, screen 0.39927
+unset xlabel
+set margins screen 0.06875, screen 0.47917, screen 0.09966, screen 0.40550
 set title 'thinker: latency, ms' textcolor rgb "#1f2937" offset 0,-0.4
+set xlabel 'n 240 solo, 240 shared' textcolor rgb "#5b6575" offset 0,0.8
 set xrange [-0.5:1.5]
 set yrange [0:25.439999999999998]
 set xtics nomirror ('p50' 0, 'p99' 1) offset 0,0.4
 set ytics nomirror
-set boxwidth 0.3
-set label '20.6' at -0.17,20.6 center offset 0,0.7 textcolor rgb "#1f2937"
-set label '20.7' at 0.17,20.7 center offset 0,0.7 textcolor rgb "#1f2937"
-set label '20.9' at 0.83,20.9 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from 0.83,20.9 to 0.83,19.436999999999998 head size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
-set label '21.2' at 1.17,21.2 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from 1.17,21.2 to 1.17,19.715999999999998 head size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set boxwidth 0.34
+set label '20.6' at -0.2,20.6 center offset 0,0.7 textcolor rgb "#1f2937"
+set label '20.7' at 0.2,20.7 center offset 0,0.7 textcolor rgb "#1f2937"
+set label '20.9' at 0.8,20.9 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from 0.8,20.9 to 0.8,19.436999999999998 head size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set label '21.2' at 1.2,21.2 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from 1.2,21.2 to 1.2,19.715999999999998 head size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
 plot 0 lc rgb "#5b6575", '-' using 1:2 with boxes lc rgb "#0072b2", '-' using 1:2 with boxes lc rgb "#d55e00", '-' using 1:2 with boxes lc rgb "#0072b2", '-' using 1:2 with boxes lc rgb "#d55e00"
--0.17 20.6
+-0.2 20.6
 e
-0.17 20.7
+0.2 20.7
 e
-0.83 20.9
+0.8 20.9
 e
-1.17 21.2
+1.2 21.2
 e
 unset label
 unset arrow
-set margins screen 0.56875, screen 0.97917, screen 0.07326, screen 0.39927
+unset xlabel
+set margins screen 0.56875, screen 0.97917, screen 0.09966, screen 0.40550
 set title 'thinker: completed per s' textcolor rgb "#1f2937" offset 0,-0.4
 set xrange [-0.5:1.5]
 set yrange [0:58.08]
 set xtics nomirror ('solo' 0, 'shared' 1) offset 0,0.4
 set ytics nomirror
-set boxwidth 0.3
+set boxwidth 0.34
 set label '48.40' at 0,48.4 center offset 0,0.7 textcolor rgb "#1f2937"
 set label '48.10' at 1,48.1 center offset 0,0.7 textcolor rgb "#1f2937"
 plot 0 lc rgb "#5b6575", '-' using 1:2 with boxes lc rgb "#0072b2", '-' using 1:2 with boxes lc rgb "#d55e00"

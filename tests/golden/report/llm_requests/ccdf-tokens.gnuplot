@@ -11,8 +11,8 @@ set yrange [0:1]
 set object rectangle from screen 0.01667,0.91573 to screen 0.03125,0.94944 fc rgb "#0072b2" fs solid noborder
 set label 'solo' at screen 0.03854,0.93258 tc rgb "#1f2937"
 set object rectangle from screen 0.08750,0.91573 to screen 0.10208,0.94944 fc rgb "#d55e00" fs solid noborder
-set label 'shared' at screen 0.10938,0.93258 tc rgb "#1f2937"
-set label '(dashed); share of tokens that took longer, where 1 % stands at p99' at screen 0.17917,0.93258 tc rgb "#5b6575"
+set label 'shared, dashed' at screen 0.10938,0.93258 tc rgb "#1f2937"
+set label 'share of tokens that took longer; at 1 % stands p99' at screen 0.23333,0.93258 tc rgb "#5b6575"
 plot 2
 unset label
 unset object
@@ -21,6 +21,7 @@ set tics out scale 0.5 textcolor rgb "#5b6575"
 set grid lt 1 lw 1 lc rgb "#e1e5ea"
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.06875, screen 0.47917, screen 0.15730, screen 0.78090
 set title 'thinker, ttft' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -28,7 +29,7 @@ set xrange [3.3260109005863328:1019.4031907116632]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('10' 10, '30' 30, '100' 100, '300' 300, '1000' 1000) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'ttft, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'ttft, ms (n 3,800 solo, 3,802 shared)' textcolor rgb "#5b6575" offset 0,0.8
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
 3.7368109617806984 1
 16.503613475208784 0.9350467678261198
@@ -276,6 +277,7 @@ e
 e
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.56875, screen 0.97917, screen 0.15730, screen 0.78090
 set title 'thinker, itl' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -283,7 +285,7 @@ set xrange [4.444089396346496:22.23889000097413]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('6' 6, '8' 8, '12' 12, '16' 16, '22' 22) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'itl, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'itl, ms (n 48,201 solo, 48,201 shared)' textcolor rgb "#5b6575" offset 0,0.8
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
 8.396927812501236 1
 8.821840262292607 0.9350467678261198

@@ -11,8 +11,8 @@ set yrange [0:1]
 set object rectangle from screen 0.01667,0.91573 to screen 0.03125,0.94944 fc rgb "#0072b2" fs solid noborder
 set label 'solo' at screen 0.03854,0.93258 tc rgb "#1f2937"
 set object rectangle from screen 0.08750,0.91573 to screen 0.10208,0.94944 fc rgb "#d55e00" fs solid noborder
-set label 'shared' at screen 0.10938,0.93258 tc rgb "#1f2937"
-set label '(dashed); share of requests slower than a latency, where 1 % stands at p99' at screen 0.17917,0.93258 tc rgb "#5b6575"
+set label 'shared, dashed' at screen 0.10938,0.93258 tc rgb "#1f2937"
+set label 'share of requests slower than a latency; at 1 % stands p99' at screen 0.23333,0.93258 tc rgb "#5b6575"
 plot 2
 unset label
 unset object
@@ -21,6 +21,7 @@ set tics out scale 0.5 textcolor rgb "#5b6575"
 set grid lt 1 lw 1 lc rgb "#e1e5ea"
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.06875, screen 0.47917, screen 0.15730, screen 0.78090
 set title 'router' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -28,7 +29,7 @@ set xrange [0.2913262497285667:48.293794738376]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('0.3' 0.30000000000000004, '1' 1, '3' 3, '10' 10, '30' 30) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'latency, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'latency, ms (n 3,800 solo, 3,802 shared)' textcolor rgb "#5b6575" offset 0,0.8
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
 0.7786875779096953 1
 1.0154743038255372 0.9350467678261198
@@ -276,6 +277,7 @@ e
 e
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.56875, screen 0.97917, screen 0.15730, screen 0.78090
 set title 'thinker' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -283,7 +285,7 @@ set xrange [44.43376954487642:3379.3970385354964]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('100' 100, '300' 300, '1000' 1000, '3000' 3000) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'latency, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'latency, ms (n 3,800 solo, 3,802 shared)' textcolor rgb "#5b6575" offset 0,0.8
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
 50.24925427989093 1
 153.55743647994524 0.9350467678261198

@@ -11,8 +11,8 @@ set yrange [0:1]
 set object rectangle from screen 0.01667,0.91573 to screen 0.03125,0.94944 fc rgb "#0072b2" fs solid noborder
 set label 'solo' at screen 0.03854,0.93258 tc rgb "#1f2937"
 set object rectangle from screen 0.08750,0.91573 to screen 0.10208,0.94944 fc rgb "#d55e00" fs solid noborder
-set label 'shared' at screen 0.10938,0.93258 tc rgb "#1f2937"
-set label '(dashed); share of requests slower than a latency, where 1 % stands at p99' at screen 0.17917,0.93258 tc rgb "#5b6575"
+set label 'shared, dashed' at screen 0.10938,0.93258 tc rgb "#1f2937"
+set label 'share of requests slower than a latency; at 1 % stands p99' at screen 0.23333,0.93258 tc rgb "#5b6575"
 plot 2
 unset label
 unset object
@@ -21,6 +21,7 @@ set tics out scale 0.5 textcolor rgb "#5b6575"
 set grid lt 1 lw 1 lc rgb "#e1e5ea"
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.06875, screen 0.47917, screen 0.15730, screen 0.78090
 set title 'FFT' textcolor rgb "#1f2937" offset 0,-0.4
 unset logscale
@@ -33,6 +34,7 @@ set label 'no samples' at graph 0.5,0.5 center textcolor rgb "#5b6575"
 plot 2
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.56875, screen 0.97917, screen 0.15730, screen 0.78090
 set title 'GEMM' textcolor rgb "#1f2937" offset 0,-0.4
 unset logscale

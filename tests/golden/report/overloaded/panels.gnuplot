@@ -1,5 +1,5 @@
 set encoding utf8
-set terminal svg noenhanced size 960,546 font "sans-serif,14" background "#fefefe"
+set terminal svg noenhanced size 960,582 font "sans-serif,14" background "#fefefe"
 set style fill solid 1 noborder
 unset key
 unset border
@@ -8,11 +8,11 @@ set multiplot
 set margins screen 0, screen 1, screen 0, screen 1
 set xrange [0:1]
 set yrange [0:1]
-set object rectangle from screen 0.01667,0.94505 to screen 0.03125,0.96703 fc rgb "#0072b2" fs solid noborder
-set label 'solo' at screen 0.03854,0.95604 tc rgb "#1f2937"
-set object rectangle from screen 0.08750,0.94505 to screen 0.10208,0.96703 fc rgb "#d55e00" fs solid noborder
-set label 'shared' at screen 0.10938,0.95604 tc rgb "#1f2937"
-set label 'whiskers: 95 % interval of a quantile, where the samples give one' at screen 0.17917,0.95604 tc rgb "#5b6575"
+set object rectangle from screen 0.01667,0.94845 to screen 0.03125,0.96907 fc rgb "#0072b2" fs solid noborder
+set label 'solo' at screen 0.03854,0.95876 tc rgb "#1f2937"
+set object rectangle from screen 0.08750,0.94845 to screen 0.10208,0.96907 fc rgb "#d55e00" fs solid noborder
+set label 'shared' at screen 0.10938,0.95876 tc rgb "#1f2937"
+set label 'whiskers: 95 % interval of a quantile, where the samples give one' at screen 0.17917,0.95876 tc rgb "#5b6575"
 plot 2
 unset label
 unset object
@@ -21,39 +21,42 @@ set tics out scale 0.5 textcolor rgb "#5b6575"
 set grid lt 1 lw 1 lc rgb "#e1e5ea"
 unset label
 unset arrow
-set margins screen 0.06875, screen 0.47917, screen 0.53114, screen 0.85714
+unset xlabel
+set margins screen 0.06875, screen 0.47917, screen 0.56014, screen 0.86598
 set title 'router: latency, ms' textcolor rgb "#1f2937" offset 0,-0.4
+set xlabel 'n 3,800 solo, 3,802 shared' textcolor rgb "#5b6575" offset 0,0.8
 set xrange [-0.5:1.5]
 set yrange [0:9.77124]
 set xtics nomirror ('p50' 0, 'p99' 1) offset 0,0.4
 set ytics nomirror
-set boxwidth 0.3
-set label '0.403' at -0.17,0.41106000000000004 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from -0.17,0.39494 to -0.17,0.41106000000000004 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
-set label '1.66' at 0.17,1.6932 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from 0.17,1.6267999999999998 to 0.17,1.6932 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
-set label '0.443' at 0.83,0.47401000000000004 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from 0.83,0.41198999999999997 to 0.83,0.47401000000000004 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
-set label '7.61' at 1.17,8.142700000000001 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from 1.17,7.0773 to 1.17,8.142700000000001 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set boxwidth 0.34
+set label '0.403' at -0.2,0.41106000000000004 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from -0.2,0.39494 to -0.2,0.41106000000000004 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set label '1.66' at 0.2,1.6932 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from 0.2,1.6267999999999998 to 0.2,1.6932 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set label '0.443' at 0.8,0.47401000000000004 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from 0.8,0.41198999999999997 to 0.8,0.47401000000000004 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set label '7.61' at 1.2,8.142700000000001 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from 1.2,7.0773 to 1.2,8.142700000000001 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
 plot 0 lc rgb "#5b6575", '-' using 1:2 with boxes lc rgb "#0072b2", '-' using 1:2 with boxes lc rgb "#d55e00", '-' using 1:2 with boxes lc rgb "#0072b2", '-' using 1:2 with boxes lc rgb "#d55e00"
--0.17 0.403
+-0.2 0.403
 e
-0.17 1.66
+0.2 1.66
 e
-0.83 0.443
+0.8 0.443
 e
-1.17 7.61
+1.2 7.61
 e
 unset label
 unset arrow
-set margins screen 0.56875, screen 0.97917, screen 0.53114, screen 0.85714
+unset xlabel
+set margins screen 0.56875, screen 0.97917, screen 0.56014, screen 0.86598
 set title 'router: completed per s' textcolor rgb "#1f2937" offset 0,-0.4
 set xrange [-0.5:1.5]
 set yrange [0:239.76]
 set xtics nomirror ('solo' 0, 'shared' 1) offset 0,0.4
 set ytics nomirror
-set boxwidth 0.3
+set boxwidth 0.34
 set label '199.8' at 0,199.8 center offset 0,0.7 textcolor rgb "#1f2937"
 set label '199.4' at 1,199.4 center offset 0,0.7 textcolor rgb "#1f2937"
 plot 0 lc rgb "#5b6575", '-' using 1:2 with boxes lc rgb "#0072b2", '-' using 1:2 with boxes lc rgb "#d55e00"
@@ -63,39 +66,42 @@ e
 e
 unset label
 unset arrow
-set margins screen 0.06875, screen 0.47917, screen 0.07326, screen 0.39927
+unset xlabel
+set margins screen 0.06875, screen 0.47917, screen 0.09966, screen 0.40550
 set title 'thinker: latency, ms' textcolor rgb "#1f2937" offset 0,-0.4
+set xlabel 'n 3,800 solo, 3,802 shared' textcolor rgb "#5b6575" offset 0,0.8
 set xrange [-0.5:1.5]
 set yrange [0:38.006400000000006]
 set xtics nomirror ('p50' 0, 'p99' 1) offset 0,0.4
 set ytics nomirror
-set boxwidth 0.3
-set label '20.7' at -0.17,21.09054 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from -0.17,20.26346 to -0.17,21.09054 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
-set label '24.1' at 0.17,24.582 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from 0.17,23.618000000000002 to 0.17,24.582 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
-set label '21.0' at 0.83,22.45395 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from 0.83,19.51605 to 0.83,22.45395 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
-set label '29.6' at 1.17,31.672000000000004 center offset 0,0.7 textcolor rgb "#1f2937"
-set arrow from 1.17,27.528 to 1.17,31.672000000000004 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set boxwidth 0.34
+set label '20.7' at -0.2,21.09054 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from -0.2,20.26346 to -0.2,21.09054 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set label '24.1' at 0.2,24.582 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from 0.2,23.618000000000002 to 0.2,24.582 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set label '21.0' at 0.8,22.45395 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from 0.8,19.51605 to 0.8,22.45395 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
+set label '29.6' at 1.2,31.672000000000004 center offset 0,0.7 textcolor rgb "#1f2937"
+set arrow from 1.2,27.528 to 1.2,31.672000000000004 heads size screen 0.005,90 fixed front lw 1.5 lc rgb "#1f2937"
 plot 0 lc rgb "#5b6575", '-' using 1:2 with boxes lc rgb "#0072b2", '-' using 1:2 with boxes lc rgb "#d55e00", '-' using 1:2 with boxes lc rgb "#0072b2", '-' using 1:2 with boxes lc rgb "#d55e00"
--0.17 20.677
+-0.2 20.677
 e
-0.17 24.1
+0.2 24.1
 e
-0.83 20.985
+0.8 20.985
 e
-1.17 29.6
+1.2 29.6
 e
 unset label
 unset arrow
-set margins screen 0.56875, screen 0.97917, screen 0.07326, screen 0.39927
+unset xlabel
+set margins screen 0.56875, screen 0.97917, screen 0.09966, screen 0.40550
 set title 'thinker: completed per s' textcolor rgb "#1f2937" offset 0,-0.4
 set xrange [-0.5:1.5]
 set yrange [0:58.08]
 set xtics nomirror ('solo' 0, 'shared' 1) offset 0,0.4
 set ytics nomirror
-set boxwidth 0.3
+set boxwidth 0.34
 set label '48.40' at 0,48.4 center offset 0,0.7 textcolor rgb "#1f2937"
 set label '41.10' at 1,41.1 center offset 0,0.7 textcolor rgb "#1f2937"
 plot 0 lc rgb "#5b6575", '-' using 1:2 with boxes lc rgb "#0072b2", '-' using 1:2 with boxes lc rgb "#d55e00"

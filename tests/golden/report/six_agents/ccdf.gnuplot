@@ -11,8 +11,8 @@ set yrange [0:1]
 set object rectangle from screen 0.01333,0.95495 to screen 0.02500,0.97297 fc rgb "#0072b2" fs solid noborder
 set label 'solo' at screen 0.03083,0.96396 tc rgb "#1f2937"
 set object rectangle from screen 0.07000,0.95495 to screen 0.08167,0.97297 fc rgb "#d55e00" fs solid noborder
-set label 'shared' at screen 0.08750,0.96396 tc rgb "#1f2937"
-set label '(dashed); share of requests slower than a latency, where 1 % stands at p99' at screen 0.14333,0.96396 tc rgb "#5b6575"
+set label 'shared, dashed' at screen 0.08750,0.96396 tc rgb "#1f2937"
+set label 'share of requests slower than a latency; at 1 % stands p99' at screen 0.18667,0.96396 tc rgb "#5b6575"
 plot 2
 unset label
 unset object
@@ -21,6 +21,7 @@ set tics out scale 0.5 textcolor rgb "#5b6575"
 set grid lt 1 lw 1 lc rgb "#e1e5ea"
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.05500, screen 0.31667, screen 0.54955, screen 0.88288
 set title 'router' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -28,7 +29,7 @@ set xrange [0.027408031920715115:0.1477584093560265]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('0.04' 0.04, '0.06' 0.06, '0.08' 0.08, '0.12' 0.12) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'latency, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'latency, ms (n 3,800 solo, 3,802 shared)' textcolor rgb "#5b6575" offset 0,0.8
 set arrow from 0.1, graph 0 to 0.1, graph 1 nohead dt 3 lw 1.5 lc rgb "#1f2937"
 set label 'objective' at 0.1, graph 0.94 right offset -0.6,0 textcolor rgb "#1f2937"
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
@@ -278,6 +279,7 @@ e
 e
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.38833, screen 0.65000, screen 0.54955, screen 0.88288
 set title 'guardrail' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -285,7 +287,7 @@ set xrange [0.08375216423869819:0.8865504561361586]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('0.1' 0.1, '0.2' 0.2, '0.5' 0.5) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'latency, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'latency, ms (n 3,800 solo, 3,802 shared)' textcolor rgb "#5b6575" offset 0,0.8
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
 0.09045233737779405 1
 0.12339030681856944 0.9350467678261198
@@ -533,6 +535,7 @@ e
 e
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.72167, screen 0.98333, screen 0.54955, screen 0.88288
 set title 'classifier-of-incomi…d-by-their-language' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -540,7 +543,7 @@ set xrange [0.2512564927160945:3.989477052612713]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('0.5' 0.5, '1' 1, '2' 2) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'latency, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'latency, ms (n 3,800 solo, 3,802 shared)' textcolor rgb "#5b6575" offset 0,0.8
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
 0.2713570121333821 1
 0.37017092045570826 0.9350467678261198
@@ -788,6 +791,7 @@ e
 e
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.05500, screen 0.31667, screen 0.08408, screen 0.41742
 set title 'retriever' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -795,7 +799,7 @@ set xrange [0.6166807182160902:4.32]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('1' 1, '2' 2) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'latency, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'latency, ms (n 3,800 solo, 3,802 shared)' textcolor rgb "#5b6575" offset 0,0.8
 set arrow from 4, graph 0 to 4, graph 1 nohead dt 3 lw 1.5 lc rgb "#1f2937"
 set label 'objective' at 4, graph 0.94 right offset -0.6,0 textcolor rgb "#1f2937"
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
@@ -1045,6 +1049,7 @@ e
 e
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.38833, screen 0.65000, screen 0.08408, screen 0.41742
 set title 'tool-caller' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -1052,7 +1057,7 @@ set xrange [2.26130843444485:59.84215578919074]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('5' 5, '10' 10, '20' 20, '50' 50) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'latency, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'latency, ms (n 3,800 solo, 3,802 shared)' textcolor rgb "#5b6575" offset 0,0.8
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
 2.442213109200438 1
 3.3315382841013736 0.9350467678261198
@@ -1300,6 +1305,7 @@ e
 e
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.72167, screen 0.98333, screen 0.08408, screen 0.41742
 set title 'thinker' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -1307,7 +1313,7 @@ set xrange [6.783925303334552:215.4317608410866]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('10' 10, '20' 20, '50' 50, '100' 100, '200' 200) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'latency, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'latency, ms (n 3,800 solo, 3,802 shared)' textcolor rgb "#5b6575" offset 0,0.8
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
 7.326639327601317 1
 9.994614852304123 0.9350467678261198

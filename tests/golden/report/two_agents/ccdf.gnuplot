@@ -11,8 +11,8 @@ set yrange [0:1]
 set object rectangle from screen 0.01667,0.91573 to screen 0.03125,0.94944 fc rgb "#0072b2" fs solid noborder
 set label 'solo' at screen 0.03854,0.93258 tc rgb "#1f2937"
 set object rectangle from screen 0.08750,0.91573 to screen 0.10208,0.94944 fc rgb "#d55e00" fs solid noborder
-set label 'shared' at screen 0.10938,0.93258 tc rgb "#1f2937"
-set label '(dashed); share of requests slower than a latency, where 1 % stands at p99' at screen 0.17917,0.93258 tc rgb "#5b6575"
+set label 'shared, dashed' at screen 0.10938,0.93258 tc rgb "#1f2937"
+set label 'share of requests slower than a latency; at 1 % stands p99' at screen 0.23333,0.93258 tc rgb "#5b6575"
 plot 2
 unset label
 unset object
@@ -21,6 +21,7 @@ set tics out scale 0.5 textcolor rgb "#5b6575"
 set grid lt 1 lw 1 lc rgb "#e1e5ea"
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.06875, screen 0.47917, screen 0.15730, screen 0.78090
 set title 'router' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -28,7 +29,7 @@ set xrange [0.1558116716879464:25.897115765711778]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('0.3' 0.30000000000000004, '1' 1, '3' 3, '10' 10) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'latency, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'latency, ms (n 3,800 solo, 3,802 shared)' textcolor rgb "#5b6575" offset 0,0.8
 set arrow from 5, graph 0 to 5, graph 1 nohead dt 3 lw 1.5 lc rgb "#1f2937"
 set label 'objective' at 5, graph 0.94 right offset -0.6,0 textcolor rgb "#1f2937"
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
@@ -278,6 +279,7 @@ e
 e
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.56875, screen 0.97917, screen 0.15730, screen 0.78090
 set title 'thinker' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -285,7 +287,7 @@ set xrange [16.382810026358666:37.32561972936919]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('20' 20, '25' 25, '30' 30, '35' 35) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'latency, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'latency, ms (n 3,800 solo, 3,802 shared)' textcolor rgb "#5b6575" offset 0,0.8
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
 20.222474283601606 1
 20.500319532876492 0.9350467678261198

@@ -11,8 +11,8 @@ set yrange [0:1]
 set object rectangle from screen 0.01667,0.91573 to screen 0.03125,0.94944 fc rgb "#0072b2" fs solid noborder
 set label 'solo' at screen 0.03854,0.93258 tc rgb "#1f2937"
 set object rectangle from screen 0.08750,0.91573 to screen 0.10208,0.94944 fc rgb "#d55e00" fs solid noborder
-set label 'shared' at screen 0.10938,0.93258 tc rgb "#1f2937"
-set label '(dashed); share of requests slower than a latency, where 1 % stands at p99' at screen 0.17917,0.93258 tc rgb "#5b6575"
+set label 'shared, dashed' at screen 0.10938,0.93258 tc rgb "#1f2937"
+set label 'share of requests slower than a latency; at 1 % stands p99' at screen 0.23333,0.93258 tc rgb "#5b6575"
 plot 2
 unset label
 unset object
@@ -21,6 +21,7 @@ set tics out scale 0.5 textcolor rgb "#5b6575"
 set grid lt 1 lw 1 lc rgb "#e1e5ea"
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.06875, screen 0.47917, screen 0.15730, screen 0.78090
 set title 'fft' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -28,7 +29,7 @@ set xrange [1.500940093240509:9.82080149277837]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('2' 2, '5' 5) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'latency, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'latency, ms (n 760 solo, 760 shared)' textcolor rgb "#5b6575" offset 0,0.8
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
 3.4795773508690844 1
 3.55180939817755 0.9350467678261198
@@ -276,6 +277,7 @@ e
 e
 unset label
 unset arrow
+unset xlabel
 set margins screen 0.56875, screen 0.97917, screen 0.15730, screen 0.78090
 set title 'gemm' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
@@ -283,7 +285,7 @@ set xrange [14.65007987159308:30.48851304466059]
 set yrange [0.00024325212770525995:1]
 set xtics nomirror ('16' 16, '18' 18, '20' 20, '24' 24, '28' 28) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
-set xlabel 'latency, ms' textcolor rgb "#5b6575" offset 0,0.8
+set xlabel 'latency, ms (n 760 solo, 760 shared)' textcolor rgb "#5b6575" offset 0,0.8
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
 20.222474283601606 1
 20.500319532876492 0.9350467678261198
