@@ -35,11 +35,15 @@ void announce(int err, const Options& options, const workload::DeviceChoice& cho
   if (agent.trace) say(err, "{}", describe(*agent.trace, agent.arrival.trace));
 }
 
+// Four digits, never with an exponent.
+std::string short_number(double value) {
+  return value < 1e4 ? fmt::format("{:.4g}", value) : fmt::format("{:.0f}", value);
+}
+
 std::string quantiles(std::string_view what, const worker::Histogram& histogram) {
   if (histogram.count() == 0) return fmt::format("{} not available", what);
-  return fmt::format("{} p50 {:.4g}, p95 {:.4g}, p99 {:.4g} ms", what,
-                     to_ms(*histogram.quantile(0.50)), to_ms(*histogram.quantile(0.95)),
-                     to_ms(*histogram.quantile(0.99)));
+  const auto at = [&](double p) { return short_number(to_ms(*histogram.quantile(p))); };
+  return fmt::format("{} p50 {}, p95 {}, p99 {} ms", what, at(0.50), at(0.95), at(0.99));
 }
 
 void summarise(int err, const worker::BlockOutcome& outcome, const worker::RecordWriter& writer) {
@@ -50,9 +54,9 @@ void summarise(int err, const worker::BlockOutcome& outcome, const worker::Recor
        {std::pair("ttft", &writer.ttft()), std::pair("itl", &writer.itl())}) {
     if (histogram->count() > 0) tokens += "; " + quantiles(what, *histogram);
   }
-  say(err, "n {}, {:.4g}/s; {}; {}{}{}", outcome.iterations,
-      static_cast<double>(outcome.iterations) / seconds, quantiles("latency", writer.latency()),
-      quantiles("gpu_time", writer.gpu_time()), tokens,
+  say(err, "n {}, {}/s; {}; {}{}{}", outcome.iterations,
+      short_number(static_cast<double>(outcome.iterations) / seconds),
+      quantiles("latency", writer.latency()), quantiles("gpu_time", writer.gpu_time()), tokens,
       outcome.lost > 0 ? fmt::format("; {} records lost, the reader is too slow", outcome.lost)
                        : "");
 }

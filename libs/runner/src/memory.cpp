@@ -35,9 +35,12 @@ std::string parts_of(std::vector<AgentMemory> agents, Bytes bytes_of) {
   return parts;
 }
 
-std::string use_of(const DeviceMemory& device) {
+// "23.0 GiB, 2.1 GiB of it in use", "21.2 GiB free"
+std::string size_of(const DeviceMemory& device) {
+  std::string text = format_bytes(*device.total_bytes);
+  if (device.is_what_is_free) return text + " free";
   const std::uint64_t used = device.used_bytes.value_or(0);
-  return used > 0 ? fmt::format(", {} of it in use", format_bytes(used)) : "";
+  return text + (used > 0 ? fmt::format(", {} of it in use", format_bytes(used)) : "");
 }
 
 std::uint64_t left_of(const DeviceMemory& device) {
@@ -89,7 +92,9 @@ std::string to_json(const std::vector<AgentMemory>& agents) {
 }
 
 DeviceMemory device_memory(const std::string& device, device::GpuSource* gpus) {
-  if (device_kind(device) == "cpu") return {"this machine", workload::available_memory(), {}};
+  if (device_kind(device) == "cpu") {
+    return {"this machine", workload::available_memory(), {}, true};
+  }
   DeviceMemory memory{"the card", {}, {}};
   if (gpus == nullptr) return memory;
   const auto cards = gpus->gpus();
@@ -117,9 +122,8 @@ Status check_memory(const std::vector<AgentMemory>& agents, const DeviceMemory& 
   for (const AgentMemory& agent : agents) sum += allocates(agent);
   if (sum <= left_of(device)) return {};
   return environment_lacks(
-      fmt::format("the agents need {} together ({}), {} has {}{}", format_bytes(sum),
-                  parts_of(agents, allocates), device.name, format_bytes(*device.total_bytes),
-                  use_of(device)),
+      fmt::format("the agents need {} together ({}), {} has {}", format_bytes(sum),
+                  parts_of(agents, allocates), device.name, size_of(device)),
       "take smaller shapes or fewer agents; what the driver needs comes on top", "memory");
 }
 
@@ -133,8 +137,7 @@ MemoryOutlook memory_outlook(const std::vector<AgentMemory>& agents, const Devic
           : fmt::format("memory: the agents will hold about {} ({})", format_bytes(sum),
                         parts_of(agents, predicted));
   if (!device.total_bytes) return {std::move(text)};
-  text +=
-      fmt::format("; {} has {}{}", device.name, format_bytes(*device.total_bytes), use_of(device));
+  text += fmt::format("; {} has {}", device.name, size_of(device));
   if (sum <= left_of(device)) return {std::move(text)};
   return {text + ", so that one of them may be refused", true};
 }

@@ -40,6 +40,7 @@ struct DeviceMemory {
   std::string name;  // "NVIDIA H200", "this machine"
   std::optional<std::uint64_t> total_bytes;
   std::optional<std::uint64_t> used_bytes;  // now, by others
+  bool is_what_is_free = false;             // total_bytes is, as of a machine's memory
 };
 // Of a CPU: what this process could still take. Of a card: NVML's, when it is clear which one CUDA
 // means: the only one, or any of several of one size, whose use then stays empty.
