@@ -8,15 +8,10 @@
 #include <array>
 #include <utility>
 
+#include "ratio.hpp"
+
 namespace kts::analysis {
 namespace {
-
-Estimate change_of(const Estimate& before, const Estimate& after) {
-  if (!before.value || !after.value || !(*before.value > 0)) return {};
-  const stats::Interval interval = stats::ratio_interval(
-      *after.value, {after.ci_low, after.ci_high}, *before.value, {before.ci_low, before.ci_high});
-  return {*after.value / *before.value, interval.low, interval.high};
-}
 
 const Estimate& quantile_of(const MeasureResult& result, double quantile) {
   return quantile == 0.5 ? result.p50 : quantile == 0.95 ? result.p95 : result.p99;
@@ -37,7 +32,7 @@ std::optional<Change> quantile_change(const Comparison& runs, const std::string&
       phase, measure, quantile, quantile_of(*before, quantile), quantile_of(*after, quantile),
       {},    {},      {}};
   if (!overloaded_in(runs.before, agent, phase) && !overloaded_in(runs.after, agent, phase)) {
-    change.ratio = change_of(change.before, change.after);
+    change.ratio = ratio_of(change.after, change.before);
   }
   if (measure != Measure::kLatency || quantile != 0.99) return change;
   const stats::Interval interval{change.ratio.ci_low, change.ratio.ci_high};
@@ -57,7 +52,7 @@ std::optional<Change> degradation_change(const Comparison& runs, const std::stri
   }
   return Change{{},           Measure::kLatency,
                 0.99,         before->ratio,
-                after->ratio, change_of(before->ratio, after->ratio),
+                after->ratio, ratio_of(after->ratio, before->ratio),
                 {},           {}};
 }
 

@@ -11,6 +11,7 @@
 #include "kts/analysis/summarize.hpp"
 #include "kts/base/error.hpp"
 #include "kts/stats/interval.hpp"
+#include "ratio.hpp"
 
 namespace kts::analysis {
 namespace {
@@ -42,14 +43,6 @@ Estimate rate_of(const std::vector<const AgentBlock*>& blocks, int copies) {
   estimate.ci_low = mean - reach;
   estimate.ci_high = mean + reach;
   return estimate;
-}
-
-Estimate kept_ratio(const Estimate& numerator, const Estimate& denominator) {
-  if (!numerator.value || !denominator.value || !(*denominator.value > 0)) return {};
-  const stats::Interval interval =
-      stats::ratio_interval(*numerator.value, {numerator.ci_low, numerator.ci_high},
-                            *denominator.value, {denominator.ci_low, denominator.ci_high});
-  return {*numerator.value / *denominator.value, interval.low, interval.high};
 }
 
 // `from`'s samples to those of another copy of the agent in the same block.
@@ -214,8 +207,8 @@ class Contention {
     for (const AgentInfo& agent : agents) {
       MatrixCell cell = cell_of(summary, agent.name);
       cell.copies = copies[agent.name];
-      cell.kept = kept_ratio(rate_of(shared_of[agent.name], cell.copies),
-                             rate_of(solo_blocks(agent.name), 1));
+      cell.kept = ratio_of(rate_of(shared_of[agent.name], cell.copies),
+                           rate_of(solo_blocks(agent.name), 1));
       all_kept &= cell.kept.value.has_value();
       kept_sum += cell.copies * cell.kept.value.value_or(0);
       result.cells.push_back(std::move(cell));

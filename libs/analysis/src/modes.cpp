@@ -11,7 +11,7 @@
 #include "kts/analysis/load.hpp"
 #include "kts/analysis/summarize.hpp"
 #include "kts/base/files.hpp"
-#include "kts/stats/interval.hpp"
+#include "ratio.hpp"
 
 namespace kts::analysis {
 namespace {
@@ -62,14 +62,6 @@ std::optional<std::uint64_t> memory_in_use(const std::filesystem::path& run) {
   if (!json.is_object() || !json.contains("memory_in_use_bytes")) return std::nullopt;
   const PlanJson& bytes = json["memory_in_use_bytes"];
   return bytes.is_number_unsigned() ? std::optional(bytes.get<std::uint64_t>()) : std::nullopt;
-}
-
-Estimate ratio_estimate(const Estimate& numerator, const Estimate& denominator) {
-  if (!numerator.value || !denominator.value || *denominator.value <= 0) return {};
-  const stats::Interval interval =
-      stats::ratio_interval(*numerator.value, {numerator.ci_low, numerator.ci_high},
-                            *denominator.value, {denominator.ci_low, denominator.ci_high});
-  return {*numerator.value / *denominator.value, interval.low, interval.high};
 }
 
 std::optional<bool> objective_met(const Summary& summary, std::string_view agent) {
@@ -136,7 +128,7 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
     result.p95 = shared->p95;
     result.p99 = shared->p99;
     result.p999 = shared->p999;
-    result.df_common = ratio_estimate(shared->p99, baseline.p99);
+    result.df_common = ratio_of(shared->p99, baseline.p99);
   }
   if (!result.measured) result.entry.reason = "its run ended before a shared block was over";
   if (const Degradation* df = find_degradation(summary, agent, Measure::kLatency, 0.99)) {

@@ -18,6 +18,7 @@
 #include "notes.hpp"
 #include "overload.hpp"
 #include "parallel.hpp"
+#include "ratio.hpp"
 
 namespace kts::analysis {
 namespace {
@@ -236,15 +237,6 @@ void measure_everything(std::vector<AgentStats>& agents) {
       lender = &task.groups->front();
     }
   });
-}
-
-Interval interval_of(const Estimate& estimate) { return {estimate.ci_low, estimate.ci_high}; }
-
-Estimate ratio_of(const Estimate& numerator, const Estimate& denominator) {
-  if (!numerator.value || !denominator.value || !(*denominator.value > 0)) return {};
-  const Interval interval = stats::ratio_interval(*numerator.value, interval_of(numerator),
-                                                  *denominator.value, interval_of(denominator));
-  return {*numerator.value / *denominator.value, interval.low, interval.high};
 }
 
 // Brings the group that the agent's own degradation is measured against to the front: parked

@@ -2,7 +2,6 @@
 #include "kts/kube/connection.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <optional>
 
@@ -12,6 +11,7 @@
 #include "kts/kube/client.hpp"
 #include "kts/process/fleet.hpp"
 #include "kts/process/run.hpp"
+#include "kts/process/wait.hpp"
 #include "kubectl.hpp"
 
 namespace kts::kube {
@@ -28,11 +28,6 @@ Result<TemporaryDirectory> make_folder() {
   KTS_TRY(TemporaryDirectory folder, TemporaryDirectory::create("kts-kube"));
   if (folder.path().native().size() < kLongestSocketPath) return folder;
   return TemporaryDirectory::create("kts-kube", "/tmp");
-}
-
-bool readable(int fd) {
-  pollfd watched{fd, POLLIN, 0};
-  return fd >= 0 && poll(&watched, 1, 0) > 0;
 }
 
 // kubectl and which cluster it is to ask.
@@ -138,7 +133,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectionOptions& op
                                "kubectl get nodes must work");
     }
     KTS_CHECK_OK(state.fleet.wait(deadline, options.interrupt_fd));
-    if (readable(options.interrupt_fd)) return fail(ErrorCode::kInterrupted, "interrupted");
+    if (process::is_readable(options.interrupt_fd))
+      return fail(ErrorCode::kInterrupted, "interrupted");
   }
   if (state.proxy.exit) return tl::unexpected(state.ended());
 
@@ -165,7 +161,8 @@ Status Connection::wait(MonotonicTime deadline, int wake_fd) {
   state_->listen();
   const int interrupt_fd = state_->interrupt_fd;
   KTS_CHECK_OK(state_->http->wait(deadline, wake_fd >= 0 ? wake_fd : interrupt_fd));
-  if (wake_fd < 0 && readable(interrupt_fd)) return fail(ErrorCode::kInterrupted, "interrupted");
+  if (wake_fd < 0 && process::is_readable(interrupt_fd))
+    return fail(ErrorCode::kInterrupted, "interrupted");
   return {};
 }
 MonotonicTime Connection::now() const { return state_->http->now(); }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kts/base/units.hpp"
+#include "kts/process/wait.hpp"
 #include "line_buffer.hpp"
 
 namespace kts::kube {
@@ -26,12 +27,6 @@ struct HeadersDeleter {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
 using Headers = std::unique_ptr<curl_slist, HeadersDeleter>;
-
-int milliseconds_until(MonotonicTime deadline) {
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - MonotonicTimeline::now());
-  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
-}
 
 int status_of(CURL* easy) {
   long status = 0;
@@ -190,7 +185,7 @@ Result<Response> CurlTransport::send(const Request& request) {
     }
     if (result) break;
     curl_waitfd wake{interrupt_fd_, CURL_WAIT_POLLIN, 0};
-    curl_multi_poll(multi, &wake, interrupt_fd_ >= 0 ? 1 : 0, milliseconds_until(deadline),
+    curl_multi_poll(multi, &wake, interrupt_fd_ >= 0 ? 1 : 0, process::poll_timeout_ms(deadline),
                     nullptr);
     interrupted = interrupt_fd_ >= 0 && wake.revents != 0;
   }
@@ -315,7 +310,7 @@ Status CurlTransport::wait(MonotonicTime deadline, int wake_fd) {
     if (dispatch() || now() >= deadline) return {};
     curl_waitfd wake{wake_fd, CURL_WAIT_POLLIN, 0};
     const CURLMcode code = curl_multi_poll(stream_multi_->handle, &wake, wake_fd >= 0 ? 1 : 0,
-                                           milliseconds_until(next_timer(deadline)), nullptr);
+                                           process::poll_timeout_ms(next_timer(deadline)), nullptr);
     if (code != CURLM_OK) {
       return fail(ErrorCode::kInternal,
                   fmt::format("libcurl can't wait: {}", curl_multi_strerror(code)));

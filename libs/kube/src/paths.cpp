@@ -14,13 +14,6 @@ bool unreserved(char c) {
          std::string_view("-._~").find(c) != std::string_view::npos;
 }
 
-std::string proxy(const Resource& resource, std::string_view name_space, std::string_view name,
-                  std::string_view port, std::string_view path) {
-  const std::string target = port.empty() ? std::string(name) : fmt::format("{}:{}", name, port);
-  while (path.starts_with('/')) path.remove_prefix(1);
-  return fmt::format("{}/{}", object(resource, name_space, target, "proxy"), path);
-}
-
 }  // namespace
 
 std::string name_of(const Resource& resource) {
@@ -66,12 +59,9 @@ std::string object(const Resource& resource, std::string_view name_space, std::s
 
 std::string pod_proxy(std::string_view name_space, std::string_view pod, std::string_view port,
                       std::string_view path) {
-  return proxy(kPods, name_space, pod, port, path);
-}
-
-std::string service_proxy(std::string_view name_space, std::string_view service,
-                          std::string_view port, std::string_view path) {
-  return proxy(kServices, name_space, service, port, path);
+  while (path.starts_with('/')) path.remove_prefix(1);
+  const std::string target = port.empty() ? std::string(pod) : fmt::format("{}:{}", pod, port);
+  return fmt::format("{}/{}", object(kPods, name_space, target, "proxy"), path);
 }
 
 std::string pod_log(std::string_view name_space, std::string_view pod, const LogOptions& options) {

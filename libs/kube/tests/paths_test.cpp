@@ -29,7 +29,7 @@ TEST(Paths, LogsSayOnlyWhatWasAskedFor) {
 TEST(Paths, ProxiesNameThePort) {
   EXPECT_EQ(pod_proxy("n", "p", "9400", "/metrics"),
             "/api/v1/namespaces/n/pods/p%3A9400/proxy/metrics");
-  EXPECT_EQ(service_proxy("n", "s", "", "x?y=1"), "/api/v1/namespaces/n/services/s/proxy/x?y=1");
+  EXPECT_EQ(pod_proxy("n", "p", "", "x?y=1"), "/api/v1/namespaces/n/pods/p/proxy/x?y=1");
 }
 
 TEST(Target, IsReadBackFromThePath) {

@@ -2,7 +2,6 @@
 #include "crew.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +9,7 @@
 
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
+#include "kts/process/wait.hpp"
 
 namespace kts::probe {
 namespace {
@@ -21,11 +21,6 @@ constexpr seconds kHireWithin{60};
 // From sending tasks to their common start.
 constexpr milliseconds kLead{30};
 constexpr std::size_t kMostText = std::size_t{64} << 20;
-
-bool is_readable(int fd) {
-  pollfd watched{fd, POLLIN, 0};
-  return fd >= 0 && poll(&watched, 1, 0) > 0;
-}
 
 }  // namespace
 
@@ -91,7 +86,7 @@ Status Crew::wait(MonotonicTime deadline, std::string_view doing, Done done) {
       }
     }
     if (std::ranges::all_of(members_, done)) return {};
-    if (is_readable(spec_.interrupt_fd)) {
+    if (process::is_readable(spec_.interrupt_fd)) {
       broken_ = Error{ErrorCode::kInterrupted, "interrupted", {}, {}};
       return tl::unexpected(*broken_);
     }

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <deque>
 
+#include "kts/process/wait.hpp"
 #include "spawn.hpp"
 
 namespace kts::process {
@@ -33,12 +34,6 @@ std::string_view trimmed(std::string_view line) {
     line.remove_suffix(1);
   }
   return line;
-}
-
-int poll_timeout_ms(MonotonicTime deadline) {
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - MonotonicTimeline::now());
-  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
 }
 
 }  // namespace

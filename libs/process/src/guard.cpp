@@ -6,10 +6,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 
+#include "kts/process/wait.hpp"
 #include "spawn.hpp"
 
 namespace kts::process {
@@ -20,11 +20,8 @@ using std::chrono_literals::operator""ms;
 // Whether `fd` became readable before the deadline.
 bool await_readable(int fd, MonotonicTime deadline) {
   for (;;) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - MonotonicTimeline::now());
     pollfd watched{fd, POLLIN, 0};
-    const int ready =
-        poll(&watched, 1, static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000)));
+    const int ready = poll(&watched, 1, poll_timeout_ms(deadline));
     if (ready > 0) return true;
     if (ready < 0 && errno != EINTR) return false;
     if (MonotonicTimeline::now() >= deadline) return false;

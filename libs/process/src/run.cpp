@@ -2,9 +2,9 @@
 #include "kts/process/run.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 
 #include "kts/base/units.hpp"
+#include "kts/process/wait.hpp"
 
 namespace kts::process {
 namespace {
@@ -27,11 +27,6 @@ class Collector final : public Fleet::Listener {
   const std::function<void(std::string_view)>& on_line_;
 };
 
-bool readable(int fd) {
-  pollfd watched{fd, POLLIN, 0};
-  return fd >= 0 && poll(&watched, 1, 0) > 0;
-}
-
 }  // namespace
 
 Result<Ran> run(const Command& command, const RunOptions& options) {
@@ -43,7 +38,7 @@ Result<Ran> run(const Command& command, const RunOptions& options) {
   fleet.close_input(child);
   const MonotonicTime deadline = MonotonicTimeline::now() + options.timeout;
   while (fleet.running(child)) {
-    if (readable(options.interrupt_fd)) return fail(ErrorCode::kInterrupted, "interrupted");
+    if (is_readable(options.interrupt_fd)) return fail(ErrorCode::kInterrupted, "interrupted");
     if (MonotonicTimeline::now() >= deadline) {
       return environment_lacks(fmt::format("{} took longer than {}", command.argv.front(),
                                            format_duration(options.timeout)));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <cmath>
 #include <utility>
 
 #include "format.hpp"
@@ -11,10 +10,6 @@ namespace kts::report {
 namespace {
 
 using analysis::Estimate;
-
-std::string exact(const std::optional<double>& value) {
-  return value && std::isfinite(*value) ? fmt::format("{}", *value) : std::string();
-}
 
 struct CsvRow {
   std::string agent, phase, neighbours, measure, statistic, unit, n, blocks, trimmed, lost, verdict;

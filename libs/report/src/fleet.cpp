@@ -175,10 +175,6 @@ std::vector<std::pair<std::string, std::string>> fleet_facts(const FleetSummary&
   return facts;
 }
 
-std::string exact_value(const std::optional<double>& value) {
-  return value ? fmt::format("{}", *value) : std::string();
-}
-
 }  // namespace
 
 std::string fleet_csv(const FleetSummary& summary) {
@@ -188,8 +184,8 @@ std::string fleet_csv(const FleetSummary& summary) {
       const Estimate& estimate = row.estimates[i];
       out += fmt::format("{},{},{},{},{},{},{},{},{}\n", escape_csv(summary.fleet.nodes[i].node),
                          escape_csv(row.agent), name(row.quantity), unit(row.quantity),
-                         exact_value(estimate.value), exact_value(estimate.ci_low),
-                         exact_value(estimate.ci_high), exact_value(row.median),
+                         exact(estimate.value), exact(estimate.ci_low), exact(estimate.ci_high),
+                         exact(row.median),
                          !row.band || !estimate.value ? ""
                          : row.outlier[i]             ? "yes"
                                                       : "no");

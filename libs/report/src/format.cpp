@@ -91,6 +91,10 @@ std::string count(std::uint64_t value) {
   return digits;
 }
 
+std::string exact(const std::optional<double>& value) {
+  return value && std::isfinite(*value) ? fmt::format("{}", *value) : std::string();
+}
+
 std::string times(double ratio) { return number(ratio) + "×"; }
 
 std::string interval(const analysis::Estimate& estimate, int digits) {

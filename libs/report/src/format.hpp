@@ -15,6 +15,8 @@ inline constexpr std::string_view kAbsent = "–";  // an unavailable number in 
 // Significant digits without an exponent, at most four decimals: "0.0215", "7.61", "1234".
 std::string number(double value, int digits = 3);
 std::string number(const std::optional<double>& value);
+// Shortest decimal that reads back to the same double, for programs; empty without one.
+std::string exact(const std::optional<double>& value);
 std::string count(std::uint64_t value);  // "12,345"
 std::string times(double ratio);         // "17.2×"
 // "15.9–18.6", "−0.2 to 0.1"; with one bound "at least 15.9" or "at most 18.6"; empty without.

@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "format.hpp"
 #include "json_values.hpp"
@@ -37,10 +36,6 @@ Json cell_json(const MatrixCell& c) {
           {"slo_met", optional(c.slo_met)}};
 }
 
-std::string exact_text(const std::optional<double>& value) {
-  return value && std::isfinite(*value) ? fmt::format("{}", *value) : std::string();
-}
-
 void append(std::string& out, const analysis::SetResult& set, const MatrixCell& cell,
             std::string_view statistic, std::string_view unit, const Estimate& e,
             std::string_view verdict) {
@@ -48,8 +43,8 @@ void append(std::string& out, const analysis::SetResult& set, const MatrixCell& 
   others.erase(std::ranges::find(others, cell.agent));
   out += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", escape_csv(cell.agent),
                      escape_csv(fmt::format("{}", fmt::join(others, "+"))), set.agents.size(),
-                     statistic, unit, exact_text(e.value), exact_text(e.ci_low),
-                     exact_text(e.ci_high), cell.n, cell.blocks, verdict);
+                     statistic, unit, exact(e.value), exact(e.ci_low), exact(e.ci_high), cell.n,
+                     cell.blocks, verdict);
 }
 
 }  // namespace

@@ -103,13 +103,6 @@ std::string growth_tables(const Matrix& matrix) {
                            out;
 }
 
-std::string bullets(std::string_view title, const std::vector<std::string>& items) {
-  if (items.empty()) return {};
-  std::string out = fmt::format("## {}\n\n", title);
-  for (const auto& item : items) out += bullet(escape_markdown(item));
-  return out + "\n";
-}
-
 }  // namespace
 
 std::string matrix_markdown(const Matrix& matrix) {
@@ -131,8 +124,8 @@ std::string matrix_markdown(const Matrix& matrix) {
                  "Of the row's agent beside the column's, as a share of its own alone.", kept_cell);
   out += growth_tables(matrix) + alone_rows(matrix) + set_rows(matrix);
   out += markdown_memory(kMemoryCaption, memory_table(matrix), "lllrrrr", memory_sentence(matrix));
-  out += bullets("Why parts of it can't be concluded", matrix.header.inconclusive);
-  out += bullets("Warnings", matrix.header.warnings);
+  out += list("Why parts of it can't be concluded", matrix.header.inconclusive);
+  out += list("Warnings", matrix.header.warnings);
   return out + matrix_method_sentence(matrix) + "\n";
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "format.hpp"
 #include "json_values.hpp"
 #include "kts/report/modes.hpp"
@@ -46,13 +44,8 @@ Json mode_json(const ModeResult& mode) {
           {"inconclusive", mode.inconclusive}};
 }
 
-std::string exact_number(const std::optional<double>& value) {
-  return value && std::isfinite(*value) ? fmt::format("{}", *value) : std::string();
-}
-
 std::string three(const analysis::Estimate& e) {
-  return fmt::format("{},{},{}", exact_number(e.value), exact_number(e.ci_low),
-                     exact_number(e.ci_high));
+  return fmt::format("{},{},{}", exact(e.value), exact(e.ci_low), exact(e.ci_high));
 }
 
 }  // namespace
@@ -115,7 +108,7 @@ std::string modes_csv(const ModesSummary& modes) {
           escape_csv(mode.entry.way), mode.entry.sharing, mode.measured ? "yes" : "no",
           company.best == i ? "yes" : "no", mode.n, mode.blocks, three(mode.p50), three(mode.p95),
           three(mode.p99), three(mode.p999), three(mode.df), three(mode.df_common),
-          exact_number(mode.kept_ratio),
+          exact(mode.kept_ratio),
           mode.memory_in_use_bytes ? fmt::format("{}", *mode.memory_in_use_bytes) : "",
           escape_csv(mode.entry.reason));
     }

@@ -22,7 +22,6 @@ inline const Resource kPods{"", "v1", "pods"};
 inline const Resource kConfigMaps{"", "v1", "configmaps"};
 inline const Resource kEvents{"", "v1", "events"};
 inline const Resource kNamespaces{"", "v1", "namespaces"};
-inline const Resource kServices{"", "v1", "services"};
 inline const Resource kDaemonSets{"apps", "v1", "daemonsets"};
 inline const Resource kJobs{"batch", "v1", "jobs"};
 inline const Resource kRuntimeClasses{"node.k8s.io", "v1", "runtimeclasses"};
@@ -37,11 +36,9 @@ using Query = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] std::string collection(const Resource& resource, std::string_view name_space = {});
 [[nodiscard]] std::string object(const Resource& resource, std::string_view name_space,
                                  std::string_view name, std::string_view subresource = {});
-// What the server of `port` in a pod, or behind a service, answers to GET `path`.
+// What the server of `port` in a pod answers to GET `path`.
 [[nodiscard]] std::string pod_proxy(std::string_view name_space, std::string_view pod,
                                     std::string_view port, std::string_view path);
-[[nodiscard]] std::string service_proxy(std::string_view name_space, std::string_view service,
-                                        std::string_view port, std::string_view path);
 
 struct LogOptions {
   std::string container{};
