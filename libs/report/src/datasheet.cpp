@@ -171,7 +171,7 @@ std::string sheet_axes(double low, double high) {
       "set encoding utf8\n"
       "set terminal svg noenhanced size 760,420 font \"sans-serif,14\" background \"{0}\"\n"
       "set border 3 lc rgb \"{1}\"\nset tics out nomirror scale 0.5 textcolor rgb \"{1}\"\n"
-      "set grid lt 1 lw 1 lc rgb \"{2}\"\nset key outside below textcolor rgb \"{3}\"\n"
+      "set grid lt 1 lw 1 lc rgb \"{2}\"\nset key outside above textcolor rgb \"{3}\"\n"
       "set logscale x\nset xrange [{4}:{5}]\n",
       kPaper.hex, kMuted.hex, kGrid.hex, kInk.hex, low, high);
 }
@@ -192,14 +192,17 @@ std::optional<int> chased_mib(std::string_view key) {
 std::optional<Plot> plan_loads(const DataSheet& sheet) {
   std::map<int, const Figure*> curve;
   std::string reaches;
+  int reach = 0;  // each label a line lower, as they may lie close
   Plot plot;
   for (const Figure& figure : sheet.figures) {
     if (!figure.value.value) continue;
     if (const auto mib = chased_mib(figure.key)) curve.emplace(*mib, &figure);
     if (!figure.key.starts_with("tlb_reach") || *figure.value.value <= 0) continue;
-    reaches +=
-        fmt::format("set arrow from {0}, graph 0 to {0}, graph 1 nohead lw 1.5 lc rgb \"{1}\"\n",
-                    *figure.value.value, kMuted.hex);
+    reaches += fmt::format(
+        "set arrow from {0}, graph 0 to {0}, graph 1 nohead lw 1.5 lc rgb \"{1}\"\n"
+        "set label {2} at {0}, graph {3} left offset 0.6,0 tc rgb \"{1}\"\n",
+        *figure.value.value, kMuted.hex, gnuplot_string(figure_name(figure.key, figure.unit)),
+        0.96 - 0.07 * reach++);
     plot.description += fmt::format("{} {} MiB; ", figure_name(figure.key, figure.unit),
                                     number(*figure.value.value));
   }

@@ -178,7 +178,7 @@ Plot growth(const std::vector<Scaling>& all) {
       "set multiplot\nset border 3 lc rgb \"{1}\"\nset tics out scale 0.5 textcolor rgb \"{1}\"\n"
       "set xtics nomirror\nset ytics nomirror\nset grid lt 1 lw 1 lc rgb \"{2}\"\n"
       "set key top left reverse Left textcolor rgb \"{3}\"\n"
-      "set xlabel 'agents on the card' textcolor rgb \"{1}\"\n",
+      "set xlabel 'agents on the device' textcolor rgb \"{1}\"\n",
       kPaper.hex, kMuted.hex, kGrid.hex, kInk.hex);
   // Ticks where something was measured.
   std::set<std::size_t> numbers;

@@ -38,6 +38,7 @@ std::string pairs(const Matrix& matrix, const Painter& paint) {
   for (const auto& agent : agents) head += pad_left(name_of(agent.name, kPairWidth), kPairWidth);
   std::string out = paint(Ink::kDim, head) + "\n";
   bool any = false;
+  bool unsettled = false;
   for (const auto& agent : agents) {
     out += paint(Ink::kBold, pad_right(name_of(agent.name, kNameWidth), kNameWidth));
     for (const auto& neighbour : agents) {
@@ -51,6 +52,7 @@ std::string pairs(const Matrix& matrix, const Painter& paint) {
             !cell->overloaded && cell->verdict == analysis::Verdict::kCannotConclude;
         if (unsure && cell->df.value) {
           text += cell->quantile == 0.99 ? "?" : " " + quantile_name(cell->quantile);
+          unsettled |= cell->quantile == 0.99;
         }
       }
       text = pad_left(text, kPairWidth);
@@ -58,7 +60,9 @@ std::string pairs(const Matrix& matrix, const Painter& paint) {
     }
     out += "\n";
   }
-  return any ? out + "\n" : std::string();
+  if (!any) return {};
+  if (unsettled) out += paint(Ink::kDim, "?: its interval doesn't settle it") + "\n";
+  return out + "\n";
 }
 
 std::string dearest(const Matrix& matrix, const Painter& paint) {

@@ -7,7 +7,7 @@ set xtics nomirror
 set ytics nomirror
 set grid lt 1 lw 1 lc rgb "#e1e5ea"
 set key top left reverse Left textcolor rgb "#1f2937"
-set xlabel 'agents on the card' textcolor rgb "#5b6575"
+set xlabel 'agents on the device' textcolor rgb "#5b6575"
 set margins screen 0.0600, screen 0.4700, screen 0.16, screen 0.9
 set title 'latency p99, ms (95 %)' textcolor rgb "#1f2937"
 unset logscale x

@@ -3,7 +3,7 @@ set terminal svg noenhanced size 760,420 font "sans-serif,14" background "#fefef
 set border 3 lc rgb "#5b6575"
 set tics out nomirror scale 0.5 textcolor rgb "#5b6575"
 set grid lt 1 lw 1 lc rgb "#e1e5ea"
-set key outside below textcolor rgb "#1f2937"
+set key outside above textcolor rgb "#1f2937"
 set logscale x
 set xrange [1.6:8.97]
 set yrange [0:1.02]
