@@ -107,6 +107,12 @@ std::string interval(const analysis::Estimate& estimate, int digits) {
   return {};
 }
 
+std::string bounded(const analysis::Estimate& estimate, std::string_view unit) {
+  if (!estimate.value) return std::string(kAbsent);
+  const std::string bounds = interval(estimate);
+  return number(*estimate.value) + std::string(unit) + (bounds.empty() ? "" : " (" + bounds + ")");
+}
+
 std::string bounds_words(const analysis::Estimate& estimate) {
   const std::string bounds = interval(estimate);
   if (bounds.empty()) return {};

@@ -21,6 +21,8 @@ std::string count(std::uint64_t value);  // "12,345"
 std::string times(double ratio);         // "17.2×"
 // "15.9–18.6", "−0.2 to 0.1"; with one bound "at least 15.9" or "at most 18.6"; empty without.
 std::string interval(const analysis::Estimate& estimate, int digits = 3);
+// "1.30 (1.21–1.39)", "7.6× (at least 6.8)"
+std::string bounded(const analysis::Estimate& estimate, std::string_view unit = "");
 // "95 % interval 3–5"; with one bound "95 % sure to be at least 3", for the other may be anything.
 std::string bounds_words(const analysis::Estimate& estimate);
 std::string percent(double fraction);  // "+4.1 %", "−0.2 %", with a space that doesn't break

@@ -65,11 +65,6 @@ std::string hidden_by_averages(const std::vector<AgentView>& all) {
   return out.empty() ? out : "## What the averages hide\n\n" + out + "\n";
 }
 
-std::string with_bounds(const std::optional<double>& value, const stats::Interval& bounds) {
-  const std::string said = interval({value, bounds.low, bounds.high});
-  return number(value) + (said.empty() || !value ? "" : " (" + said + ")");
-}
-
 std::string waits_for_whom(const Summary& summary) {
   std::string out;
   for (const std::string_view at : {"mean", "p95", "p99"}) {
@@ -133,12 +128,14 @@ std::string growth_table(const Summary& summary) {
     for (const Measure measure : record::kLatencyParts) {
       std::string cell(kAbsent);
       for (const auto& part : a.parts) {
-        if (part.part == measure) cell = with_bounds(part.growth_ms, part.interval);
+        if (part.part == measure)
+          cell = bounded({part.growth_ms, part.interval.low, part.interval.high});
       }
       cells.push_back(std::move(cell));
     }
-    cells.push_back(with_bounds(a.residue_ms, a.residue_interval));
-    cells.push_back(with_bounds(a.latency_growth_ms, a.latency_interval));
+    cells.push_back(bounded({a.residue_ms, a.residue_interval.low, a.residue_interval.high}));
+    cells.push_back(
+        bounded({a.latency_growth_ms, a.latency_interval.low, a.latency_interval.high}));
     cells.push_back(count(a.solo_n) + ", " + count(a.shared_n));
     out += row(cells);
   }

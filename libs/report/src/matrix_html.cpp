@@ -31,15 +31,15 @@ std::string alone(const Matrix& matrix) {
   for (const auto& a : matrix.alone) {
     const auto info = std::ranges::find(matrix.header.agents, a.agent, &analysis::AgentInfo::name);
     rows += "<tr>" + row_head(escape_html(a.agent)) + word(escape_html(info->workload)) +
-            word(escape_html(info->arrival)) + cell(number(a.p50.value)) +
-            cell(number(a.p95.value)) + cell(number(a.p99.value)) +
-            cell(number(a.rate_per_s.value)) + cell(count(a.n)) + cell(std::to_string(a.blocks)) +
-            "</tr>\n";
+            word(escape_html(info->arrival)) + stacked(bounded(a.p50)) + stacked(bounded(a.p95)) +
+            stacked(bounded(a.p99)) + stacked(bounded(a.rate_per_s)) + cell(count(a.n)) +
+            cell(std::to_string(a.blocks)) + "</tr>\n";
   }
-  return section("Alone", table("Latency in milliseconds; completions per second.",
-                                head_cells({"agent", "workload", "arrival"},
-                                           {"p50", "p95", "p99", "per s", "samples", "blocks"}) +
-                                    "<tbody>\n" + rows + "</tbody>\n"));
+  return section("Alone",
+                 table("Latency in milliseconds; completions per second; with 95 % intervals.",
+                       head_cells({"agent", "workload", "arrival"},
+                                  {"p50", "p95", "p99", "per s", "samples", "blocks"}) +
+                           "<tbody>\n" + rows + "</tbody>\n"));
 }
 
 std::string growth_section(const Matrix& matrix) {
@@ -68,11 +68,11 @@ std::string all_sets(const Matrix& matrix) {
   for (const CellView& view : costliest(matrix)) {
     const MatrixCell& c = *view.cell;
     rows += "<tr>" + row_head(escape_html(c.agent)) +
-            several(escape_html(beside(*view.set, c.agent))) + cell(number(c.p50.value)) +
-            cell(number(c.p99.value)) + stacked(df_text(c), df_interval(c)) +
-            word(badge(verdict_words(c))) +
-            cell(c.gpu_time_df.value ? times(*c.gpu_time_df.value) : std::string(kAbsent)) +
-            cell(kept_text(c.kept)) + cell(count(c.n)) + cell(std::to_string(c.blocks)) + "</tr>\n";
+            several(escape_html(beside(*view.set, c.agent))) + stacked(bounded(c.p50)) +
+            stacked(bounded(c.p99)) + stacked(df_text(c), df_interval(c)) +
+            word(badge(verdict_words(c))) + stacked(bounded(c.gpu_time_df, "×")) +
+            stacked(kept_bounded(c.kept)) + cell(count(c.n)) + cell(std::to_string(c.blocks)) +
+            "</tr>\n";
   }
   if (rows.empty()) return rows;
   return section(

@@ -19,7 +19,7 @@ std::string df_cell(const MatrixCell& cell) {
   return df_text(cell) + (bounds.empty() ? "" : " (" + bounds + ")");
 }
 
-std::string kept_cell(const MatrixCell& cell) { return kept_text(cell.kept); }
+std::string kept_cell(const MatrixCell& cell) { return kept_bounded(cell.kept); }
 
 // Row: who suffers; column: beside whom.
 std::string pair_table(const Matrix& matrix, std::string_view title, std::string_view legend,
@@ -47,7 +47,7 @@ std::string pair_table(const Matrix& matrix, std::string_view title, std::string
 }
 
 std::string alone_rows(const Matrix& matrix) {
-  std::string out = "## Alone\n\nLatency in ms.\n\n";
+  std::string out = "## Alone\n\nLatency in ms, completions per second; with 95 % intervals.\n\n";
   out += table_head(
       {"agent", "workload", "arrival", "p50", "p95", "p99", "completed /s", "samples", "blocks"},
       "lllrrrrrr");
@@ -55,9 +55,8 @@ std::string alone_rows(const Matrix& matrix) {
     for (const auto& a : matrix.alone) {
       if (a.agent != agent.name) continue;
       out += row({escape_markdown(a.agent), escape_markdown(agent.workload),
-                  escape_markdown(agent.arrival), number(a.p50.value), number(a.p95.value),
-                  number(a.p99.value), number(a.rate_per_s.value), count(a.n),
-                  fmt::format("{}", a.blocks)});
+                  escape_markdown(agent.arrival), bounded(a.p50), bounded(a.p95), bounded(a.p99),
+                  bounded(a.rate_per_s), count(a.n), fmt::format("{}", a.blocks)});
     }
   }
   return out + "\n";
@@ -66,20 +65,20 @@ std::string alone_rows(const Matrix& matrix) {
 std::string set_rows(const Matrix& matrix) {
   std::string out =
       "## Every set\n\nOne row an agent, those who pay most first. `events` is the DF of p99 of "
-      "CUDA events' time, `kept` the throughput kept.\n\n";
+      "CUDA events' time, `kept` the throughput kept; "
+      "with 95 % intervals.\n\n";
   out += table_head({"agent", "beside", "p50 ms", "p99 ms", "DF", "verdict", "events", "kept",
                      "objective", "samples", "blocks"},
                     "llrrrlrrlrr");
   for (const CellView& view : costliest(matrix)) {
     const MatrixCell& c = *view.cell;
-    out +=
-        row({escape_markdown(c.agent), escape_markdown(beside(*view.set, c.agent)),
-             number(c.p50.value), number(c.p99.value), df_cell(c), verdict_words(c),
-             c.gpu_time_df.value ? times(*c.gpu_time_df.value) : std::string(kAbsent), kept_cell(c),
-             !c.slo_met   ? ""
-             : *c.slo_met ? "met"
-                          : "missed",
-             count(c.n), fmt::format("{}", c.blocks)});
+    out += row({escape_markdown(c.agent), escape_markdown(beside(*view.set, c.agent)),
+                bounded(c.p50), bounded(c.p99), df_cell(c), verdict_words(c),
+                bounded(c.gpu_time_df, "×"), kept_cell(c),
+                !c.slo_met   ? ""
+                : *c.slo_met ? "met"
+                             : "missed",
+                count(c.n), fmt::format("{}", c.blocks)});
   }
   return out + "\n";
 }
@@ -92,8 +91,8 @@ std::string growth_tables(const Matrix& matrix) {
     out += table_head({"agents", "p50 ms", "p99 ms", "DF", "kept", "sum kept"}, "rrrrrr");
     for (const auto& point : scaling.points) {
       const MatrixCell& c = *point.view.cell;
-      out += row({fmt::format("{}", point.agents), number(c.p50.value), number(c.p99.value),
-                  df_cell(c), kept_cell(c), number(point.view.set->kept_sum)});
+      out += row({fmt::format("{}", point.agents), bounded(c.p50), bounded(c.p99), df_cell(c),
+                  kept_cell(c), number(point.view.set->kept_sum)});
     }
     out += "\n";
   }

@@ -11,12 +11,6 @@
 namespace kts::report {
 namespace {
 
-std::string with_bounds(const analysis::Estimate& estimate, std::string_view unit = "") {
-  if (!estimate.value) return std::string(kAbsent);
-  const std::string bounds = interval(estimate);
-  return number(*estimate.value) + std::string(unit) + (bounds.empty() ? "" : " (" + bounds + ")");
-}
-
 bool any_way(const analysis::ModesSummary& modes, std::string_view sharing) {
   return std::ranges::any_of(modes.companies, [&](const analysis::CompanyResult& company) {
     return std::ranges::any_of(company.modes, [&](const analysis::ModeResult& mode) {
@@ -30,12 +24,12 @@ bool any_way(const analysis::ModesSummary& modes, std::string_view sharing) {
 ModeCells cells_of(const analysis::ModeResult& mode) {
   ModeCells cells;
   cells.way = mode.entry.way;
-  cells.p50 = with_bounds(mode.p50);
-  cells.p95 = with_bounds(mode.p95);
-  cells.p99 = with_bounds(mode.p99);
-  cells.p999 = with_bounds(mode.p999);
-  cells.df = with_bounds(mode.df, "×");
-  cells.df_common = with_bounds(mode.df_common, "×");
+  cells.p50 = bounded(mode.p50);
+  cells.p95 = bounded(mode.p95);
+  cells.p99 = bounded(mode.p99);
+  cells.p999 = bounded(mode.p999);
+  cells.df = bounded(mode.df, "×");
+  cells.df_common = bounded(mode.df_common, "×");
   for (const auto& neighbour : mode.neighbours) {
     if (!cells.neighbours.empty()) cells.neighbours += ", ";
     cells.neighbours += neighbour.agent + " " +
@@ -58,10 +52,10 @@ ModeCells cells_of(const analysis::ModeResult& mode) {
 ModeCells baseline_cells(const analysis::ModesSummary& modes) {
   ModeCells cells;
   cells.way = "alone (" + modes.baseline_sharing + ")";
-  cells.p50 = with_bounds(modes.baseline.p50);
-  cells.p95 = with_bounds(modes.baseline.p95);
-  cells.p99 = with_bounds(modes.baseline.p99);
-  cells.p999 = with_bounds(modes.baseline.p999);
+  cells.p50 = bounded(modes.baseline.p50);
+  cells.p95 = bounded(modes.baseline.p95);
+  cells.p99 = bounded(modes.baseline.p99);
+  cells.p999 = bounded(modes.baseline.p999);
   cells.df = cells.df_common = cells.neighbours = cells.memory = kAbsent;
   cells.samples = count(modes.baseline.n);
   return cells;

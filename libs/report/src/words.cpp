@@ -36,12 +36,6 @@ std::string times_as_many(const AgentView& view, double wanted) {
   return fmt::format(", {:.{}f} times as many,", times, times < 10 ? 1 : 0);
 }
 
-// "1.30 (1.21–1.39)"
-std::string bounded(const Estimate& estimate) {
-  const std::string bounds = interval(estimate);
-  return number(estimate.value) + (bounds.empty() ? "" : " (" + bounds + ")");
-}
-
 std::string with_interval(const Estimate& ratio) {
   const std::string bounds = bounds_words(ratio);
   return times(*ratio.value) + (bounds.empty() ? "" : ", " + bounds);
