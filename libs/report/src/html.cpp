@@ -66,19 +66,22 @@ std::string results_table(const Summary& summary, const std::vector<AgentView>& 
       const auto* solo = find_result(summary, view.info->name, Phase::kSolo, measure);
       const auto* shared = find_result(summary, view.info->name, Phase::kShared, measure);
       if (!has_values(solo, shared) && measure != Measure::kLatency) continue;
+      // Of the parts of latency summary.csv has them.
+      const bool with_intervals =
+          measure == Measure::kLatency || measure == Measure::kTtft || measure == Measure::kItl;
       rows += "<tr>" + row_head(rows.empty() ? escape_html(view.info->name) : "") +
               word(std::string(record::info(measure).name));
       for (const auto* result : {solo, shared}) {
         for (const auto quantile : {&analysis::MeasureResult::p50, &analysis::MeasureResult::p95,
                                     &analysis::MeasureResult::p99}) {
-          rows +=
-              cell(result == nullptr ? std::string(kAbsent) : number((result->*quantile).value));
+          const analysis::Estimate estimate =
+              result == nullptr ? analysis::Estimate{} : result->*quantile;
+          rows += with_intervals ? stacked(bounded(estimate)) : cell(number(estimate.value));
         }
       }
       const bool headline = measure == Measure::kLatency;
       const auto* df = find_degradation(summary, view.info->name, measure, 0.99);
-      rows += cell(df != nullptr && df->ratio.value ? times(*df->ratio.value) : "") +
-              cell(df != nullptr ? interval(df->ratio) : "") +
+      rows += stacked(df != nullptr && df->ratio.value ? bounded(df->ratio, "×") : "") +
               word(headline ? badge(verdict_words(view)) : "") + "</tr>\n";
     }
     body += "<tbody class=\"group\">\n" + rows + "</tbody>\n";
@@ -88,14 +91,15 @@ std::string results_table(const Summary& summary, const std::vector<AgentView>& 
       "<th rowspan=\"2\" scope=\"col\" class=\"word\">measure, ms</th>"
       "<th colspan=\"3\" scope=\"colgroup\" class=\"solo\">solo</th>"
       "<th colspan=\"3\" scope=\"colgroup\" class=\"shared\">shared</th>"
-      "<th rowspan=\"2\" scope=\"col\">DF of p99</th><th rowspan=\"2\" scope=\"col\">95 % "
-      "interval</th><th rowspan=\"2\" scope=\"col\" class=\"word\">verdict</th></tr>\n<tr>"
+      "<th rowspan=\"2\" scope=\"col\">DF of p99</th><th rowspan=\"2\" scope=\"col\" "
+      "class=\"word\">verdict</th></tr>\n<tr>"
       "<th scope=\"col\">p50</th><th scope=\"col\">p95</th><th scope=\"col\">p99</th>"
       "<th scope=\"col\">p50</th><th scope=\"col\">p95</th><th "
       "scope=\"col\">p99</th></tr></thead>\n";
-  return section("Alone beside shared",
-                 table("Quantiles in milliseconds; DF is the shared quantile over the solo one.",
-                       head + body));
+  return section("Alone beside shared", table("Quantiles in milliseconds, of what callers wait for "
+                                              "with 95 % intervals; DF, with its own, is the "
+                                              "shared quantile over the solo one.",
+                                              head + body));
 }
 
 std::string growth_at_p99(const analysis::Attribution& a) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "format.hpp"
 #include "palette.hpp"
@@ -150,7 +151,11 @@ std::string stacked(std::string_view number_and_interval) {
   return stacked(escape_html(number_and_interval.substr(0, open)), escape_html(interval));
 }
 std::string stacked(const std::string& number, const std::string& interval) {
-  return cell(interval.empty() ? number : number + "<br><small>" + interval + "</small>");
+  std::string bounds = interval;
+  for (const auto& [words, sign] : {std::pair("at least ", "≥ "), std::pair("at most ", "≤ ")}) {
+    if (bounds.starts_with(words)) bounds.replace(0, std::string_view(words).size(), sign);
+  }
+  return cell(bounds.empty() ? number : number + "<br><small>" + bounds + "</small>");
 }
 std::string row_head(const std::string& text) {
   return "<th scope=\"row\" class=\"word\">" + text + "</th>";

@@ -32,7 +32,8 @@ std::string cell(const std::string& text);
 std::string word(const std::string& text);
 std::string several(const std::string& text);  // words that may break into lines
 std::string note(const std::string& text);     // a sentence
-// A number with its interval below it, of "1.42 (1.20–6.74)" or of two texts.
+// A number with its interval below it ("≥ 1.20" where it has one bound), of "1.42 (1.20–6.74)" or
+// of two texts.
 std::string stacked(std::string_view number_and_interval);
 std::string stacked(const std::string& number, const std::string& interval);
 std::string row_head(const std::string& text);
