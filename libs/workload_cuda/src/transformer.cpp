@@ -86,12 +86,13 @@ Status Transformer::create(const TransformerPlan& plan, cudaStream_t stream) {
     return bad_input("the CUDA backend has gated decoders and ungated encoders only");
   }
   overlap_ = properties.major >= 9;
-  // Blocks enough to fill the device twice, none with fewer than 64 positions.
+  // A block for every multiprocessor, none with fewer than 64 positions.
   const std::int64_t blocks = token_blocks(narrow(m.heads), narrow(m.kv_heads)) * plan_.sequences;
-  splits_ = narrow(std::clamp<std::int64_t>(2 * properties.multiProcessorCount / blocks, 1,
+  splits_ = narrow(std::clamp<std::int64_t>(properties.multiProcessorCount / blocks, 1,
                                             (plan_.positions + 63) / 64));
   KTS_CHECK_OK(allocate_all());
   KTS_CUDA(prepare_attention(), "cannot prepare the attention");
+  KTS_CUDA(prepare_gemv(), "cannot prepare the products");
   KTS_CHECK_OK(fill_weights());
   return choose_algorithms();
 }

@@ -239,16 +239,19 @@ cudaError_t launch_tokens(const AttendTokens& a, const Launch& on) {
 // ---- One token: 16 bytes of a position a lane; a team of lanes has a whole position of one head.
 
 constexpr int kMostHeads = 8;  // query heads that a block attends for together
+constexpr int kTokenThreads = 256;
 
 template <int kHeadDim, int kHeads>
-__global__ void __launch_bounds__(kThreads) attend_token_kernel(const AttendToken a) {
+__global__ void __launch_bounds__(kTokenThreads) attend_token_kernel(const AttendToken a) {
+  constexpr int kThreads = kTokenThreads;
+  constexpr int kWarps = kThreads / 32;
   constexpr int kTeam = kHeadDim / 8;
   constexpr int kTeams = kThreads / kTeam;
   constexpr int kAhead = kHeads > 4 ? 2 : 4;  // positions that a team has under way
   constexpr int kHalf = kHeadDim / 2;
   __shared__ __align__(16) float query[kHeads][kHeadDim];
-  __shared__ float parts[kTeams][kHeads][kHeadDim];
-  __shared__ float2 part_weights[kTeams][kHeads];  // most, weight
+  __shared__ __align__(16) float parts[kWarps][kHeads][kHeadDim];
+  __shared__ float2 part_weights[kWarps][kHeads];  // most, weight
   __shared__ bool last;
 
   const int thread = static_cast<int>(threadIdx.x);
@@ -267,13 +270,43 @@ __global__ void __launch_bounds__(kThreads) attend_token_kernel(const AttendToke
   Bf16* const values =
       a.values.data + sequence * a.values.sequence_stride + kv_head * a.values.head_stride;
 
+  int begin = 0;
+  int end = 0;
+  const auto take_share = [&](int position) {
+    const int length = position + 1;
+    const int span = (length + a.splits - 1) / a.splits;
+    begin = min(split * span, length);
+    end = min(begin + span, length);
+  };
+  uint4 next_keys[kAhead];
+  uint4 next_values[kAhead];
+  // Of positions from `first` on that lie before `limit`; else zeros.
+  const auto load = [&](int first, int limit) {
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const int p = first + i * kTeams + team;
+      next_keys[i] = next_values[i] = make_uint4(0, 0, 0, 0);
+      if (p < limit) {
+        next_keys[i] =
+            __ldcg(reinterpret_cast<const uint4*>(keys + p * a.keys.position_stride + d0));
+        next_values[i] =
+            __ldcg(reinterpret_cast<const uint4*>(values + p * a.values.position_stride + d0));
+      }
+    }
+  };
+  // What the cache holds of earlier tokens was written a step ago: it can be on its way while the
+  // kernel before this runs. Only which token is now may still change, in a step's first layer.
+  const int guess = __ldcg(a.position);
+  take_share(guess);
+  load(begin, min(end, guess));
+
   wait_for_previous_kernel();
   let_next_kernel_begin();
   const int position = __ldcg(a.position);
-  const int length = position + 1;
-  const int span = (length + a.splits - 1) / a.splits;
-  const int begin = min(split * span, length);
-  const int end = min(begin + span, length);
+  if (position != guess) {
+    take_share(position);
+    load(begin, min(end, position));
+  }
   const float2* const turns = a.turns + static_cast<std::int64_t>(position) * kHalf;
 
   const float scale = a.scale * kLog2E;
@@ -315,19 +348,13 @@ __global__ void __launch_bounds__(kThreads) attend_token_kernel(const AttendToke
 #pragma unroll
   for (float& m : most) m = -1e30f;  // finite: a difference of infinities is no number
 
+  if (begin <= position && position < begin + kTeams * kAhead) load(begin, end);
   for (int first = begin; first < end; first += kTeams * kAhead) {
     uint4 key[kAhead];
     uint4 value[kAhead];
 #pragma unroll
-    for (int i = 0; i < kAhead; ++i) {
-      const int p = first + i * kTeams + team;
-      const bool valid = p < end;
-      key[i] = value[i] = make_uint4(0, 0, 0, 0);
-      if (valid) {
-        key[i] = *reinterpret_cast<const uint4*>(keys + p * a.keys.position_stride + d0);
-        value[i] = *reinterpret_cast<const uint4*>(values + p * a.values.position_stride + d0);
-      }
-    }
+    for (int i = 0; i < kAhead; ++i) key[i] = next_keys[i], value[i] = next_values[i];
+    load(first + kTeams * kAhead, end);
 #pragma unroll
     for (int head = 0; head < kHeads; ++head) {
       float q[8];
@@ -366,11 +393,32 @@ __global__ void __launch_bounds__(kThreads) attend_token_kernel(const AttendToke
     }
   }
 
+  // A warp's teams put theirs together, then the warps.
 #pragma unroll
   for (int head = 0; head < kHeads; ++head) {
 #pragma unroll
-    for (int d = 0; d < 8; ++d) parts[team][head][d0 + d] = out[head][d];
-    if (d0 == 0) part_weights[team][head] = make_float2(most[head], weight[head]);
+    for (int offset = kTeam; offset < 32; offset *= 2) {
+      const float other_most = __shfl_xor_sync(0xffffffffu, most[head], offset);
+      const float best = fmaxf(most[head], other_most);
+      const float shrink = exp2f(most[head] - best);
+      const float other_shrink = exp2f(other_most - best);
+      const float other_weight = __shfl_xor_sync(0xffffffffu, weight[head], offset);
+      most[head] = best;
+      weight[head] = weight[head] * shrink + other_weight * other_shrink;
+#pragma unroll
+      for (float& o : out[head]) {
+        const float other = __shfl_xor_sync(0xffffffffu, o, offset);
+        o = o * shrink + other * other_shrink;
+      }
+    }
+    const int warp = thread / 32;
+    if (thread % 32 < kTeam) {
+      *reinterpret_cast<float4*>(&parts[warp][head][d0]) =
+          make_float4(out[head][0], out[head][1], out[head][2], out[head][3]);
+      *reinterpret_cast<float4*>(&parts[warp][head][d0 + 4]) =
+          make_float4(out[head][4], out[head][5], out[head][6], out[head][7]);
+    }
+    if (thread % 32 == 0) part_weights[warp][head] = make_float2(most[head], weight[head]);
   }
   __syncthreads();
 
@@ -379,14 +427,14 @@ __global__ void __launch_bounds__(kThreads) attend_token_kernel(const AttendToke
     const int d = i % kHeadDim;
     float best = -1e30f;
 #pragma unroll
-    for (int t = 0; t < kTeams; ++t) best = fmaxf(best, part_weights[t][head].x);
+    for (int w = 0; w < kWarps; ++w) best = fmaxf(best, part_weights[w][head].x);
     float sum = 0;
     float total = 0;
 #pragma unroll
-    for (int t = 0; t < kTeams; ++t) {
-      const float shrink = exp2f(part_weights[t][head].x - best);
-      sum += shrink * parts[t][head][d];
-      total += shrink * part_weights[t][head].y;
+    for (int w = 0; w < kWarps; ++w) {
+      const float shrink = exp2f(part_weights[w][head].x - best);
+      sum += shrink * parts[w][head][d];
+      total += shrink * part_weights[w][head].y;
     }
     const std::int64_t of = static_cast<std::int64_t>(sequence) * a.heads + first_head + head;
     if (a.splits == 1) {
@@ -410,23 +458,56 @@ __global__ void __launch_bounds__(kThreads) attend_token_kernel(const AttendToke
   __syncthreads();
   if (!last) return;
   __threadfence();
-  for (int i = thread; i < heads * kHeadDim; i += kThreads) {
-    const int head = i / kHeadDim;
-    const int d = i % kHeadDim;
-    const std::int64_t of = static_cast<std::int64_t>(sequence) * a.heads + first_head + head;
-    const float2* const weights = a.partial_weights + of * a.splits;
-    const float* const sums = a.partial_sums + of * a.splits * kHeadDim + d;
+  // Each split's share of the sum: a warp a head, a lane a split.
+  float* const shares = &parts[0][0][0];  // [heads][splits]
+  const std::int64_t first_of = static_cast<std::int64_t>(sequence) * a.heads + first_head;
+  for (int head = thread / 32; head < heads; head += kThreads / 32) {
+    const float2* const weights = a.partial_weights + (first_of + head) * a.splits;
     float best = -1e30f;
-    for (int s = 0; s < a.splits; ++s) best = fmaxf(best, __ldcg(&weights[s].x));
-    float sum = 0;
+    for (int s = thread % 32; s < a.splits; s += 32) best = fmaxf(best, __ldcg(&weights[s].x));
+#pragma unroll
+    for (int offset = 16; offset > 0; offset /= 2) {
+      best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, offset));
+    }
     float total = 0;
-    for (int s = 0; s < a.splits; ++s) {
+    for (int s = thread % 32; s < a.splits; s += 32) {
       const float2 w = __ldcg(weights + s);
       const float shrink = exp2f(w.x - best);
-      sum += shrink * __ldcg(sums + static_cast<std::int64_t>(s) * kHeadDim);
+      shares[head * a.splits + s] = shrink;
       total += shrink * w.y;
     }
-    a.out[of * kHeadDim + d] = to_bf16(sum / total);
+#pragma unroll
+    for (int offset = 16; offset > 0; offset /= 2) {
+      total += __shfl_xor_sync(0xffffffffu, total, offset);
+    }
+    for (int s = thread % 32; s < a.splits; s += 32) shares[head * a.splits + s] /= total;
+  }
+  __syncthreads();
+  for (int i = thread * 4; i < heads * kHeadDim; i += kThreads * 4) {
+    const int head = i / kHeadDim;
+    const int d = i % kHeadDim;
+    const float* const sums = a.partial_sums + (first_of + head) * a.splits * kHeadDim + d;
+    float sum[4] = {};
+    constexpr int kLoads = 16;  // under way together
+    for (int first = 0; first < a.splits; first += kLoads) {
+      float4 part[kLoads];
+      float share[kLoads];
+#pragma unroll
+      for (int s = 0; s < kLoads; ++s) {
+        const int of_split = min(first + s, a.splits - 1);
+        part[s] = __ldcg(reinterpret_cast<const float4*>(sums + of_split * kHeadDim));
+        share[s] = first + s < a.splits ? shares[head * a.splits + of_split] : 0;
+      }
+#pragma unroll
+      for (int s = 0; s < kLoads; ++s) {
+        sum[0] += share[s] * part[s].x;
+        sum[1] += share[s] * part[s].y;
+        sum[2] += share[s] * part[s].z;
+        sum[3] += share[s] * part[s].w;
+      }
+    }
+    *reinterpret_cast<uint2*>(a.out + (first_of + head) * kHeadDim + d) =
+        make_uint2(pack(sum[0], sum[1]), pack(sum[2], sum[3]));
   }
 }
 
@@ -436,10 +517,10 @@ cudaError_t launch_token(const AttendToken& a, const Launch& on) {
                   static_cast<unsigned>(token_blocks(a.heads, a.kv_heads)),
                   static_cast<unsigned>(a.sequences));
   const int heads = a.heads / a.kv_heads;
-  if (heads == 1) return launch(attend_token_kernel<kHeadDim, 1>, grid, kThreads, 0, on, a);
-  if (heads == 2) return launch(attend_token_kernel<kHeadDim, 2>, grid, kThreads, 0, on, a);
-  if (heads <= 4) return launch(attend_token_kernel<kHeadDim, 4>, grid, kThreads, 0, on, a);
-  return launch(attend_token_kernel<kHeadDim, kMostHeads>, grid, kThreads, 0, on, a);
+  if (heads == 1) return launch(attend_token_kernel<kHeadDim, 1>, grid, kTokenThreads, 0, on, a);
+  if (heads == 2) return launch(attend_token_kernel<kHeadDim, 2>, grid, kTokenThreads, 0, on, a);
+  if (heads <= 4) return launch(attend_token_kernel<kHeadDim, 4>, grid, kTokenThreads, 0, on, a);
+  return launch(attend_token_kernel<kHeadDim, kMostHeads>, grid, kTokenThreads, 0, on, a);
 }
 
 }  // namespace

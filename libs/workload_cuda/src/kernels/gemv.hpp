@@ -33,6 +33,9 @@ struct Gemv {
 
 cudaError_t gemv(Epilogue epilogue, const Gemv& arguments, const Launch& on) noexcept;
 
+// To be called once: lets the kernels take the shared memory that they need.
+cudaError_t prepare_gemv() noexcept;
+
 // The index in a `best`, which orders by value, then by lower index; 0 holds none yet.
 inline std::uint32_t best_index(unsigned long long key) {
   return 0xffffffffu - static_cast<std::uint32_t>(key);
