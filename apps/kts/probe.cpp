@@ -105,7 +105,7 @@ Result<int> run_probe(const ProbeOptions& options) {
                folder.string());
   }
   KTS_CHECK_OK(flush_output());
-  fmt::print(stderr, "page: {}\n", (folder / "datasheet.html").string());
+  fmt::print(stderr, "report: {}\n", (folder / "datasheet.html").string());
   std::vector<std::string> warnings = sheet.warnings;
   warnings.insert(warnings.end(), more.begin(), more.end());
   for (const std::string& warning : warnings) {

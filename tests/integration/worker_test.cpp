@@ -319,7 +319,7 @@ TEST(Worker, BadUsageIsOneLineThatNamesTheFlag) {
            {small({"--rate", "5"}), "--rate: has no meaning for closed arrivals"},
            {small({"--arrival", "poison", "--rate", "5"}), "did you mean 'poisson'?"},
            {small({"--arrival", "gamma", "--rate", "5"}), "--cv: gamma arrivals need it"},
-           {small({"--arrival", "gamma", "--rate", "5", "--cv", "0"}), "--cv: out of range"},
+           {small({"--arrival", "gamma", "--rate", "5", "--cv", "0"}), "--cv: 0 is out of range"},
            {small({"--arrival", "on-off", "--rate", "5", "--on", "1s", "--off", "soon"}),
             "--off: 'soon' is no duration"},
            {small({"--arrival", "trace"}), "--trace: trace arrivals need it"},

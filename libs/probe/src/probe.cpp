@@ -103,7 +103,7 @@ void describe_turns(Draft& draft, const TurnRounds& rounds, std::string_view suf
   const std::uint64_t own = analysis::count(rounds.handover);
   if (static_cast<double>(rounds.foreign_turns) > kForeignShare * static_cast<double>(own)) {
     draft.sheet.warnings.push_back(fmt::format(
-        "others used the device: between {} of {} turns of {} contexts it was somebody else's",
+        "others used the device: in {} of {} changes between {} contexts somebody else had a turn",
         rounds.foreign_turns, own + rounds.foreign_turns, rounds.contexts));
   }
   draft.add_quantile(key("turn_gap"), "ms", rounds.gap,

@@ -501,7 +501,7 @@ std::string left_out_sentence(const Summary& summary) {
   }
   if (open > 0) {
     sentence += fmt::format("; {} can't be told", open);
-    if (cycles > 0) sentence += fmt::format(", which takes up to about {} cycles", count(cycles));
+    if (cycles > 0) sentence += fmt::format(": a run of up to {} cycles would tell", count(cycles));
   }
   return sentence + ".";
 }

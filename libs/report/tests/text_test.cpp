@@ -392,8 +392,8 @@ TEST(LeftOutSentence, CountsWhatAgreesDiffersAndCannotBeTold) {
   EXPECT_EQ(
       left_out_sentence(summary),
       "Left out one by one: the drop of the others' latency is as the model of turns predicts in 1 "
-      "of 3 cases; it differs for router without thinker (p95); 1 can't be told, which takes up to "
-      "about 5 cycles.");
+      "of 3 cases; it differs for router without thinker (p95); 1 can't be told: a run of up to 5 "
+      "cycles would tell.");
   summary.left_out.resize(1);
   summary.left_out[0].by_model = false;
   EXPECT_THAT(left_out_sentence(summary), HasSubstr("is as long as they waited for it in 1 of 1"));

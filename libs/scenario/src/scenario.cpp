@@ -296,7 +296,8 @@ Result<Slo> read_slo(const YamlValue& value) {
     const YamlValue quantile = value.at("quantile");
     KTS_TRY(slo.quantile, quantile.number());
     if (!(slo.quantile >= 0.5 && slo.quantile <= 0.9999)) {
-      return quantile.refuse("out of range", "give 0.5 to 0.9999, as in 0.99");
+      return quantile.refuse(fmt::format("{} is out of range", slo.quantile),
+                             "give 0.5 to 0.9999, as in 0.99");
     }
   }
   KTS_TRY(const YamlValue latency, value.require("latency"));

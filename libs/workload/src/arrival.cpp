@@ -109,24 +109,28 @@ std::string processes_that_take(string_view parameter) {
 }
 
 std::optional<ArrivalProblem> problem_of(const ArrivalSpec& spec) {
-  const auto out_of_range = [](string_view parameter, std::string hint) {
-    return ArrivalProblem{parameter, "out of range", std::move(hint)};
+  const auto out_of_range = [](string_view parameter, const auto& value, std::string hint) {
+    return ArrivalProblem{parameter, fmt::format("{} is out of range", value), std::move(hint)};
   };
   const bool rated = takes(spec.process, "rate");
   if (rated && !(spec.rate_per_s > 0 && spec.rate_per_s <= kHighestRate)) {
-    return out_of_range("rate", "give requests per second, above 0 and at most 1000000");
+    return out_of_range("rate", spec.rate_per_s,
+                        "give requests per second, above 0 and at most 1000000");
   }
   if (!(spec.cv >= kLeastCv && spec.cv <= kMostCv)) {
-    return out_of_range("cv", fmt::format("give {} to {}; 1 is poisson", kLeastCv, kMostCv));
+    return out_of_range("cv", spec.cv,
+                        fmt::format("give {} to {}; 1 is poisson", kLeastCv, kMostCv));
   }
   if (spec.process == ArrivalProcess::kOnOff) {
     for (const auto& [parameter, length] : {std::pair("on", spec.on), std::pair("off", spec.off)}) {
       if (length >= kLeastPhase && length <= kMostPhase) continue;
-      return out_of_range(parameter, fmt::format("give {} to {}", format_duration(kLeastPhase),
-                                                 format_duration(kMostPhase)));
+      return out_of_range(
+          parameter, format_duration(length),
+          fmt::format("give {} to {}", format_duration(kLeastPhase), format_duration(kMostPhase)));
     }
     if (spec.rate_per_s * seconds(spec.on) < kLeastPerPhase) {
-      return out_of_range("rate", "at this rate hardly a phase has a request: give longer ones");
+      return out_of_range("rate", spec.rate_per_s,
+                          "at this rate hardly a phase has a request: give longer ones");
     }
   }
   if (spec.process != ArrivalProcess::kTrace) return std::nullopt;
@@ -135,12 +139,14 @@ std::optional<ArrivalProblem> problem_of(const ArrivalSpec& spec) {
     return ArrivalProblem{"file", "has control characters", "rename the file"};
   }
   if (!(spec.trace.scale > 0 && spec.trace.scale <= kMostScale)) {
-    return out_of_range("scale", "above 0 and at most 1000000; 2 replays twice as fast");
+    return out_of_range("scale", spec.trace.scale,
+                        "give a factor above 0 and at most 1000000; 2 replays twice as fast");
   }
   for (const auto& [parameter, length] :
        {std::pair("from", spec.trace.from), std::pair("length", spec.trace.length)}) {
     if (length >= 0ns && length <= kLongestTrace) continue;
-    return out_of_range(parameter, "give a time of the trace, such as 10min");
+    return out_of_range(parameter, format_duration(length),
+                        "give a time of the trace, such as 10min");
   }
   return std::nullopt;
 }
