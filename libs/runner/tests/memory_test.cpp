@@ -98,7 +98,8 @@ TEST(Memory, OfAMachineWhatIsFreeIsTold) {
   DeviceMemory machine = device_memory("cpu", nullptr);
   EXPECT_TRUE(machine.is_what_is_free);
   machine.total_bytes = 21 * kGiB;
-  EXPECT_THAT(memory_outlook(agents(), machine).text, HasSubstr("; this machine has 21.0 GiB free"));
+  EXPECT_THAT(memory_outlook(agents(), machine).text,
+              HasSubstr("; this machine has 21.0 GiB free"));
 }
 
 TEST(Memory, OnlyCardIsTheOneThatIsMeant) {
