@@ -109,6 +109,7 @@ TEST_F(ModesCli, EveryModeIsARunAndTheComparisonComesAgainByteForByte) {
     EXPECT_EQ(way.at("measured"), here) << way;
     if (here) {
       EXPECT_GT(way.at("kept_ratio"), 0);
+      EXPECT_TRUE(way.at("neighbours").at(0).contains("kept_ratio_ci_low"));
     }
     EXPECT_EQ(way.at("memory_in_use_bytes").is_null(), !here);
   }

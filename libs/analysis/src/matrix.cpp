@@ -11,6 +11,7 @@
 #include "kts/analysis/summarize.hpp"
 #include "kts/base/error.hpp"
 #include "kts/stats/interval.hpp"
+#include "rates.hpp"
 #include "ratio.hpp"
 
 namespace kts::analysis {
@@ -20,30 +21,6 @@ namespace {
 using Set = std::vector<std::size_t>;
 
 bool has_interval(const Estimate& e) { return e.value && e.ci_low && e.ci_high; }
-
-// Mean of the blocks' rates of one copy, with Student's interval; at least two blocks for one.
-Estimate rate_of(const std::vector<const AgentBlock*>& blocks, int copies) {
-  std::vector<double> rates;
-  for (const AgentBlock* block : blocks) {
-    const auto length_s = static_cast<double>(block->window_stop_ns - block->window_start_ns) / 1e9;
-    if (length_s > 0) {
-      rates.push_back(static_cast<double>(block->completed_in_window) / length_s / copies);
-    }
-  }
-  if (rates.empty()) return {};
-  const auto n = static_cast<double>(rates.size());
-  double mean = 0;
-  for (const double rate : rates) mean += rate / n;
-  Estimate estimate{mean, {}, {}};
-  if (rates.size() < static_cast<std::size_t>(stats::kMinBlocks)) return estimate;
-  double squares = 0;
-  for (const double rate : rates) squares += (rate - mean) * (rate - mean);
-  const double reach = stats::student_t_quantile(0.975, static_cast<int>(rates.size()) - 1) *
-                       std::sqrt(squares / (n - 1) / n);
-  estimate.ci_low = mean - reach;
-  estimate.ci_high = mean + reach;
-  return estimate;
-}
 
 // `from`'s samples to those of another copy of the agent in the same block.
 void pool(AgentBlock& into, const AgentBlock& from) {

@@ -102,14 +102,17 @@ std::string why_unread(const std::filesystem::path& run, Error error) {
 }
 
 // Rates of the neighbours alone, by agent and company; of "" for those that are the same in all.
-using AloneRates = std::map<std::pair<std::string, std::string>, double>;
+using AloneRates = std::map<std::pair<std::string, std::string>, Estimate>;
 
-std::optional<double> alone_rate(const AloneRates& rates, const std::string& agent,
-                                 const std::string& company) {
+Estimate rate_of(const MeasureResult& latency) {
+  return {latency.rate_achieved_per_s, latency.rate_low_per_s, latency.rate_high_per_s};
+}
+
+Estimate alone_rate(const AloneRates& rates, const std::string& agent, const std::string& company) {
   for (const std::string& where : {company, std::string()}) {
     if (const auto found = rates.find({agent, where}); found != rates.end()) return found->second;
   }
-  return std::nullopt;
+  return {};
 }
 
 ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
@@ -142,12 +145,13 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
   }
   for (const std::string& other : neighbours) {
     ModeResult::Neighbour neighbour{other, {}, {}};
-    const MeasureResult* rate = find_result(summary, other, Phase::kShared, Measure::kLatency);
-    const auto alone = alone_rate(rates, other, entry.company);
-    if (rate != nullptr) neighbour.rate_per_s = rate->rate_achieved_per_s;
-    if (neighbour.rate_per_s && alone && *alone > 0) {
-      neighbour.kept_ratio = *neighbour.rate_per_s / *alone;
-      sum += *neighbour.kept_ratio;
+    const MeasureResult* latency = find_result(summary, other, Phase::kShared, Measure::kLatency);
+    if (latency != nullptr) {
+      neighbour.rate_per_s = latency->rate_achieved_per_s;
+      neighbour.kept = ratio_of(rate_of(*latency), alone_rate(rates, other, entry.company));
+    }
+    if (neighbour.kept.value) {
+      sum += *neighbour.kept.value;
       ++known;
     }
     result.neighbours.push_back(std::move(neighbour));
@@ -211,7 +215,7 @@ Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
         find_result(summary, baseline.agent, Phase::kSolo, Measure::kLatency);
     if (alone == nullptr) continue;
     if (alone->rate_achieved_per_s) {
-      rates[{baseline.agent, baseline.company}] = *alone->rate_achieved_per_s;
+      rates[{baseline.agent, baseline.company}] = rate_of(*alone);
     }
     if (baseline.agent == plan.agent) {
       out.baseline = *alone;

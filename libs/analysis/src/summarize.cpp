@@ -18,6 +18,7 @@
 #include "notes.hpp"
 #include "overload.hpp"
 #include "parallel.hpp"
+#include "rates.hpp"
 #include "ratio.hpp"
 
 namespace kts::analysis {
@@ -300,6 +301,9 @@ MeasureResult to_row(const AgentStats& agent, Phase phase, const GroupStats& sta
       seconds += static_cast<double>(block->window_stop_ns - block->window_start_ns) / 1e9;
     }
     if (seconds > 0) row.rate_achieved_per_s = completed / seconds;
+    const Estimate rate = rate_of(stats.group.blocks, 1);
+    row.rate_low_per_s = rate.ci_low;
+    row.rate_high_per_s = rate.ci_high;
     if (seconds > 0 && stats[Measure::kTtft].n > 0) row.output_tokens_per_s = tokens / seconds;
   }
   return row;

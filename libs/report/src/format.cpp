@@ -113,6 +113,15 @@ std::string bounded(const analysis::Estimate& estimate, std::string_view unit) {
   return number(*estimate.value) + std::string(unit) + (bounds.empty() ? "" : " (" + bounds + ")");
 }
 
+std::string bounded_percent(const analysis::Estimate& share) {
+  const auto percent_of = [](std::optional<double> part) {
+    if (part) *part *= 100;
+    return part;
+  };
+  return bounded({percent_of(share.value), percent_of(share.ci_low), percent_of(share.ci_high)},
+                 "\u00a0%");
+}
+
 std::string bounds_words(const analysis::Estimate& estimate) {
   const std::string bounds = interval(estimate);
   if (bounds.empty()) return {};

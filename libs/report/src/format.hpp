@@ -23,6 +23,7 @@ std::string times(double ratio);         // "17.2×"
 std::string interval(const analysis::Estimate& estimate, int digits = 3);
 // "1.30 (1.21–1.39)", "7.6× (at least 6.8)"
 std::string bounded(const analysis::Estimate& estimate, std::string_view unit = "");
+std::string bounded_percent(const analysis::Estimate& share);  // "48.8 % (42.4–55.2)" of 0.488 …
 // "95 % interval 3–5"; with one bound "95 % sure to be at least 3", for the other may be anything.
 std::string bounds_words(const analysis::Estimate& estimate);
 std::string percent(double fraction);  // "+4.1 %", "−0.2 %", with a space that doesn't break

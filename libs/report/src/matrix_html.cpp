@@ -71,7 +71,7 @@ std::string all_sets(const Matrix& matrix) {
             several(escape_html(beside(*view.set, c.agent))) + stacked(bounded(c.p50)) +
             stacked(bounded(c.p99)) + stacked(df_text(c), df_interval(c)) +
             word(badge(verdict_words(c))) + stacked(bounded(c.gpu_time_df, "×")) +
-            stacked(kept_bounded(c.kept)) + cell(count(c.n)) + cell(std::to_string(c.blocks)) +
+            stacked(bounded_percent(c.kept)) + cell(count(c.n)) + cell(std::to_string(c.blocks)) +
             "</tr>\n";
   }
   if (rows.empty()) return rows;

@@ -19,7 +19,7 @@ std::string df_cell(const MatrixCell& cell) {
   return df_text(cell) + (bounds.empty() ? "" : " (" + bounds + ")");
 }
 
-std::string kept_cell(const MatrixCell& cell) { return kept_bounded(cell.kept); }
+std::string kept_cell(const MatrixCell& cell) { return bounded_percent(cell.kept); }
 
 // Row: who suffers; column: beside whom.
 std::string pair_table(const Matrix& matrix, std::string_view title, std::string_view legend,

@@ -142,15 +142,6 @@ std::string kept_text(const analysis::Estimate& kept) {
   return kept.value ? fmt::format("{}\u00a0%", number(*kept.value * 100)) : std::string(kAbsent);
 }
 
-std::string kept_bounded(const analysis::Estimate& kept) {
-  const auto percent_of = [](std::optional<double> share) {
-    if (share) *share *= 100;
-    return share;
-  };
-  return bounded({percent_of(kept.value), percent_of(kept.ci_low), percent_of(kept.ci_high)},
-                 "\u00a0%");
-}
-
 std::vector<Scaling> scalings(const analysis::Matrix& matrix) {
   std::vector<Scaling> out;
   for (const auto& agent : matrix.header.agents) {

@@ -28,7 +28,6 @@ std::string verdict_words(const analysis::MatrixCell& cell);
 std::string df_text(const analysis::MatrixCell& cell);
 std::string df_interval(const analysis::MatrixCell& cell);  // "8.51–13.2", or empty
 std::string kept_text(const analysis::Estimate& kept);      // "93 %"
-std::string kept_bounded(const analysis::Estimate& kept);   // "48.8 % (42.4–55.2)"
 
 // One agent beside a growing number of copies of another (or of itself).
 struct Scaling {

@@ -36,7 +36,9 @@ Json mode_json(const ModeResult& mode) {
                                [](const ModeResult::Neighbour& neighbour) -> Json {
                                  return {{"agent", neighbour.agent},
                                          {"rate_achieved_per_s", optional(neighbour.rate_per_s)},
-                                         {"kept_ratio", optional(neighbour.kept_ratio)}};
+                                         {"kept_ratio", optional(neighbour.kept.value)},
+                                         {"kept_ratio_ci_low", optional(neighbour.kept.ci_low)},
+                                         {"kept_ratio_ci_high", optional(neighbour.kept.ci_high)}};
                                })},
           {"kept_ratio", optional(mode.kept_ratio)},
           {"memory_in_use_bytes", optional(mode.memory_in_use_bytes)},
@@ -184,7 +186,7 @@ std::string modes_table(const ModesSummary& modes, TerminalStyle style) {
       const std::string row_text =
           line(mode.entry.way, mode.p50, mode.p95, mode.p99,
                mode.df_common.value ? times(*mode.df_common.value) : std::string(kAbsent), mode.n,
-               printable(cells_of(mode).neighbours) +
+               printable(neighbours_kept(mode, false)) +
                    (mode.inconclusive.empty() ? "" : "; can't conclude"));
       out += paint(company.best == i ? Ink::kGreen : Ink::kPlain, row_text) + "\n";
     }

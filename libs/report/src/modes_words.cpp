@@ -21,6 +21,15 @@ bool any_way(const analysis::ModesSummary& modes, std::string_view sharing) {
 
 }  // namespace
 
+std::string neighbours_kept(const analysis::ModeResult& mode, bool with_intervals) {
+  std::string out;
+  for (const auto& [agent, rate, kept] : mode.neighbours) {
+    const analysis::Estimate shown = with_intervals ? kept : analysis::Estimate{kept.value, {}, {}};
+    out += (out.empty() ? "" : ", ") + agent + " " + bounded_percent(shown);
+  }
+  return out.empty() ? std::string(kAbsent) : out;
+}
+
 ModeCells cells_of(const analysis::ModeResult& mode) {
   ModeCells cells;
   cells.way = mode.entry.way;
@@ -30,13 +39,7 @@ ModeCells cells_of(const analysis::ModeResult& mode) {
   cells.p999 = bounded(mode.p999);
   cells.df = bounded(mode.df, "×");
   cells.df_common = bounded(mode.df_common, "×");
-  for (const auto& neighbour : mode.neighbours) {
-    if (!cells.neighbours.empty()) cells.neighbours += ", ";
-    cells.neighbours += neighbour.agent + " " +
-                        (neighbour.kept_ratio ? fmt::format("{:.0f} %", *neighbour.kept_ratio * 100)
-                                              : std::string(kAbsent));
-  }
-  if (cells.neighbours.empty()) cells.neighbours = kAbsent;
+  cells.neighbours = neighbours_kept(mode, true);
   cells.samples = mode.measured ? count(mode.n) : std::string(kAbsent);
   cells.memory =
       mode.memory_in_use_bytes ? format_bytes(*mode.memory_in_use_bytes) : std::string(kAbsent);
@@ -95,7 +98,8 @@ std::vector<std::string> modes_method(const analysis::ModesSummary& modes) {
                   modes.baseline_sharing == "exclusive"
                       ? "the agent alone in mode exclusive"
                       : "its chain alone, whose agents are a process each and take turns"),
-      "What a neighbour keeps is its rate when shared over its rate alone. The ways took turns in "
+      "What a neighbour keeps is its rate when shared over its rate alone, its interval by "
+      "Student's t over blocks. The ways took turns in "
       "rounds, so that slow drift meets them alike."};
   if (any_way(modes, "streams")) {
     said.push_back(

@@ -14,11 +14,13 @@ struct ModeCells {
   std::string way;
   std::string p50, p95, p99, p999;  // with their intervals
   std::string df, df_common;
-  std::string neighbours;  // "gemm 96 %"
+  std::string neighbours;  // with their intervals
   std::string samples;
   std::string memory;
   std::string note;  // why it wasn't measured or can't conclude, how the objective fares
 };
+// "gemm 96 % (94–98), decode 88 % (85–91)"
+[[nodiscard]] std::string neighbours_kept(const analysis::ModeResult& mode, bool with_intervals);
 [[nodiscard]] ModeCells cells_of(const analysis::ModeResult& mode);
 // The agent alone in mode exclusive.
 [[nodiscard]] ModeCells baseline_cells(const analysis::ModesSummary& modes);

@@ -32,7 +32,7 @@ ModeResult way(std::string name, std::string sharing, std::string company, doubl
   mode.p999 = {p99 * 2, p99 * 1.5, {}};
   mode.df = {p99 / 0.5, p99 / 0.55, p99 / 0.45};
   mode.df_common = {p99 / 0.443, p99 / 0.5, p99 / 0.4};
-  mode.neighbours = {{mode.entry.company, 368.0 * kept, kept}};
+  mode.neighbours = {{mode.entry.company, 368.0 * kept, {kept, kept * 0.97, kept * 1.03}}};
   mode.kept_ratio = kept;
   if (mode.entry.sharing != "mps") mode.memory_in_use_bytes = std::uint64_t{3} << 30;
   return mode;

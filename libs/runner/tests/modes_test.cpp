@@ -52,6 +52,15 @@ TEST_F(Modes, WhatTheMachineDoesNotHaveIsPlannedWithTheReasonAlone) {
   EXPECT_EQ(work->runs[0].scenario.agents.size(), 1U);
 }
 
+TEST_F(Modes, OfModesThatTheMachineHasNoneOfNothingIsPlanned) {
+  ModesRun wish = modes();
+  wish.ways = {"mps", "mig"};
+  const auto work = plan_modes(wish, kNoGpu);
+  ASSERT_FALSE(work);
+  EXPECT_EQ(work.error().code, ErrorCode::kEnvironment);
+  EXPECT_THAT(to_line(work.error()), StartsWith("--modes: mps: a CPU can't be shared by 'mps'"));
+}
+
 TEST_F(Modes, NeighboursAndDepthsMakeCompanies) {
   run_.scenario.agents.push_back(run_.scenario.agents[1]);
   run_.scenario.agents.back().name = "other";
@@ -125,8 +134,10 @@ TEST_F(Modes, AChainIsComparedAsOneAndItsAgentsAreNoNeighbours) {
 TEST_F(Modes, WishesThatMakeNoSenseAreRefused) {
   ModesRun wish = modes();
   wish.ways = {"mpss"};
-  EXPECT_THAT(refusal(wish), StartsWith("--modes: no mode or variant is called 'mpss'; there are: "
-                                        "exclusive, time-slicing"));
+  EXPECT_EQ(refusal(wish), "--modes: no mode or variant is called 'mpss'; did you mean 'mps'?");
+  wish.ways = {"partition"};
+  EXPECT_THAT(refusal(wish), StartsWith("--modes: no mode or variant is called 'partition'; there "
+                                        "are: exclusive, time-slicing"));
   wish.ways = {"exclusive"};
   EXPECT_THAT(refusal(wish), HasSubstr("nothing to compare"));
   wish = modes();

@@ -55,7 +55,7 @@ struct ModeResult {
   struct Neighbour {
     std::string agent;
     std::optional<double> rate_per_s;  // when shared
-    std::optional<double> kept_ratio;  // of its rate alone
+    Estimate kept;                     // of its rate alone
   };
   std::vector<Neighbour> neighbours;
   std::optional<double> kept_ratio;                  // mean of the neighbours'

@@ -59,6 +59,8 @@ struct MeasureResult {
   std::optional<double> rate_proxy_per_s;  // 1000 / mean ms
   std::optional<double>
       rate_achieved_per_s;  // completions in the windows / their length; latency only
+  // Of rate_achieved_per_s, by Student's t over blocks. Not in summary.json.
+  std::optional<double> rate_low_per_s, rate_high_per_s;
   std::optional<double> output_tokens_per_s;  // likewise, of LLM requests' output tokens
 };
 
