@@ -2,7 +2,7 @@
 // What recording telemetry costs, as a share of one core, at the paces of a run: against replayed
 // answers, which cost next to nothing to ask for, and against the driver where there is one.
 // Opening the sources, in the first second, is said apart.
-// usage: bench_telemetry [SECONDS [driver]]       20 by default, 10 at least; `driver`: only asks it
+// usage: bench_telemetry [SECONDS [driver]]   20 by default, 10 at least; `driver`: only against it
 #include <fmt/format.h>
 #include <sys/resource.h>
 
