@@ -2,7 +2,7 @@
 // What recording telemetry costs, as a share of one core, at the paces of a run: against replayed
 // answers, which cost next to nothing to ask for, and against the driver where there is one.
 // Opening the sources, in the first second, is said apart.
-// usage: bench_telemetry [SECONDS]       20 by default, 10 at least
+// usage: bench_telemetry [SECONDS [driver]]   20 by default, 10 at least; `driver`: only against it
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "kts/base/clock.hpp"
@@ -100,7 +101,11 @@ Status measure(const char* what, device::GpuSource& source, double seconds) {
   return {};
 }
 
-Status bench(double seconds) {
+Status bench(double seconds, bool only_driver) {
+  if (only_driver) {
+    KTS_TRY(const auto nvml, device::open_nvml());
+    return measure("driver", *nvml, seconds);
+  }
   const std::filesystem::path recording = "libs/device/tests/data/eventful.json";
   std::error_code ec;
   KTS_TRY(const auto replay, device::open_recording(std::filesystem::exists(recording, ec)
@@ -128,7 +133,8 @@ Status bench(double seconds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto done = bench(std::max(kShortest, argc > 1 ? std::atof(argv[1]) : 20));
+  const auto done = bench(std::max(kShortest, argc > 1 ? std::atof(argv[1]) : 20),
+                          argc > 2 && std::string_view(argv[2]) == "driver");
   if (done) return 0;
   fmt::print(stderr, "bench_telemetry: {}\n", kts::to_line(done.error()));
   return kts::exit_code(done.error());
