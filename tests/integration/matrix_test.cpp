@@ -67,8 +67,9 @@ TEST_F(MatrixCli, MeasuresEveryPairAndGoesOnLater) {
   }
 
   // All cycles are done; a budget adds what an interval takes.
-  const Outcome again = matrix({"--resume", path("run")});
+  const Outcome again = matrix({"--resume", path("run"), "--json"});
   EXPECT_THAT(again.err, HasSubstr("all have 2 blocks"));
+  EXPECT_EQ(again.out, text("run/matrix.json"));
   const Outcome more = matrix({"--resume", path("run"), "--minutes", "0.05"});
   ASSERT_THAT(more.exit, AnyOf(0, 5)) << more.err;
   result = json("run/matrix.json");
