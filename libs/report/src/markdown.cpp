@@ -20,8 +20,12 @@ using analysis::Phase;
 
 std::string quantiles(const MeasureResult* r) {
   if (r == nullptr) return std::string(kAbsent);
-  return fmt::format("{} / {} / {}", number(r->p50.value), number(r->p95.value),
-                     number(r->p99.value));
+  const std::string bounds = interval(r->p99);
+  return fmt::format("{} / {} / {}{}", number(r->p50.value), number(r->p95.value),
+                     number(r->p99.value), bounds.empty() ? "" : " (" + bounds + ")");
+}
+std::string samples(const MeasureResult* r) {
+  return r == nullptr ? std::string(kAbsent) : count(r->n);
 }
 
 std::string with_interval(const analysis::Degradation* df) {
@@ -32,8 +36,9 @@ std::string with_interval(const analysis::Degradation* df) {
 
 std::string solo_beside_shared(const Summary& summary, const std::vector<AgentView>& all) {
   std::string out =
-      "## Alone beside shared\n\np50 / p95 / p99 in ms; DF with its 95 % interval.\n\n";
-  out += table_head({"agent", "measure", "solo", "shared", "DF of p99", "verdict"}, "llrrrl");
+      "## Alone beside shared\n\np50 / p95 / p99 in ms, p99 and its DF with 95 % intervals; n: how "
+      "many, solo and shared.\n\n";
+  out += table_head({"agent", "measure", "solo", "shared", "n", "DF of p99", "verdict"}, "llrrrrl");
   for (const auto& view : all) {
     for (const Measure measure : record::kMeasures) {
       const auto* solo = find_result(summary, view.info->name, Phase::kSolo, measure);
@@ -42,8 +47,8 @@ std::string solo_beside_shared(const Summary& summary, const std::vector<AgentVi
       const bool headline = measure == Measure::kLatency;
       const auto* df = find_degradation(summary, view.info->name, measure, 0.99);
       out += row({escape_markdown(view.info->name), std::string(record::info(measure).name),
-                  quantiles(solo), quantiles(shared), df == nullptr ? "" : with_interval(df),
-                  headline ? verdict_words(view) : ""});
+                  quantiles(solo), quantiles(shared), samples(solo) + ", " + samples(shared),
+                  df == nullptr ? "" : with_interval(df), headline ? verdict_words(view) : ""});
     }
   }
   for (const auto& view : all) {
