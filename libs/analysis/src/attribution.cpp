@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "differences.hpp"
@@ -132,17 +133,18 @@ std::vector<SharedBlock> solo_blocks(const std::vector<GrowthSubject>& subjects,
   return blocks;
 }
 
-Timeline timeline_of(const SharedBlock& block, const std::vector<WorkRule>& rules) {
+// Goes along the block's timeline by the rules of its members' subjects.
+std::vector<double> walk(const SharedBlock& block, const Turns& turns, const TellHeld& tell) {
   std::vector<const AgentBlock*> agents;
-  std::vector<WorkRule> theirs;
+  std::vector<WorkRule> rules;
   for (const auto& member : block.members) {
     agents.push_back(member.block);
-    theirs.push_back(rules[member.subject]);
+    rules.push_back(turns.rules[member.subject]);
   }
-  return {std::move(agents), std::move(theirs)};
+  return walk_timeline(agents, rules, turns.lengths, tell);
 }
 
-std::optional<double> plain_quantile(std::vector<double> values, double p) {
+std::optional<double> plain_quantile(std::vector<double>& values, double p) {
   return stats::QuantileSelector<double>(values).quantile(p);
 }
 
@@ -151,50 +153,82 @@ std::optional<double> plain_quantile(std::vector<double> values, double p) {
 // Some blocks say enough of how the agents take turns.
 constexpr std::size_t kBlocksToLearnFrom = 20;
 
+// Of a subject's iterations that have device instants, beside others.
+struct SeenWork {
+  std::vector<double> undisturbed;  // gpu_time while no other had the device
+  std::uint64_t n = 0;
+  double busy_ns = 0;  // waiting or at work
+};
 struct Seen {
   std::vector<double> handovers;
-  std::vector<std::vector<double>> undisturbed;  // gpu_time, a subject each
-  std::vector<std::vector<double>> gpu_time, gpu_wait;
-  std::vector<double> busy_ns;  // waiting or at work
+  std::vector<SeenWork> of;  // a subject each
   double window_ns = 0;
   std::size_t agents = 0;  // of a block, at most
 };
 
-Seen look(const std::vector<SharedBlock>& blocks, const std::vector<WorkRule>& rules) {
+template <typename T>
+void append(std::vector<T>& to, const std::vector<T>& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+Seen look(std::span<const SharedBlock> blocks, const Turns& turns) {
+  struct SeenBlock {
+    std::vector<double> handovers;
+    std::vector<SeenWork> of;  // a member each
+  };
+  std::vector<SeenBlock> seen_blocks(blocks.size());
+  for_each_index(blocks.size(), [&](std::size_t b) {
+    SeenBlock& seen = seen_blocks[b];
+    seen.of.resize(blocks[b].members.size());
+    seen.handovers = walk(blocks[b], turns, [&](std::size_t a, std::size_t i, const Held* held) {
+      if (!held) return;
+      const AgentBlock& block = *blocks[b].members[a].block;
+      const std::int64_t time = block.gpu_time[i];
+      SeenWork& work = seen.of[a];
+      ++work.n;
+      work.busy_ns += static_cast<double>(block.gpu_wait[i]) + static_cast<double>(time);
+      if (held->overlap > 0) return;
+      work.undisturbed.push_back(static_cast<double>(std::max<std::int64_t>(0, time)));
+    });
+  });
   Seen seen;
-  seen.undisturbed.resize(rules.size());
-  seen.gpu_time.resize(rules.size());
-  seen.gpu_wait.resize(rules.size());
-  seen.busy_ns.assign(rules.size(), 0);
-  for (std::size_t b = 0; b < std::min(blocks.size(), kBlocksToLearnFrom); ++b) {
-    const Timeline timeline = timeline_of(blocks[b], rules);
-    seen.handovers.insert(seen.handovers.end(), timeline.handovers().begin(),
-                          timeline.handovers().end());
-    seen.agents = std::max(seen.agents, timeline.agents());
+  seen.of.resize(turns.rules.size());
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    append(seen.handovers, seen_blocks[b].handovers);
+    seen.agents = std::max(seen.agents, blocks[b].members.size());
     const AgentBlock& first = *blocks[b].members.front().block;
     seen.window_ns += 0.95 * static_cast<double>(first.window_stop_ns - first.window_start_ns);
-    for (std::size_t a = 0; a < timeline.agents(); ++a) {
-      const auto& member = blocks[b].members[a];
-      const std::vector<double> lengths = timeline.undisturbed(a);
-      auto& undisturbed = seen.undisturbed[member.subject];
-      undisturbed.insert(undisturbed.end(), lengths.begin(), lengths.end());
-      for (std::size_t i = 0; i < member.block->latency.size(); ++i) {
-        if (!timeline.knows(a, i)) continue;
-        const auto wait = static_cast<double>(member.block->gpu_wait[i]);
-        const auto time = static_cast<double>(member.block->gpu_time[i]);
-        seen.gpu_wait[member.subject].push_back(wait);
-        seen.gpu_time[member.subject].push_back(time);
-        seen.busy_ns[member.subject] += wait + time;
-      }
+    for (std::size_t a = 0; a < blocks[b].members.size(); ++a) {
+      SeenWork& work = seen.of[blocks[b].members[a].subject];
+      append(work.undisturbed, seen_blocks[b].of[a].undisturbed);
+      work.n += seen_blocks[b].of[a].n;
+      work.busy_ns += seen_blocks[b].of[a].busy_ns;
     }
   }
   return seen;
 }
 
+// Lengths of those iterations of a subject that `look` counts.
+std::vector<double> lengths_seen(std::span<const SharedBlock> blocks, std::size_t subject,
+                                 const SampleColumn AgentBlock::*column) {
+  std::vector<double> lengths;
+  for (const SharedBlock& shared : blocks) {
+    for (const auto& member : shared.members) {
+      if (member.subject != subject) continue;
+      const AgentBlock& block = *member.block;
+      for (std::size_t i = 0; i < block.latency.size(); ++i) {
+        if (!has_device_instants(block, i)) continue;
+        lengths.push_back(static_cast<double>((block.*column)[i]));
+      }
+    }
+  }
+  return lengths;
+}
+
 // Beside agents that always want the device the longest wait is a turn of each and a switch before
 // every turn, one's own too: (k - 1) slice + k switch. What is idle between two agents' work while
 // the next one waits is a switch.
-TurnFigures learn_figures(const Seen& seen, const std::vector<GrowthSubject>& subjects) {
+TurnFigures learn_figures(Seen& seen, std::span<const SharedBlock> blocks) {
   constexpr std::size_t kHandovers = 30;
   constexpr std::size_t kWaits = 200;
   constexpr double kBusy = 0.9;
@@ -210,22 +244,23 @@ TurnFigures learn_figures(const Seen& seen, const std::vector<GrowthSubject>& su
   }
   const double switch_over = *plain_quantile(seen.handovers, 0.5);
   std::optional<double> slice;
-  std::size_t most = 0;
-  for (std::size_t s = 0; s < subjects.size(); ++s) {
-    const auto& waits = seen.gpu_wait[s];
-    bool others_busy = !waits.empty();
-    for (std::size_t other = 0; other < subjects.size(); ++other) {
-      if (other == s || seen.gpu_wait[other].empty()) continue;
-      others_busy &= seen.busy_ns[other] >= kBusy * seen.window_ns;
+  std::uint64_t most = 0;
+  for (std::size_t s = 0; s < seen.of.size(); ++s) {
+    const std::uint64_t n = seen.of[s].n;
+    bool others_busy = true;
+    for (std::size_t other = 0; other < seen.of.size(); ++other) {
+      if (other == s || seen.of[other].n == 0) continue;
+      others_busy &= seen.of[other].busy_ns >= kBusy * seen.window_ns;
     }
-    if (!others_busy || waits.size() < kWaits || waits.size() <= most) continue;
+    if (!others_busy || n < kWaits || n <= most) continue;
+    std::vector<double> waits = lengths_seen(blocks, s, &AgentBlock::gpu_wait);
     const double edge = *plain_quantile(waits, 0.99);
     if (!(edge > 0) || *plain_quantile(waits, 0.999) > kEdge * edge) continue;
     const auto k = static_cast<double>(seen.agents);
     const double turn = (edge - k * switch_over) / (k - 1);
     if (!(turn > switch_over)) continue;
     slice = turn;
-    most = waits.size();
+    most = n;
   }
   if (!slice) {
     figures.missing =
@@ -242,7 +277,7 @@ std::optional<double> shortest_turn(std::size_t subject, const std::vector<Growt
                                     const Seen& seen, const TurnLengths& lengths) {
   std::optional<double> shortest;
   for (std::size_t other = 0; other < subjects.size(); ++other) {
-    if (other == subject || seen.gpu_time[other].empty()) continue;
+    if (other == subject || seen.of[other].n == 0) continue;
     if (!subjects[other].solo_time_p50_ms) return std::nullopt;
     double turn = *subjects[other].solo_time_p50_ms * 1e6;
     if (lengths.slice) turn = std::min(turn, *lengths.slice);
@@ -265,8 +300,9 @@ Turns learn(const std::vector<SharedBlock>& blocks, const std::vector<GrowthSubj
     turns.rules[s].launch = subjects[s].solo_wait_mean_ms.value_or(0) * 1e6;
   }
   if (!turns.taken || blocks.empty()) return turns;
-  const Seen seen = look(blocks, turns.rules);
-  turns.figures = data.turns ? *data.turns : learn_figures(seen, subjects);
+  const auto learn_from = std::span(blocks).first(std::min(blocks.size(), kBlocksToLearnFrom));
+  Seen seen = look(learn_from, turns);
+  turns.figures = data.turns ? *data.turns : learn_figures(seen, learn_from);
   if (turns.figures->slice_ms && turns.figures->switch_ms) {
     turns.lengths = {*turns.figures->slice_ms * 1e6, *turns.figures->switch_ms * 1e6};
   }
@@ -277,14 +313,13 @@ Turns learn(const std::vector<SharedBlock>& blocks, const std::vector<GrowthSubj
       continue;
     }
     const double alone = *subjects[s].solo_time_p50_ms * 1e6;
-    const auto enough = [&, n = seen.gpu_time[s].size()](const std::vector<double>& lengths) {
-      return lengths.size() >= std::max<std::size_t>(30, n / 200);
+    const auto enough = [n = seen.of[s].n](const std::vector<double>& lengths) {
+      return lengths.size() >= std::max<std::uint64_t>(30, n / 200);
     };
-    std::vector<double> whole = seen.undisturbed[s];
+    std::vector<double>& whole = seen.of[s].undisturbed;
     if (!enough(whole)) {
-      whole.clear();
-      std::ranges::copy_if(seen.gpu_time[s], std::back_inserter(whole),
-                           [&](double length) { return length - alone < *interruption / 2; });
+      whole = lengths_seen(learn_from, s, &AgentBlock::gpu_time);
+      std::erase_if(whole, [&](double length) { return length - alone >= *interruption / 2; });
     }
     turns.rules[s].interruption = *interruption;
     turns.rules[s].uninterrupted = alone;
@@ -384,25 +419,19 @@ void add_plain(const Group& group, RankedSums& sums, bool alone, std::vector<dou
 
 void add_timeline(const SharedBlock& block, std::optional<RankedSums> SubjectSums::*phase,
                   const Turns& turns, std::vector<SubjectSums>& sums, std::vector<double> row) {
-  const Timeline timeline = timeline_of(block, turns.rules);
-  for (std::size_t a = 0; a < block.members.size(); ++a) {
+  walk(block, turns, [&](std::size_t a, std::size_t i, const Held* held) {
     const auto& member = block.members[a];
     auto& into = sums[member.subject].*phase;
-    if (!into || member.place == SharedBlock::kNoPlace) continue;
-    const std::vector<Held> held = timeline.held(a, turns.lengths);
-    for (std::size_t i = 0; i < member.block->latency.size(); ++i) {
-      if (member.block->latency[i] == record::kUnavailable) continue;
-      fill_parts(row, *member.block, i);
-      if (timeline.knows(a, i)) {
-        // Who isn't there in a solo block isn't waited for.
-        if (phase == &SubjectSums::solo) {
-          std::fill(row.begin() + kFirstNeighbour, row.end(), 0.0);
-        }
-        fill_shared(row, held[i], block, member.subject, turns);
-      }
-      into->add(member.place, static_cast<double>(member.block->latency[i]), row);
+    if (!into || member.place == SharedBlock::kNoPlace) return;
+    if (member.block->latency[i] == record::kUnavailable) return;
+    fill_parts(row, *member.block, i);
+    if (held) {
+      // Who isn't there in a solo block isn't waited for.
+      if (phase == &SubjectSums::solo) std::fill(row.begin() + kFirstNeighbour, row.end(), 0.0);
+      fill_shared(row, *held, block, member.subject, turns);
     }
-  }
+    into->add(member.place, static_cast<double>(member.block->latency[i]), row);
+  });
 }
 
 std::vector<bool> members_of(std::size_t subjects, const std::vector<SharedBlock>& blocks) {

@@ -29,6 +29,10 @@ namespace kts::analysis {
   return block.latency;
 }
 
+[[nodiscard]] inline bool has_device_instants(const AgentBlock& block, std::size_t i) {
+  return block.gpu_wait[i] != record::kUnavailable && block.gpu_time[i] != record::kUnavailable;
+}
+
 [[nodiscard]] inline std::int64_t notify_ns(const AgentBlock& block, std::size_t i) {
   const std::int64_t latency = block.latency[i];
   const std::int64_t backlog = block.backlog[i];
