@@ -412,7 +412,7 @@ void add_plain(const Group& group, RankedSums& sums, bool alone, std::vector<dou
       if (block.latency[i] == record::kUnavailable) continue;
       fill_parts(row, block, i);
       if (alone) fill_alone(row);
-      sums.add(b, static_cast<double>(block.latency[i]), row);
+      sums.add(b, block.latency[i], row);
     }
   }
 }
@@ -430,7 +430,7 @@ void add_timeline(const SharedBlock& block, std::optional<RankedSums> SubjectSum
       if (phase == &SubjectSums::solo) std::fill(row.begin() + kFirstNeighbour, row.end(), 0.0);
       fill_shared(row, *held, block, member.subject, turns);
     }
-    into->add(member.place, static_cast<double>(member.block->latency[i]), row);
+    into->add(member.place, member.block->latency[i], row);
   });
 }
 

@@ -59,12 +59,12 @@ RankedSums::RankedSums(const Group& group, std::vector<Distribution::Bounds> win
   std::size_t all = 0;
   for (const AgentBlock* block : group.blocks) all += block->latency.size();
   const std::size_t step = all / kSampledLatencies + 1;
-  std::vector<double> latencies;
+  std::vector<std::int64_t> latencies;
   latencies.reserve(all / step + group.blocks.size());
   for (const AgentBlock* block : group.blocks) {
     for (std::size_t i = 0; i < block->latency.size(); i += step) {
       if (block->latency[i] != record::kUnavailable) {
-        latencies.push_back(static_cast<double>(block->latency[i]));
+        latencies.push_back(block->latency[i]);
       }
     }
   }
@@ -78,34 +78,54 @@ RankedSums::RankedSums(const Group& group, std::vector<Distribution::Bounds> win
   }
   const std::size_t bins = edges_ns_.size() + 1;
   blocks_.resize(group.blocks.size());
+  const auto make_room = [&](Sums& sums, std::size_t stretches) {
+    sums.ns.assign(stretches * columns_, 0);
+    sums.missing.assign(stretches * columns_, 0);
+  };
   for (Block& block : blocks_) {
     block.counts.assign(bins, 0);
-    block.sums.assign(bins * columns_, {});
+    make_room(block.sums, bins);
     block.in_window.assign(1 + windows_.size(), 0);
-    block.exact.assign((1 + windows_.size()) * columns_, {});
+    make_room(block.exact, 1 + windows_.size());
   }
 }
 
-void RankedSums::add(std::size_t block_index, double latency_ns, std::span<const double> ns) {
+// As upper_bound; without branches, since nothing predicts them.
+std::size_t RankedSums::bin_of(std::int64_t latency_ns) const {
+  if (edges_ns_.empty()) return 0;
+  const std::int64_t* edge = edges_ns_.data();
+  for (std::size_t n = edges_ns_.size(); n > 1;) {
+    const std::size_t half = n / 2;
+    edge += half & (std::size_t{0} - static_cast<std::size_t>(edge[half - 1] <= latency_ns));
+    n -= half;
+  }
+  return static_cast<std::size_t>(edge - edges_ns_.data()) + (*edge <= latency_ns ? 1 : 0);
+}
+
+void RankedSums::add(std::size_t block_index, std::int64_t latency, std::span<const double> ns) {
   Block& block = blocks_[block_index];
-  const auto bin = static_cast<std::size_t>(
-      std::upper_bound(edges_ns_.begin(), edges_ns_.end(), latency_ns) - edges_ns_.begin());
+  const auto latency_ns = static_cast<double>(latency);
+  const std::size_t bin = bin_of(latency);
   ++block.counts[bin];
   block.latency += latency_ns;
-  const auto add_to = [&](Sum* sums) {
+  const auto add_to = [&](Sums& sums, std::size_t stretch) {
+    double* sum = &sums.ns[stretch * columns_];
+    std::uint32_t* missing = &sums.missing[stretch * columns_];
     for (std::size_t c = 0; c < columns_; ++c) {
-      if (std::isnan(ns[c])) continue;
-      sums[c].ns += ns[c];
-      ++sums[c].n;
+      if (std::isnan(ns[c])) {
+        ++missing[c];
+      } else {
+        sum[c] += ns[c];
+      }
     }
   };
-  add_to(&block.sums[bin * columns_]);
+  add_to(block.sums, bin);
   for (std::size_t w = 0; w <= windows_.size(); ++w) {
     if (w > 0 && !(latency_ns >= windows_[w - 1].low_ns && latency_ns <= windows_[w - 1].high_ns)) {
       continue;
     }
     ++block.in_window[w];
-    add_to(&block.exact[w * columns_]);
+    add_to(block.exact, w);
   }
 }
 
@@ -118,8 +138,8 @@ std::vector<RankedWindow> RankedSums::windows(std::uint64_t least) const {
       double ns = 0;
       std::uint64_t n = 0;
       for (const Block& block : blocks_) {
-        ns += block.exact[w * columns_ + c].ns;
-        n += block.exact[w * columns_ + c].n;
+        ns += block.exact.ns[w * columns_ + c];
+        n += block.in_window[w] - block.exact.missing[w * columns_ + c];
       }
       if (n >= (w == 0 ? 1 : least)) result[w].columns[c].ms = ns / static_cast<double>(n) / 1e6;
     }
@@ -149,10 +169,11 @@ void RankedSums::draw(std::vector<RankedWindow>& result) const {
   const auto gather = [&](std::size_t bin, double share) {
     for (std::size_t b = 0; b < count; ++b) {
       if (times[b] == 0) continue;
-      const Sum* sums = &blocks[b]->sums[bin * columns_];
+      const double* sum = &blocks[b]->sums.ns[bin * columns_];
+      const std::uint32_t* missing = &blocks[b]->sums.missing[bin * columns_];
       for (const std::size_t c : filled) {
-        ns[c] += share * times[b] * sums[c].ns;
-        n[c] += share * times[b] * sums[c].n;
+        ns[c] += share * times[b] * sum[c];
+        n[c] += share * times[b] * (blocks[b]->counts[bin] - missing[c]);
       }
     }
   };
@@ -188,8 +209,9 @@ void RankedSums::draw(std::vector<RankedWindow>& result) const {
     std::ranges::fill(n, 0);
     for (std::size_t b = 0; b < count; ++b) {
       for (std::size_t c = 0; c < columns_; ++c) {
-        ns[c] += times[b] * blocks[b]->exact[c].ns;
-        n[c] += times[b] * blocks[b]->exact[c].n;
+        ns[c] += times[b] * blocks[b]->exact.ns[c];
+        n[c] += times[b] *
+                static_cast<double>(blocks[b]->in_window[0] - blocks[b]->exact.missing[c]);
       }
     }
     keep(0, latency / all);
@@ -210,7 +232,8 @@ void RankedSums::draw(std::vector<RankedWindow>& result) const {
           const bool bounded = bin > 0 && bin < edges_ns_.size();
           const double share = (middle - below) / weight[bin];
           if (bounded) {
-            quantile = edges_ns_[bin - 1] + share * (edges_ns_[bin] - edges_ns_[bin - 1]);
+            const auto low_ns = static_cast<double>(edges_ns_[bin - 1]);
+            quantile = low_ns + share * (static_cast<double>(edges_ns_[bin]) - low_ns);
           }
         }
         below = above;

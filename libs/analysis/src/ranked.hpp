@@ -35,28 +35,30 @@ class RankedSums {
   RankedSums(const Group& group, std::vector<Distribution::Bounds> windows, std::size_t columns);
 
   // `block` is its place in the group. NaN is unavailable. Threads may add to different blocks.
-  void add(std::size_t block, double latency_ns, std::span<const double> ns);
+  void add(std::size_t block, std::int64_t latency_ns, std::span<const double> ns);
 
   // All iterations first, then each of kRankWindows. Means over fewer than `least` are empty.
   [[nodiscard]] std::vector<RankedWindow> windows(std::uint64_t least) const;
 
  private:
-  struct Sum {
-    double ns = 0;
-    std::uint32_t n = 0;
+  // Of a stretch of ranks, a column each. Nearly all lengths are there: those that aren't count.
+  struct Sums {
+    std::vector<double> ns;
+    std::vector<std::uint32_t> missing;
   };
   struct Block {
     std::vector<std::uint32_t> counts;  // iterations by bin
     double latency = 0;                 // of all
-    std::vector<Sum> sums;              // bins x columns
+    Sums sums;                          // bins x columns
     std::vector<std::uint64_t> in_window;
-    std::vector<Sum> exact;  // (1 + windows) x columns
+    Sums exact;  // (1 + windows) x columns
   };
+  [[nodiscard]] std::size_t bin_of(std::int64_t latency_ns) const;
   void draw(std::vector<RankedWindow>& result) const;
 
   std::vector<Distribution::Bounds> windows_;
   std::size_t columns_;
-  std::vector<double> edges_ns_;  // of the bins, ascending; the first bin is below the first edge
+  std::vector<std::int64_t> edges_ns_;  // of the bins, ascending; the first bin is below the first edge
   std::vector<Block> blocks_;
 };
 
