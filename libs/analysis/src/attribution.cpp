@@ -134,7 +134,7 @@ std::vector<SharedBlock> solo_blocks(const std::vector<GrowthSubject>& subjects,
 }
 
 // Goes along the block's timeline by the rules of its members' subjects.
-std::vector<double> walk(const SharedBlock& block, const Turns& turns, const TellHeld& tell) {
+std::vector<std::int64_t> walk(const SharedBlock& block, const Turns& turns, const TellHeld& tell) {
   std::vector<const AgentBlock*> agents;
   std::vector<WorkRule> rules;
   for (const auto& member : block.members) {
@@ -144,8 +144,8 @@ std::vector<double> walk(const SharedBlock& block, const Turns& turns, const Tel
   return walk_timeline(agents, rules, turns.lengths, tell);
 }
 
-std::optional<double> plain_quantile(std::vector<double>& values, double p) {
-  return stats::QuantileSelector<double>(values).quantile(p);
+std::optional<double> plain_quantile(std::vector<std::int64_t>& values, double p) {
+  return stats::QuantileSelector<std::int64_t>(values).quantile(p);
 }
 
 // --- what is known of turns ---
@@ -155,12 +155,12 @@ constexpr std::size_t kBlocksToLearnFrom = 20;
 
 // Of a subject's iterations that have device instants, beside others.
 struct SeenWork {
-  std::vector<double> undisturbed;  // gpu_time while no other had the device
+  std::vector<std::int64_t> undisturbed;  // gpu_time while no other had the device
   std::uint64_t n = 0;
   double busy_ns = 0;  // waiting or at work
 };
 struct Seen {
-  std::vector<double> handovers;
+  std::vector<std::int64_t> handovers;
   std::vector<SeenWork> of;  // a subject each
   double window_ns = 0;
   std::size_t agents = 0;  // of a block, at most
@@ -173,7 +173,7 @@ void append(std::vector<T>& to, const std::vector<T>& more) {
 
 Seen look(std::span<const SharedBlock> blocks, const Turns& turns) {
   struct SeenBlock {
-    std::vector<double> handovers;
+    std::vector<std::int64_t> handovers;
     std::vector<SeenWork> of;  // a member each
   };
   std::vector<SeenBlock> seen_blocks(blocks.size());
@@ -188,7 +188,7 @@ Seen look(std::span<const SharedBlock> blocks, const Turns& turns) {
       ++work.n;
       work.busy_ns += static_cast<double>(block.gpu_wait[i]) + static_cast<double>(time);
       if (held->overlap > 0) return;
-      work.undisturbed.push_back(static_cast<double>(std::max<std::int64_t>(0, time)));
+      work.undisturbed.push_back(std::max<std::int64_t>(0, time));
     });
   });
   Seen seen;
@@ -209,16 +209,16 @@ Seen look(std::span<const SharedBlock> blocks, const Turns& turns) {
 }
 
 // Lengths of those iterations of a subject that `look` counts.
-std::vector<double> lengths_seen(std::span<const SharedBlock> blocks, std::size_t subject,
-                                 const SampleColumn AgentBlock::*column) {
-  std::vector<double> lengths;
+std::vector<std::int64_t> lengths_seen(std::span<const SharedBlock> blocks, std::size_t subject,
+                                       const SampleColumn AgentBlock::*column) {
+  std::vector<std::int64_t> lengths;
   for (const SharedBlock& shared : blocks) {
     for (const auto& member : shared.members) {
       if (member.subject != subject) continue;
       const AgentBlock& block = *member.block;
       for (std::size_t i = 0; i < block.latency.size(); ++i) {
         if (!has_device_instants(block, i)) continue;
-        lengths.push_back(static_cast<double>((block.*column)[i]));
+        lengths.push_back((block.*column)[i]);
       }
     }
   }
@@ -253,7 +253,7 @@ TurnFigures learn_figures(Seen& seen, std::span<const SharedBlock> blocks) {
       others_busy &= seen.of[other].busy_ns >= kBusy * seen.window_ns;
     }
     if (!others_busy || n < kWaits || n <= most) continue;
-    std::vector<double> waits = lengths_seen(blocks, s, &AgentBlock::gpu_wait);
+    std::vector<std::int64_t> waits = lengths_seen(blocks, s, &AgentBlock::gpu_wait);
     const double edge = *plain_quantile(waits, 0.99);
     if (!(edge > 0) || *plain_quantile(waits, 0.999) > kEdge * edge) continue;
     const auto k = static_cast<double>(seen.agents);
@@ -313,13 +313,15 @@ Turns learn(const std::vector<SharedBlock>& blocks, const std::vector<GrowthSubj
       continue;
     }
     const double alone = *subjects[s].solo_time_p50_ms * 1e6;
-    const auto enough = [n = seen.of[s].n](const std::vector<double>& lengths) {
+    const auto enough = [n = seen.of[s].n](const std::vector<std::int64_t>& lengths) {
       return lengths.size() >= std::max<std::uint64_t>(30, n / 200);
     };
-    std::vector<double>& whole = seen.of[s].undisturbed;
+    std::vector<std::int64_t>& whole = seen.of[s].undisturbed;
     if (!enough(whole)) {
       whole = lengths_seen(learn_from, s, &AgentBlock::gpu_time);
-      std::erase_if(whole, [&](double length) { return length - alone >= *interruption / 2; });
+      std::erase_if(whole, [&](std::int64_t length) {
+        return static_cast<double>(length) - alone >= *interruption / 2;
+      });
     }
     turns.rules[s].interruption = *interruption;
     turns.rules[s].uninterrupted = alone;
@@ -453,11 +455,11 @@ std::vector<SubjectSums> sum_up(const std::vector<GrowthSubject>& subjects,
     return subject.told && subject.solo && subject.shared && subject.solo_latency &&
            subject.shared_latency;
   };
-  for (std::size_t s = 0; s < subjects.size(); ++s) {
-    if (!is_told(subjects[s])) continue;
+  for_each_index(subjects.size(), [&](std::size_t s) {
+    if (!is_told(subjects[s])) return;
     sums[s].solo.emplace(*subjects[s].solo, subjects[s].solo_latency->windows, columns);
     sums[s].shared.emplace(*subjects[s].shared, subjects[s].shared_latency->windows, columns);
-  }
+  });
   const std::vector<bool> on_timeline = members_of(subjects.size(), blocks);
   const std::vector<bool> not_alone = members_of(subjects.size(), alone_together);
   for_each_index(blocks.size(), [&](std::size_t b) {

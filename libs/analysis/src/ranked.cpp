@@ -8,6 +8,7 @@
 
 #include "draws.hpp"
 #include "kts/stats/interval.hpp"
+#include "kts/stats/quantile.hpp"
 
 namespace kts::analysis {
 namespace {
@@ -68,11 +69,11 @@ RankedSums::RankedSums(const Group& group, std::vector<Distribution::Bounds> win
       }
     }
   }
-  std::ranges::sort(latencies);
   if (!latencies.empty()) {
+    stats::QuantileSelector<std::int64_t> selector(latencies);
     for (const double rank : bin_ranks()) {
       const auto place = static_cast<std::size_t>(rank * static_cast<double>(latencies.size()));
-      edges_ns_.push_back(latencies[std::min(place, latencies.size() - 1)]);
+      edges_ns_.push_back(selector.order_statistic(std::min(place, latencies.size() - 1)));
     }
     edges_ns_.erase(std::unique(edges_ns_.begin(), edges_ns_.end()), edges_ns_.end());
   }
@@ -210,8 +211,8 @@ void RankedSums::draw(std::vector<RankedWindow>& result) const {
     for (std::size_t b = 0; b < count; ++b) {
       for (std::size_t c = 0; c < columns_; ++c) {
         ns[c] += times[b] * blocks[b]->exact.ns[c];
-        n[c] += times[b] *
-                static_cast<double>(blocks[b]->in_window[0] - blocks[b]->exact.missing[c]);
+        n[c] +=
+            times[b] * static_cast<double>(blocks[b]->in_window[0] - blocks[b]->exact.missing[c]);
       }
     }
     keep(0, latency / all);

@@ -58,7 +58,8 @@ class RankedSums {
 
   std::vector<Distribution::Bounds> windows_;
   std::size_t columns_;
-  std::vector<std::int64_t> edges_ns_;  // of the bins, ascending; the first bin is below the first edge
+  std::vector<std::int64_t>
+      edges_ns_;  // of the bins, ascending; the first bin is below the first edge
   std::vector<Block> blocks_;
 };
 

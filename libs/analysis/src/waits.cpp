@@ -295,9 +295,9 @@ void advance(std::vector<Track>& tracks, double length) {
 
 }  // namespace
 
-std::vector<double> walk_timeline(std::span<const AgentBlock* const> agents,
-                                  std::span<const WorkRule> rules, const TurnLengths& turns,
-                                  const TellHeld& tell) {
+std::vector<std::int64_t> walk_timeline(std::span<const AgentBlock* const> agents,
+                                        std::span<const WorkRule> rules, const TurnLengths& turns,
+                                        const TellHeld& tell) {
   using Step = Event::Step;
   std::vector<Track> tracks;
   tracks.reserve(agents.size());
@@ -312,7 +312,7 @@ std::vector<double> walk_timeline(std::span<const AgentBlock* const> agents,
     return next;
   };
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events;
-  std::vector<double> handovers;
+  std::vector<std::int64_t> handovers;
   std::optional<std::uint32_t> last_at_work;
   std::int64_t last_end = 0;
   int at_work = 0;
@@ -344,7 +344,7 @@ std::vector<double> walk_timeline(std::span<const AgentBlock* const> agents,
           other.idle_now = 0;
         }
         if (at_work == 0 && last_at_work && *last_at_work != event.agent && own.submit < last_end) {
-          handovers.push_back(static_cast<double>(event.at - last_end));
+          handovers.push_back(event.at - last_end);
         }
         agent.start(event.iteration);
         ++at_work;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -44,8 +45,8 @@ using TellHeld = std::function<void(std::size_t a, std::size_t i, const Held* he
 // ended; only what is under way, or ahead of a backlog, is kept. Returns the device's changes from
 // the end of one agent's work to the begin of another's that had waited for it, nobody else at
 // work.
-std::vector<double> walk_timeline(std::span<const AgentBlock* const> agents,
-                                  std::span<const WorkRule> rules, const TurnLengths& turns,
-                                  const TellHeld& tell);
+std::vector<std::int64_t> walk_timeline(std::span<const AgentBlock* const> agents,
+                                        std::span<const WorkRule> rules, const TurnLengths& turns,
+                                        const TellHeld& tell);
 
 }  // namespace kts::analysis
