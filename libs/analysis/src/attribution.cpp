@@ -133,15 +133,10 @@ std::vector<SharedBlock> solo_blocks(const std::vector<GrowthSubject>& subjects,
   return blocks;
 }
 
-// Goes along the block's timeline by the rules of its members' subjects.
-std::vector<std::int64_t> walk(const SharedBlock& block, const Turns& turns, const TellHeld& tell) {
+std::vector<const AgentBlock*> agents_of(const SharedBlock& block) {
   std::vector<const AgentBlock*> agents;
-  std::vector<WorkRule> rules;
-  for (const auto& member : block.members) {
-    agents.push_back(member.block);
-    rules.push_back(turns.rules[member.subject]);
-  }
-  return walk_timeline(agents, rules, turns.lengths, tell);
+  for (const auto& member : block.members) agents.push_back(member.block);
+  return agents;
 }
 
 std::optional<double> plain_quantile(std::vector<std::int64_t>& values, double p) {
@@ -171,38 +166,27 @@ void append(std::vector<T>& to, const std::vector<T>& more) {
   to.insert(to.end(), more.begin(), more.end());
 }
 
-Seen look(std::span<const SharedBlock> blocks, const Turns& turns) {
-  struct SeenBlock {
-    std::vector<std::int64_t> handovers;
-    std::vector<SeenWork> of;  // a member each
-  };
-  std::vector<SeenBlock> seen_blocks(blocks.size());
-  for_each_index(blocks.size(), [&](std::size_t b) {
-    SeenBlock& seen = seen_blocks[b];
-    seen.of.resize(blocks[b].members.size());
-    seen.handovers = walk(blocks[b], turns, [&](std::size_t a, std::size_t i, const Held* held) {
-      if (!held) return;
-      const AgentBlock& block = *blocks[b].members[a].block;
-      const std::int64_t time = block.gpu_time[i];
-      SeenWork& work = seen.of[a];
-      ++work.n;
-      work.busy_ns += static_cast<double>(block.gpu_wait[i]) + static_cast<double>(time);
-      if (held->overlap > 0) return;
-      work.undisturbed.push_back(std::max<std::int64_t>(0, time));
-    });
-  });
+Seen look(std::span<const SharedBlock> blocks, std::size_t subjects) {
+  std::vector<TurnSigns> signs(blocks.size());
+  for_each_index(blocks.size(),
+                 [&](std::size_t b) { signs[b] = find_turn_signs(agents_of(blocks[b])); });
   Seen seen;
-  seen.of.resize(turns.rules.size());
+  seen.of.resize(subjects);
   for (std::size_t b = 0; b < blocks.size(); ++b) {
-    append(seen.handovers, seen_blocks[b].handovers);
+    append(seen.handovers, signs[b].handovers);
     seen.agents = std::max(seen.agents, blocks[b].members.size());
     const AgentBlock& first = *blocks[b].members.front().block;
     seen.window_ns += 0.95 * static_cast<double>(first.window_stop_ns - first.window_start_ns);
     for (std::size_t a = 0; a < blocks[b].members.size(); ++a) {
-      SeenWork& work = seen.of[blocks[b].members[a].subject];
-      append(work.undisturbed, seen_blocks[b].of[a].undisturbed);
-      work.n += seen_blocks[b].of[a].n;
-      work.busy_ns += seen_blocks[b].of[a].busy_ns;
+      const auto& member = blocks[b].members[a];
+      SeenWork& work = seen.of[member.subject];
+      append(work.undisturbed, signs[b].undisturbed[a]);
+      for (std::size_t i = 0; i < member.block->latency.size(); ++i) {
+        if (!has_device_instants(*member.block, i)) continue;
+        ++work.n;
+        work.busy_ns += static_cast<double>(member.block->gpu_wait[i]) +
+                        static_cast<double>(member.block->gpu_time[i]);
+      }
     }
   }
   return seen;
@@ -301,7 +285,7 @@ Turns learn(const std::vector<SharedBlock>& blocks, const std::vector<GrowthSubj
   }
   if (!turns.taken || blocks.empty()) return turns;
   const auto learn_from = std::span(blocks).first(std::min(blocks.size(), kBlocksToLearnFrom));
-  Seen seen = look(learn_from, turns);
+  Seen seen = look(learn_from, subjects.size());
   turns.figures = data.turns ? *data.turns : learn_figures(seen, learn_from);
   if (turns.figures->slice_ms && turns.figures->switch_ms) {
     turns.lengths = {*turns.figures->slice_ms * 1e6, *turns.figures->switch_ms * 1e6};
@@ -421,19 +405,23 @@ void add_plain(const Group& group, RankedSums& sums, bool alone, std::vector<dou
 
 void add_timeline(const SharedBlock& block, std::optional<RankedSums> SubjectSums::*phase,
                   const Turns& turns, std::vector<SubjectSums>& sums, std::vector<double> row) {
-  walk(block, turns, [&](std::size_t a, std::size_t i, const Held* held) {
-    const auto& member = block.members[a];
-    auto& into = sums[member.subject].*phase;
-    if (!into || member.place == SharedBlock::kNoPlace) return;
-    if (member.block->latency[i] == record::kUnavailable) return;
-    fill_parts(row, *member.block, i);
-    if (held) {
-      // Who isn't there in a solo block isn't waited for.
-      if (phase == &SubjectSums::solo) std::fill(row.begin() + kFirstNeighbour, row.end(), 0.0);
-      fill_shared(row, *held, block, member.subject, turns);
-    }
-    into->add(member.place, member.block->latency[i], row);
-  });
+  std::vector<WorkRule> rules;
+  for (const auto& member : block.members) rules.push_back(turns.rules[member.subject]);
+  tell_held(agents_of(block), rules, turns.lengths,
+            [&](std::size_t a, std::size_t i, const Held* held) {
+              const auto& member = block.members[a];
+              auto& into = sums[member.subject].*phase;
+              if (!into || member.place == SharedBlock::kNoPlace) return;
+              if (member.block->latency[i] == record::kUnavailable) return;
+              fill_parts(row, *member.block, i);
+              if (held) {
+                // Who isn't there in a solo block isn't waited for.
+                if (phase == &SubjectSums::solo)
+                  std::fill(row.begin() + kFirstNeighbour, row.end(), 0.0);
+                fill_shared(row, *held, block, member.subject, turns);
+              }
+              into->add(member.place, member.block->latency[i], row);
+            });
 }
 
 std::vector<bool> members_of(std::size_t subjects, const std::vector<SharedBlock>& blocks) {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
-#include <queue>
+#include <limits>
+#include <utility>
 
 namespace kts::analysis {
 namespace {
@@ -24,106 +24,52 @@ double odds_of(double density) {
   return d / (1 - d);
 }
 
-// What one agent gathers towards another, ns.
-struct Toward {
-  double wait = 0;
-  double alone = 0;
-  double overlap = 0;      // with the other's work, weighted
-  double idle_before = 0;  // idle until the other went to work
+// --- the timeline ---
+
+struct Iteration {
+  std::int64_t due = 0, submit = 0, start = 0, end = 0, done = 0;
+  std::size_t sample = 0;
+  bool ended = false;  // by now
 };
 
-// One agent's iterations on a timeline: those entered and not yet told, and those before that a
-// backlog still begins at. They are numbered in due order.
+// One agent's iterations in due order, read as the timeline comes to them and kept until they are
+// forgotten.
 class Track {
  public:
-  struct Iteration {
-    std::int64_t due = 0, submit = 0, start = 0, end = 0, done = 0;
-    std::size_t sample = 0;
-    double idle = 0;
-    bool ended = false;
-  };
-
-  Track(const AgentBlock& block, const WorkRule& rule, std::size_t agents)
-      : toward(agents), block_(block), rule_(rule), agents_(agents) {
+  explicit Track(const AgentBlock& block) : block_(block) {
     next_.due = block.window_start_ns;
     read();
-    held_.on.resize(agents);
-    before_.resize(agents);
   }
 
-  // The next iteration to be entered.
   [[nodiscard]] bool has_next() const { return next_.sample < block_.due_gap.size(); }
   [[nodiscard]] std::int64_t next_due() const { return next_.due; }
   std::size_t enter() {
     kept_.push_back(next_);
-    toward_.resize(toward_.size() + agents_);
-    before_.resize(before_.size() + agents_);
     ++next_.sample;
     read();
-    return first_ + kept_.size() - 1;
+    return entered() - 1;
   }
 
-  [[nodiscard]] Iteration& iteration(std::size_t i) { return kept_[i - first_]; }
-  // What it has gathered is the difference between two instants of the agent's own.
-  void submit(std::size_t i) {
-    Toward* own = toward_of(i);
-    for (std::size_t b = 0; b < agents_; ++b) {
-      own[b].wait = toward[b].wait;
-      own[b].alone = toward[b].alone;
-      own[b].idle_before = toward[b].idle_before;
-    }
-    iteration(i).idle = idle;
-    ++waiting;
-  }
-  void start(std::size_t i) {
-    Toward* own = toward_of(i);
-    for (std::size_t b = 0; b < agents_; ++b) {
-      own[b].wait = toward[b].wait - own[b].wait;
-      own[b].alone = toward[b].alone - own[b].alone;
-      own[b].idle_before = toward[b].idle_before - own[b].idle_before;
-      own[b].overlap = toward[b].overlap;
-    }
-    iteration(i).idle = idle - iteration(i).idle;
-    const Iteration& at = iteration(i);
-    const auto span = static_cast<double>(at.end - at.start);
-    const bool known = rule_.service && span > 0;
-    density = known ? std::clamp(*rule_.service / span, 0.01, 1.0) : 1;
-    odds = known ? odds_of(density) : 1;
-    --waiting;
-    ++at_work;
-  }
   void end(std::size_t i) {
-    Toward* own = toward_of(i);
-    for (std::size_t b = 0; b < agents_; ++b) own[b].overlap = toward[b].overlap - own[b].overlap;
-    iteration(i).ended = true;
-    --at_work;
+    kept_[i - first_].ended = true;
+    while (open_ < entered() && (*this)[open_].ended) ++open_;
   }
 
-  // Tells of those that have ended, up to the first that has not.
-  void tell_ended(std::size_t agent, const TurnLengths& turns, const TellHeld& tell) {
-    for (; told_ < first_ + kept_.size() && iteration(told_).ended; ++told_) {
-      hold(told_, turns);
-      divide_backlog(told_);
-      const std::size_t sample = iteration(told_).sample;
-      for (; samples_told_ < sample; ++samples_told_) tell(agent, samples_told_, nullptr);
-      tell(agent, samples_told_++, &held_);
-    }
-    forget();
-  }
-  void tell_rest(std::size_t agent, const TellHeld& tell) {
-    for (; samples_told_ < block_.latency.size(); ++samples_told_) {
-      tell(agent, samples_told_, nullptr);
-    }
-  }
+  // The first that hasn't ended, or hasn't been entered.
+  [[nodiscard]] std::size_t open() const { return open_; }
+  [[nodiscard]] std::size_t entered() const { return first_ + kept_.size(); }
+  [[nodiscard]] std::size_t samples() const { return block_.latency.size(); }
+  [[nodiscard]] const Iteration& operator[](std::size_t i) const { return kept_[i - first_]; }
 
-  // Up to now.
-  int waiting = 0;
-  int at_work = 0;
-  double density = 1;  // share of the device that its work takes while it has it
-  double odds = 1;     // that it is the one at work
-  double idle = 0;
-  double idle_now = 0;  // of idle: since somebody was at work
-  std::vector<Toward> toward;
+  // Those before `i`, when they are many; returns how many were.
+  std::size_t forget(std::size_t i) {
+    constexpr std::size_t kAtLeast = 64;
+    const std::size_t gone = i - first_;
+    if (gone < std::max(kAtLeast, kept_.size() / 2)) return 0;
+    kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(gone));
+    first_ = i;
+    return gone;
+  }
 
  private:
   // Goes on to the next sample that has device instants.
@@ -142,28 +88,263 @@ class Track {
     }
   }
 
-  [[nodiscard]] Toward* toward_of(std::size_t i) { return &toward_[(i - first_) * agents_]; }
+  const AgentBlock& block_;
+  Iteration next_;
+  std::size_t first_ = 0;
+  std::size_t open_ = 0;
+  std::vector<Iteration> kept_;
+};
+
+enum class Step : std::uint32_t { kSubmit, kStart, kEnd };
+struct Event {
+  std::int64_t at;
+  std::uint32_t agent;
+  std::uint32_t iteration;
+  Step step;
+  [[nodiscard]] bool before(const Event& other) const {
+    if (at != other.at) return at < other.at;
+    if (agent != other.agent) return agent < other.agent;
+    if (iteration != other.iteration) return iteration < other.iteration;
+    return step < other.step;
+  }
+};
+
+// Events to come, a heap: most are followed by another of the same iteration, which takes its
+// place.
+class Events {
+ public:
+  [[nodiscard]] bool empty() const { return heap_.empty(); }
+  [[nodiscard]] const Event& next() const { return heap_.front(); }
+  void add(const Event& event) {
+    heap_.push_back(event);
+    std::push_heap(heap_.begin(), heap_.end(),
+                   [](const Event& a, const Event& b) { return b.before(a); });
+  }
+  void replace_next(const Event& event) {
+    std::size_t place = 0;
+    for (std::size_t child = 1; child < heap_.size(); child = 2 * place + 1) {
+      if (child + 1 < heap_.size() && heap_[child + 1].before(heap_[child])) ++child;
+      if (!heap_[child].before(event)) break;
+      heap_[place] = heap_[child];
+      place = child;
+    }
+    heap_[place] = event;
+  }
+  void drop_next() {
+    const Event last = heap_.back();
+    heap_.pop_back();
+    if (!heap_.empty()) replace_next(last);
+  }
+
+ private:
+  std::vector<Event> heap_;
+};
+
+// Goes along all submits, starts and ends; `follower` hears of them and of the time between.
+template <typename Follower>
+void follow(std::vector<Track>& tracks, Follower& follower) {
+  const auto next_to_enter = [&] {
+    Track* next = nullptr;
+    for (Track& track : tracks) {
+      if (track.has_next() && (!next || track.next_due() < next->next_due())) next = &track;
+    }
+    return next;
+  };
+  Events events;
+  Track* next = next_to_enter();
+  std::int64_t now = next ? next->next_due() : 0;
+  while (next || !events.empty()) {
+    // Nothing is submitted before it is due.
+    if (next && (events.empty() || next->next_due() <= events.next().at)) {
+      const std::size_t i = next->enter();
+      events.add({(*next)[i].submit, static_cast<std::uint32_t>(next - tracks.data()),
+                  static_cast<std::uint32_t>(i), Step::kSubmit});
+      next = next_to_enter();
+      continue;
+    }
+    Event event = events.next();
+    if (event.at > now) follower.pass(now, event.at);
+    now = event.at;
+    const Iteration& own = tracks[event.agent][event.iteration];
+    switch (event.step) {
+      case Step::kSubmit:
+        follower.submit(event.agent, event.iteration);
+        event.at = own.start;
+        event.step = Step::kStart;
+        events.replace_next(event);
+        break;
+      case Step::kStart:
+        follower.start(event.agent, event.iteration);
+        event.at = own.end;
+        event.step = Step::kEnd;
+        events.replace_next(event);
+        break;
+      case Step::kEnd:
+        tracks[event.agent].end(event.iteration);
+        follower.end(event.agent, event.iteration);
+        events.drop_next();
+        break;
+    }
+  }
+}
+
+std::vector<Track> tracks_of(std::span<const AgentBlock* const> agents) {
+  std::vector<Track> tracks;
+  tracks.reserve(agents.size());
+  for (const AgentBlock* block : agents) tracks.emplace_back(*block);
+  return tracks;
+}
+
+// --- signs of turns ---
+
+class SignFinder {
+ public:
+  explicit SignFinder(std::vector<Track>& tracks) : tracks_(tracks), agents_(tracks.size()) {
+    signs.undisturbed.resize(tracks.size());
+  }
+
+  void pass(std::int64_t /*from*/, std::int64_t to) {
+    if (agents_at_work_ < 2) return;
+    for (Now& agent : agents_) {
+      if (agent.at_work > 0) agent.disturbed_until = to;
+    }
+  }
+  void submit(std::size_t /*a*/, std::size_t /*i*/) {}
+  void start(std::size_t a, std::size_t i) {
+    const Iteration& own = tracks_[a][i];
+    if (agents_at_work_ == 0 && last_at_work_ && *last_at_work_ != a && own.submit < last_end_) {
+      signs.handovers.push_back(own.start - last_end_);
+    }
+    agents_at_work_ += agents_[a].at_work++ == 0;
+  }
+  void end(std::size_t a, std::size_t i) {
+    Now& agent = agents_[a];
+    const Iteration& own = tracks_[a][i];
+    agents_at_work_ -= --agent.at_work == 0;
+    last_at_work_ = a;
+    last_end_ = own.end;
+    if (agent.disturbed_until <= own.start) {
+      signs.undisturbed[a].push_back(own.end - own.start);
+    }
+    tracks_[a].forget(tracks_[a].open());
+  }
+
+  TurnSigns signs;
+
+ private:
+  struct Now {
+    int at_work = 0;
+    std::int64_t disturbed_until = std::numeric_limits<std::int64_t>::min();
+  };
+  std::vector<Track>& tracks_;
+  std::vector<Now> agents_;
+  int agents_at_work_ = 0;
+  std::optional<std::size_t> last_at_work_;
+  std::int64_t last_end_ = 0;
+};
+
+// --- who waits for whom ---
+
+// What one agent gathers towards another, ns.
+struct Toward {
+  double wait = 0;
+  double alone = 0;
+  double overlap = 0;      // with the other's work, weighted
+  double idle_before = 0;  // idle until the other went to work
+};
+
+// What one agent's iterations gather: each the difference between two instants of the agent's own
+// sums.
+class Gatherer {
+ public:
+  Gatherer(Track& track, const WorkRule& rule, std::size_t agents)
+      : toward(agents), track_(track), rule_(rule), agents_(agents), before_(agents) {
+    held_.on.resize(agents);
+  }
+
+  void submit(std::size_t i) {
+    idle_of_.resize(track_.entered() - first_);
+    gathered_.resize(idle_of_.size() * agents_);
+    before_.resize((idle_of_.size() + 1) * agents_);
+    Toward* own = toward_of(i);
+    for (std::size_t b = 0; b < agents_; ++b) own[b] = toward[b];
+    idle_of_[i - first_] = idle;
+    ++waiting;
+  }
+  void start(std::size_t i) {
+    Toward* own = toward_of(i);
+    for (std::size_t b = 0; b < agents_; ++b) {
+      own[b].wait = toward[b].wait - own[b].wait;
+      own[b].alone = toward[b].alone - own[b].alone;
+      own[b].idle_before = toward[b].idle_before - own[b].idle_before;
+      own[b].overlap = toward[b].overlap;
+    }
+    idle_of_[i - first_] = idle - idle_of_[i - first_];
+    const auto span = static_cast<double>(track_[i].end - track_[i].start);
+    const bool known = rule_.service && span > 0;
+    density = known ? std::clamp(*rule_.service / span, 0.01, 1.0) : 1;
+    odds = known ? odds_of(density) : 1;
+    --waiting;
+    ++at_work;
+  }
+  void end(std::size_t i) {
+    Toward* own = toward_of(i);
+    for (std::size_t b = 0; b < agents_; ++b) own[b].overlap = toward[b].overlap - own[b].overlap;
+    --at_work;
+  }
+
+  // Tells of those that have ended and nothing before is open.
+  void tell_ended(std::size_t agent, const TurnLengths& turns, const TellHeld& tell) {
+    for (; told_ < track_.open(); ++told_) {
+      hold(told_, turns);
+      divide_backlog(told_);
+      const std::size_t sample = track_[told_].sample;
+      for (; samples_told_ < sample; ++samples_told_) tell(agent, samples_told_, nullptr);
+      tell(agent, samples_told_++, &held_);
+    }
+    // Due times ascend: no backlog begins any more at what was done before the last one was due.
+    const auto gone = static_cast<std::ptrdiff_t>(track_.forget(ahead_));
+    const auto width = gone * static_cast<std::ptrdiff_t>(agents_);
+    idle_of_.erase(idle_of_.begin(), idle_of_.begin() + gone);
+    gathered_.erase(gathered_.begin(), gathered_.begin() + width);
+    before_.erase(before_.begin(), before_.begin() + width);
+    first_ += static_cast<std::size_t>(gone);
+  }
+  void tell_rest(std::size_t agent, const TellHeld& tell) {
+    for (; samples_told_ < track_.samples(); ++samples_told_) tell(agent, samples_told_, nullptr);
+  }
+
+  // Up to now.
+  int waiting = 0;
+  int at_work = 0;
+  double density = 1;  // share of the device that its work takes while it has it
+  double odds = 1;     // that it is the one at work
+  double idle = 0;
+  double idle_now = 0;  // of idle: since somebody was at work
+  std::vector<Toward> toward;
+
+ private:
+  [[nodiscard]] Toward* toward_of(std::size_t i) { return &gathered_[(i - first_) * agents_]; }
   // What the agent has waited for each other before iteration `i`.
   [[nodiscard]] double* before(std::size_t i) { return &before_[(i - first_) * agents_]; }
 
   // Fills in held_ but for its backlog. What it finds of wait and out replaces what was gathered.
   void hold(std::size_t i, const TurnLengths& turns) {
     const bool knows_switch = turns.slice && turns.switch_over;
-    const Iteration& own = iteration(i);
     Toward* gathered = toward_of(i);
     held_.switches = 0;
     held_.switches_mid_work = 0;
-    held_.overlap = 0;
     double contended = 0;
+    double overlap = 0;
     for (std::size_t b = 0; b < agents_; ++b) {
       held_.on[b] = {0, gathered[b].wait, 0, gathered[b].alone};
       contended += gathered[b].wait;
-      held_.overlap += gathered[b].overlap;
+      overlap += gathered[b].overlap;
     }
     // Sums of differences: below a nanosecond there is nothing. Who waited for others finds the
     // device idle only while it changes over, or while its own work is launched.
     if (knows_switch && contended > 1) {
-      const double while_idle = std::max(0.0, own.idle - rule_.launch);
+      const double while_idle = std::max(0.0, idle_of_[i - first_] - rule_.launch);
       const double all =
           switches_in(contended, *turns.slice, *turns.switch_over) * *turns.switch_over;
       held_.switches = std::max(while_idle, std::min(all, contended + while_idle));
@@ -176,9 +357,9 @@ class Track {
         held_.on[b].wait += back * held_.on[b].wait / contended + told * gathered[b].idle_before;
       }
     }
-    if (const double out = switched_out(own, turns); out > 0) {
+    if (const double out = switched_out(track_[i], overlap, turns); out > 0) {
       for (std::size_t b = 0; b < agents_; ++b) {
-        held_.on[b].out = out * gathered[b].overlap / held_.overlap;
+        held_.on[b].out = out * gathered[b].overlap / overlap;
       }
     }
     for (std::size_t b = 0; b < agents_; ++b) {
@@ -189,8 +370,8 @@ class Track {
   }
 
   // How long others had the device between its start and end; fills in switches_mid_work.
-  double switched_out(const Iteration& own, const TurnLengths& turns) {
-    if (!rule_.uninterrupted || !rule_.interruption || held_.overlap <= 1) return 0;
+  double switched_out(const Iteration& own, double overlap, const TurnLengths& turns) {
+    if (!rule_.uninterrupted || !rule_.interruption || overlap <= 1) return 0;
     double out = static_cast<double>(own.end - own.start) - *rule_.uninterrupted;
     if (out < *rule_.interruption / 2) return 0;
     if (turns.slice && turns.switch_over) {
@@ -198,7 +379,7 @@ class Track {
           (1 + switches_in(out - *turns.switch_over, *turns.slice, *turns.switch_over)) *
           *turns.switch_over;
       // Others can't have had the device for longer than their own work was on it.
-      out = std::min(out, held_.overlap + there_and_back);
+      out = std::min(out, overlap + there_and_back);
       held_.switches_mid_work = std::min(out, there_and_back);
     }
     return out;
@@ -207,10 +388,10 @@ class Track {
   // A backlog lies between two instants of iterations ahead, and what they waited in it is a
   // difference of sums.
   void divide_backlog(std::size_t i) {
-    const Iteration& own = iteration(i);
-    while (ahead_ < i && iteration(ahead_).done <= own.due) ++ahead_;
+    const Iteration& own = track_[i];
+    while (ahead_ < i && track_[ahead_].done <= own.due) ++ahead_;
     if (own.submit <= own.due || ahead_ == i) return;
-    const Iteration& first = iteration(ahead_);
+    const Iteration& first = track_[ahead_];
     const auto gone = [due = own.due](std::int64_t from, std::int64_t to) {
       if (to <= from) return 1.0;
       return std::clamp(static_cast<double>(due - from) / static_cast<double>(to - from), 0.0, 1.0);
@@ -224,143 +405,94 @@ class Track {
     }
   }
 
-  // Due times ascend: nothing begins at what was done before the last one was due.
-  void forget() {
-    constexpr std::size_t kAtLeast = 64;
-    const std::size_t gone = std::min(ahead_, told_) - first_;
-    if (gone < std::max(kAtLeast, kept_.size() / 2)) return;
-    const auto count = static_cast<std::ptrdiff_t>(gone);
-    const auto width = static_cast<std::ptrdiff_t>(gone * agents_);
-    kept_.erase(kept_.begin(), kept_.begin() + count);
-    toward_.erase(toward_.begin(), toward_.begin() + width);
-    before_.erase(before_.begin(), before_.begin() + width);
-    first_ += gone;
-  }
-
-  const AgentBlock& block_;
+  Track& track_;
   const WorkRule& rule_;
-  const std::size_t agents_;
-  Iteration next_;
-  std::size_t first_ = 0;  // of those kept
-  std::vector<Iteration> kept_;
-  std::vector<Toward> toward_;  // kept x agents
-  std::vector<double> before_;  // (kept + 1) x agents
+  std::size_t agents_;
+  std::size_t first_ = 0;         // that the track has kept
+  std::vector<double> idle_of_;   // iterations
+  std::vector<Toward> gathered_;  // iterations x agents
+  std::vector<double> before_;    // (iterations + 1) x agents
   std::size_t told_ = 0;
   std::size_t samples_told_ = 0;
   std::size_t ahead_ = 0;  // the first that wasn't done when the one told last was due
   Held held_;
 };
 
-struct Event {
-  enum class Step : std::uint32_t { kSubmit, kStart, kEnd };
-  std::int64_t at;
-  std::uint32_t agent;
-  Step step;
-  std::size_t iteration;
-  [[nodiscard]] bool operator>(const Event& other) const {
-    if (at != other.at) return at > other.at;
-    if (agent != other.agent) return agent > other.agent;
-    if (iteration != other.iteration) return iteration > other.iteration;
-    return step > other.step;
+class HeldTeller {
+ public:
+  HeldTeller(std::vector<Track>& tracks, std::span<const WorkRule> rules, const TurnLengths& turns,
+             const TellHeld& tell)
+      : turns_(turns), tell_(tell) {
+    agents_.reserve(tracks.size());
+    for (std::size_t a = 0; a < tracks.size(); ++a) {
+      agents_.emplace_back(tracks[a], rules[a], tracks.size());
+    }
   }
-};
 
-// Lets `length` pass.
-void advance(std::vector<Track>& tracks, double length) {
-  for (std::size_t a = 0; a < tracks.size(); ++a) {
-    Track& agent = tracks[a];
-    if (agent.at_work == 0 && agent.waiting == 0) continue;
-    double all = 0;
-    std::size_t others = 0;
-    for (std::size_t b = 0; b < tracks.size(); ++b) {
-      if (b == a || tracks[b].at_work == 0) continue;
-      all += tracks[b].odds;
-      ++others;
-    }
-    if (agent.at_work == 0 && others == 0) {
-      agent.idle += length;
-      agent.idle_now += length;
-    }
-    for (std::size_t b = 0; b < tracks.size() && others > 0; ++b) {
-      if (b == a || tracks[b].at_work == 0) continue;
-      if (agent.at_work > 0) {
-        agent.toward[b].overlap += length * tracks[b].density;
-      } else {
-        agent.toward[b].wait += length * tracks[b].odds / all;
-        if (others == 1) agent.toward[b].alone += length;
+  void pass(std::int64_t from, std::int64_t to) {
+    const auto length = static_cast<double>(to - from);
+    for (std::size_t a = 0; a < agents_.size(); ++a) {
+      Gatherer& agent = agents_[a];
+      if (agent.at_work == 0 && agent.waiting == 0) continue;
+      double all = 0;
+      std::size_t others = 0;
+      for (std::size_t b = 0; b < agents_.size(); ++b) {
+        if (b == a || agents_[b].at_work == 0) continue;
+        all += agents_[b].odds;
+        ++others;
+      }
+      if (agent.at_work == 0 && others == 0) {
+        agent.idle += length;
+        agent.idle_now += length;
+      }
+      for (std::size_t b = 0; b < agents_.size() && others > 0; ++b) {
+        if (b == a || agents_[b].at_work == 0) continue;
+        if (agent.at_work > 0) {
+          agent.toward[b].overlap += length * agents_[b].density;
+        } else {
+          agent.toward[b].wait += length * agents_[b].odds / all;
+          if (others == 1) agent.toward[b].alone += length;
+        }
       }
     }
   }
-}
+  void submit(std::size_t a, std::size_t i) { agents_[a].submit(i); }
+  void start(std::size_t a, std::size_t i) {
+    for (std::size_t other = 0; other < agents_.size(); ++other) {
+      if (other != a) agents_[other].toward[a].idle_before += agents_[other].idle_now;
+      agents_[other].idle_now = 0;
+    }
+    agents_[a].start(i);
+  }
+  void end(std::size_t a, std::size_t i) {
+    agents_[a].end(i);
+    agents_[a].tell_ended(a, turns_, tell_);
+  }
+  void tell_rest() {
+    for (std::size_t a = 0; a < agents_.size(); ++a) agents_[a].tell_rest(a, tell_);
+  }
+
+ private:
+  const TurnLengths& turns_;
+  const TellHeld& tell_;
+  std::vector<Gatherer> agents_;
+};
 
 }  // namespace
 
-std::vector<std::int64_t> walk_timeline(std::span<const AgentBlock* const> agents,
-                                        std::span<const WorkRule> rules, const TurnLengths& turns,
-                                        const TellHeld& tell) {
-  using Step = Event::Step;
-  std::vector<Track> tracks;
-  tracks.reserve(agents.size());
-  for (std::size_t a = 0; a < agents.size(); ++a) {
-    tracks.emplace_back(*agents[a], rules[a], agents.size());
-  }
-  const auto next_to_enter = [&] {
-    Track* next = nullptr;
-    for (Track& track : tracks) {
-      if (track.has_next() && (!next || track.next_due() < next->next_due())) next = &track;
-    }
-    return next;
-  };
-  std::priority_queue<Event, std::vector<Event>, std::greater<>> events;
-  std::vector<std::int64_t> handovers;
-  std::optional<std::uint32_t> last_at_work;
-  std::int64_t last_end = 0;
-  int at_work = 0;
-  std::optional<std::int64_t> now;
-  Track* next = next_to_enter();
-  while (next || !events.empty()) {
-    // Nothing is submitted before it is due.
-    if (next && (events.empty() || next->next_due() <= events.top().at)) {
-      const auto agent = static_cast<std::uint32_t>(next - tracks.data());
-      const std::size_t i = next->enter();
-      events.push({next->iteration(i).submit, agent, Step::kSubmit, i});
-      next = next_to_enter();
-      continue;
-    }
-    const Event event = events.top();
-    events.pop();
-    if (now && event.at > *now) advance(tracks, static_cast<double>(event.at - *now));
-    now = event.at;
-    Track& agent = tracks[event.agent];
-    const Track::Iteration& own = agent.iteration(event.iteration);
-    switch (event.step) {
-      case Step::kSubmit:
-        agent.submit(event.iteration);
-        events.push({own.start, event.agent, Step::kStart, event.iteration});
-        break;
-      case Step::kStart:
-        for (Track& other : tracks) {
-          if (&other != &agent) other.toward[event.agent].idle_before += other.idle_now;
-          other.idle_now = 0;
-        }
-        if (at_work == 0 && last_at_work && *last_at_work != event.agent && own.submit < last_end) {
-          handovers.push_back(event.at - last_end);
-        }
-        agent.start(event.iteration);
-        ++at_work;
-        events.push({own.end, event.agent, Step::kEnd, event.iteration});
-        break;
-      case Step::kEnd:
-        agent.end(event.iteration);
-        --at_work;
-        last_at_work = event.agent;
-        last_end = event.at;
-        agent.tell_ended(event.agent, turns, tell);
-        break;
-    }
-  }
-  for (std::size_t a = 0; a < tracks.size(); ++a) tracks[a].tell_rest(a, tell);
-  return handovers;
+TurnSigns find_turn_signs(std::span<const AgentBlock* const> agents) {
+  std::vector<Track> tracks = tracks_of(agents);
+  SignFinder finder(tracks);
+  follow(tracks, finder);
+  return std::move(finder.signs);
+}
+
+void tell_held(std::span<const AgentBlock* const> agents, std::span<const WorkRule> rules,
+               const TurnLengths& turns, const TellHeld& tell) {
+  std::vector<Track> tracks = tracks_of(agents);
+  HeldTeller teller(tracks, rules, turns, tell);
+  follow(tracks, teller);
+  teller.tell_rest();
 }
 
 }  // namespace kts::analysis

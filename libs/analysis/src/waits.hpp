@@ -24,6 +24,20 @@ struct TurnLengths {
   std::optional<double> slice, switch_over;  // ns
 };
 
+// A block's timeline: at each instant which agents have the device, between gpu_start and gpu_end
+// of an iteration, and which wait for it. Both go along it once and keep only what is under way;
+// samples without device instants aren't on it.
+
+// What it shows of how agents take turns, ns.
+struct TurnSigns {
+  // From the end of one agent's work to the begin of another's that had waited for it, nobody else
+  // at work: the device changed over.
+  std::vector<std::int64_t> handovers;
+  // gpu_time of iterations during which no other agent had the device, an agent each.
+  std::vector<std::vector<std::int64_t>> undisturbed;
+};
+[[nodiscard]] TurnSigns find_turn_signs(std::span<const AgentBlock* const> agents);
+
 // What one iteration waited for, ns; `on` has one entry an agent of the block, in its order.
 struct Held {
   struct On {
@@ -33,20 +47,14 @@ struct Held {
   std::vector<On> on;
   double switches = 0;           // of all `wait`
   double switches_mid_work = 0;  // of all `out`
-  double overlap = 0;            // of gpu_time: others had the device as well, weighted
 };
-// Hears of sample `i` of agent `a`; null where it has no device instants.
+// Hears of sample `i` of agent `a`; null where it isn't on the timeline.
 using TellHeld = std::function<void(std::size_t a, std::size_t i, const Held* held)>;
 
-// Goes along the timeline of one shared block: at each instant who had the device, between
-// gpu_start and gpu_end, and who waited for it. Where several had it, it is divided among them by
-// how likely each was the one at work, as one whose work takes d of the time between these instants
-// is for d of it. Tells each agent's samples in their order, as soon as they and those before have
-// ended; only what is under way, or ahead of a backlog, is kept. Returns the device's changes from
-// the end of one agent's work to the begin of another's that had waited for it, nobody else at
-// work.
-std::vector<std::int64_t> walk_timeline(std::span<const AgentBlock* const> agents,
-                                        std::span<const WorkRule> rules, const TurnLengths& turns,
-                                        const TellHeld& tell);
+// Where several have the device, it is divided among them by how likely each is the one at work, as
+// one whose work takes d of the time between its instants is for d of it. Tells each agent's
+// samples in their order, as soon as they and those before have ended.
+void tell_held(std::span<const AgentBlock* const> agents, std::span<const WorkRule> rules,
+               const TurnLengths& turns, const TellHeld& tell);
 
 }  // namespace kts::analysis
