@@ -335,22 +335,35 @@ void fill_parts(std::vector<double>& row, const AgentBlock& block, std::size_t i
 static_assert(kParts[0] == Measure::kBacklog && kParts[1] == Measure::kGpuWait &&
               kParts[2] == Measure::kGpuTime && kParts[3] == Measure::kNotify);
 
-// Alone nobody is waited for.
+// Alone nobody is waited for: each cause is nothing or a part, of iterations whose parts are known.
+enum Alone : std::size_t {
+  kNothing = kParts.size(),
+  kBacklogAlone,
+  kWaitAlone,
+  kTimeAlone,
+  kAlone
+};
+
 void fill_alone(std::vector<double>& row) {
-  const double backlog = row[0];
-  const double wait = row[1];
-  const double time = row[2];
-  if (std::isnan(backlog + wait + time)) return;
-  row[column_of(Cause::kEarlierWaits)] = 0;
-  row[column_of(Cause::kEarlierWork)] = backlog;
-  row[column_of(Cause::kTurns)] = 0;
-  row[column_of(Cause::kSwitches)] = 0;
-  row[column_of(Cause::kLaunch)] = wait;
-  row[column_of(Cause::kSwitchedOut)] = 0;
-  row[column_of(Cause::kSwitchesMidWork)] = 0;
-  row[column_of(Cause::kExecution)] = time;
-  row[column_of(Cause::kSharing)] = time;
-  for (std::size_t c = kFirstNeighbour; c < row.size(); ++c) row[c] = 0;
+  if (std::isnan(row[0] + row[1] + row[2])) return;
+  row[kNothing] = 0;
+  row[kBacklogAlone] = row[0];
+  row[kWaitAlone] = row[1];
+  row[kTimeAlone] = row[2];
+}
+
+constexpr std::size_t alone_column_of(std::size_t column) {
+  switch (column) {
+    case column_of(Cause::kEarlierWork):
+      return kBacklogAlone;
+    case column_of(Cause::kLaunch):
+      return kWaitAlone;
+    case column_of(Cause::kExecution):
+    case column_of(Cause::kSharing):
+      return kTimeAlone;
+    default:
+      return column < kParts.size() ? column : kNothing;
+  }
 }
 
 void fill_shared(std::vector<double>& row, const Held& held, const SharedBlock& block,
@@ -387,11 +400,15 @@ void fill_shared(std::vector<double>& row, const Held& held, const SharedBlock& 
 }
 
 struct SubjectSums {
-  std::optional<RankedSums> solo, shared;
+  std::optional<RankedSums> solo, shared;  // of what is on timelines
   std::vector<RankedWindow> of_solo, of_shared;
 };
 
-void add_plain(const Group& group, RankedSums& sums, bool alone, std::vector<double> row) {
+// Of iterations that are on no timeline, with the columns of those that are.
+std::vector<RankedWindow> plain_windows(const Group& group, const Distribution& latency, bool alone,
+                                        std::size_t columns) {
+  RankedSums sums(group, latency.windows, kAlone);
+  std::vector<double> row(kAlone);
   for (std::size_t b = 0; b < group.blocks.size(); ++b) {
     const AgentBlock& block = *group.blocks[b];
     for (std::size_t i = 0; i < block.latency.size(); ++i) {
@@ -401,6 +418,12 @@ void add_plain(const Group& group, RankedSums& sums, bool alone, std::vector<dou
       sums.add(b, block.latency[i], row);
     }
   }
+  std::vector<RankedWindow> windows = sums.windows(kMinIterations);
+  for (RankedWindow& window : windows) {
+    const std::vector<RankedMean> own = std::exchange(window.columns, {});
+    for (std::size_t c = 0; c < columns; ++c) window.columns.push_back(own[alone_column_of(c)]);
+  }
+  return windows;
 }
 
 void add_timeline(const SharedBlock& block, std::optional<RankedSums> SubjectSums::*phase,
@@ -437,19 +460,29 @@ std::vector<SubjectSums> sum_up(const std::vector<GrowthSubject>& subjects,
                                 const std::vector<SharedBlock>& alone_together,
                                 const Turns& turns) {
   const std::size_t columns = kFirstNeighbour + subjects.size() * kPerNeighbour;
-  const std::vector<double> row(columns, kNone);
+  const std::vector<bool> on_timeline = members_of(subjects.size(), blocks);
+  const std::vector<bool> not_alone = members_of(subjects.size(), alone_together);
   std::vector<SubjectSums> sums(subjects.size());
   const auto is_told = [&](const GrowthSubject& subject) {
     return subject.told && subject.solo && subject.shared && subject.solo_latency &&
            subject.shared_latency;
   };
   for_each_index(subjects.size(), [&](std::size_t s) {
-    if (!is_told(subjects[s])) return;
-    sums[s].solo.emplace(*subjects[s].solo, subjects[s].solo_latency->windows, columns);
-    sums[s].shared.emplace(*subjects[s].shared, subjects[s].shared_latency->windows, columns);
+    const GrowthSubject& subject = subjects[s];
+    if (!is_told(subject)) return;
+    if (not_alone[s]) {
+      sums[s].solo.emplace(*subject.solo, subject.solo_latency->windows, columns);
+    } else {
+      sums[s].of_solo =
+          plain_windows(*subject.solo, *subject.solo_latency, !subject.is_chain, columns);
+    }
+    if (on_timeline[s]) {
+      sums[s].shared.emplace(*subject.shared, subject.shared_latency->windows, columns);
+    } else {
+      sums[s].of_shared = plain_windows(*subject.shared, *subject.shared_latency, false, columns);
+    }
   });
-  const std::vector<bool> on_timeline = members_of(subjects.size(), blocks);
-  const std::vector<bool> not_alone = members_of(subjects.size(), alone_together);
+  const std::vector<double> row(columns, kNone);
   for_each_index(blocks.size(), [&](std::size_t b) {
     add_timeline(blocks[b], &SubjectSums::shared, turns, sums, row);
   });
@@ -457,11 +490,8 @@ std::vector<SubjectSums> sum_up(const std::vector<GrowthSubject>& subjects,
     add_timeline(alone_together[b], &SubjectSums::solo, turns, sums, row);
   });
   for_each_index(subjects.size(), [&](std::size_t s) {
-    if (!sums[s].solo) return;
-    if (!not_alone[s]) add_plain(*subjects[s].solo, *sums[s].solo, !subjects[s].is_chain, row);
-    if (!on_timeline[s]) add_plain(*subjects[s].shared, *sums[s].shared, false, row);
-    sums[s].of_solo = sums[s].solo->windows(kMinIterations);
-    sums[s].of_shared = sums[s].shared->windows(kMinIterations);
+    if (sums[s].solo) sums[s].of_solo = sums[s].solo->windows(kMinIterations);
+    if (sums[s].shared) sums[s].of_shared = sums[s].shared->windows(kMinIterations);
   });
   return sums;
 }
@@ -570,7 +600,7 @@ Attribution growth_at(const Place& place, std::size_t s, const GrowthSubject& su
     result.latency_interval =
         spread.around(result.latency_growth_ms, solo.latency_variance, shared.latency_variance);
   }
-  if (!any_part || !sums.shared || subject.is_chain) return result;
+  if (!any_part || subject.is_chain) return result;
   for (const Cause cause : kCauses) {
     if (!is_of_mode(cause, turns.taken)) continue;
     Explanation explanation;
@@ -659,7 +689,7 @@ void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, 
     places.push_back({kRankWindows[w].name, w + 1, kRankWindows[w].quantile});
   }
   for (std::size_t s = 0; s < subjects.size(); ++s) {
-    if (!sums[s].solo) continue;
+    if (sums[s].of_solo.empty()) continue;
     for (const Place& place : places) {
       if (place.window >= sums[s].of_solo.size() || place.window >= sums[s].of_shared.size()) {
         continue;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "draws.hpp"
 #include "kts/stats/interval.hpp"
@@ -76,6 +77,9 @@ RankedSums::RankedSums(const Group& group, std::vector<Distribution::Bounds> win
       edges_ns_.push_back(selector.order_statistic(std::min(place, latencies.size() - 1)));
     }
     edges_ns_.erase(std::unique(edges_ns_.begin(), edges_ns_.end()), edges_ns_.end());
+    first_edge_.assign(Cells::kBins + 1, 0);
+    for (const std::int64_t edge : edges_ns_) ++first_edge_[cell_of(edge) + 1];
+    std::partial_sum(first_edge_.begin(), first_edge_.end(), first_edge_.begin());
   }
   const std::size_t bins = edges_ns_.size() + 1;
   blocks_.resize(group.blocks.size());
@@ -91,16 +95,17 @@ RankedSums::RankedSums(const Group& group, std::vector<Distribution::Bounds> win
   }
 }
 
-// As upper_bound; without branches, since nothing predicts them.
+std::size_t RankedSums::cell_of(std::int64_t latency_ns) const {
+  return Cells::bin_of(static_cast<std::uint64_t>(latency_ns) -
+                       static_cast<std::uint64_t>(edges_ns_.front()));
+}
+
 std::size_t RankedSums::bin_of(std::int64_t latency_ns) const {
-  if (edges_ns_.empty()) return 0;
-  const std::int64_t* edge = edges_ns_.data();
-  for (std::size_t n = edges_ns_.size(); n > 1;) {
-    const std::size_t half = n / 2;
-    edge += half & (std::size_t{0} - static_cast<std::size_t>(edge[half - 1] <= latency_ns));
-    n -= half;
-  }
-  return static_cast<std::size_t>(edge - edges_ns_.data()) + (*edge <= latency_ns ? 1 : 0);
+  if (edges_ns_.empty() || latency_ns < edges_ns_.front()) return 0;
+  const std::uint32_t* first = &first_edge_[cell_of(latency_ns)];
+  const std::int64_t* edges = edges_ns_.data();
+  return static_cast<std::size_t>(std::upper_bound(edges + first[0], edges + first[1], latency_ns) -
+                                  edges);
 }
 
 void RankedSums::add(std::size_t block_index, std::int64_t latency, std::span<const double> ns) {

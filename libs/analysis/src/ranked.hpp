@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "distribution.hpp"
+#include "kts/stats/quantile.hpp"
 
 namespace kts::analysis {
 
@@ -53,6 +54,8 @@ class RankedSums {
     std::vector<std::uint64_t> in_window;
     Sums exact;  // (1 + windows) x columns
   };
+  using Cells = stats::LeadingBits<std::uint64_t>;
+  [[nodiscard]] std::size_t cell_of(std::int64_t latency_ns) const;  // from the first edge on
   [[nodiscard]] std::size_t bin_of(std::int64_t latency_ns) const;
   void draw(std::vector<RankedWindow>& result) const;
 
@@ -60,6 +63,7 @@ class RankedSums {
   std::size_t columns_;
   std::vector<std::int64_t>
       edges_ns_;  // of the bins, ascending; the first bin is below the first edge
+  std::vector<std::uint32_t> first_edge_;  // of each cell: few edges are left to compare with
   std::vector<Block> blocks_;
 };
 

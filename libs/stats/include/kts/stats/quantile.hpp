@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <memory>
@@ -14,6 +15,20 @@
 #include <vector>
 
 namespace kts::stats {
+
+// Bins of whole numbers by their leading one and the 7 bits after it: like a histogram of floating
+// point they are as wide as the number says.
+template <std::unsigned_integral T>
+struct LeadingBits {
+  static constexpr int kBits = 7;
+  static constexpr std::size_t kBins =
+      static_cast<std::size_t>(std::numeric_limits<T>::digits - kBits + 1) << kBits;
+  // Ascends with the number.
+  [[nodiscard]] static std::size_t bin_of(T number) {
+    const int shift = std::max(0, static_cast<int>(std::bit_width(number)) - kBits - 1);
+    return (static_cast<std::size_t>(shift) << kBits) + static_cast<std::size_t>(number >> shift);
+  }
+};
 
 // Order statistics and quantiles of one buffer, which it reorders in place. What was found out of
 // the order stays: a place before which nothing is larger than anything behind it splits the
@@ -70,22 +85,14 @@ class QuantileSelector {
     }
   }
 
-  // Bins are as wide as their distance from the least value says, like a histogram of floating
-  // point: 7 bits after the leading one.
   void split_by_leading_bits() {
     using Distance = std::make_unsigned_t<T>;
-    constexpr int kBits = 7;
-    const T least = *std::min_element(values_.begin(), values_.end());
+    using Bins = LeadingBits<Distance>;
+    const auto least = static_cast<Distance>(*std::min_element(values_.begin(), values_.end()));
     const auto bin_of = [least](T value) {
-      const auto distance =
-          static_cast<Distance>(static_cast<Distance>(value) - static_cast<Distance>(least));
-      const int width = static_cast<int>(std::bit_width(distance));
-      const int shift = std::max(0, width - kBits - 1);
-      return (static_cast<std::size_t>(shift) << kBits) +
-             static_cast<std::size_t>(distance >> shift);
+      return Bins::bin_of(static_cast<Distance>(static_cast<Distance>(value) - least));
     };
-    constexpr std::size_t kBins = (std::numeric_limits<Distance>::digits - kBits + 1) << kBits;
-    std::vector<std::size_t> next(kBins + 1, 0);  // where the bin's next value goes
+    std::vector<std::size_t> next(Bins::kBins + 1, 0);  // where the bin's next value goes
     for (const T value : values_) ++next[bin_of(value) + 1];
     std::partial_sum(next.begin(), next.end(), next.begin());
     splits_.assign(next.begin(), next.end());
