@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace kts::analysis {
@@ -32,32 +33,51 @@ struct Iteration {
   bool ended = false;  // by now
 };
 
-// One agent's iterations in due order, read as the timeline comes to them and kept until they are
-// forgotten.
+// Requests that a chain hands on may overtake each other on their way.
+bool is_in_order(const AgentBlock& block) {
+  for (std::size_t i = 1; i < block.due_gap.size(); ++i) {
+    const std::int64_t gap = block.due_gap[i];
+    if (gap < 0 || gap + block.backlog[i] < block.backlog[i - 1]) return false;
+  }
+  return true;
+}
+
+// One agent's iterations, numbered as its samples are, which is the order of their due times and
+// submits, or else they are all read at once: read as the timeline comes to them, and kept until
+// they are forgotten.
 class Track {
  public:
-  explicit Track(const AgentBlock& block) : block_(block) {
+  explicit Track(const AgentBlock& block) : block_(block), in_order_(is_in_order(block)) {
     next_.due = block.window_start_ns;
     read();
+    if (in_order_) return;
+    while (has_more()) keep_next();
+    by_submit_.resize(kept_.size());
+    std::iota(by_submit_.begin(), by_submit_.end(), std::size_t{0});
+    std::ranges::stable_sort(by_submit_, {}, [this](std::size_t i) { return kept_[i].submit; });
   }
 
-  [[nodiscard]] bool has_next() const { return next_.sample < block_.due_gap.size(); }
-  [[nodiscard]] std::int64_t next_due() const { return next_.due; }
-  std::size_t enter() {
-    kept_.push_back(next_);
-    ++next_.sample;
-    read();
-    return entered() - 1;
+  // What is submitted next.
+  [[nodiscard]] bool has_next() const {
+    return in_order_ ? has_more() : submitted_ < by_submit_.size();
   }
-
+  [[nodiscard]] std::size_t next() const { return in_order_ ? submitted_ : by_submit_[submitted_]; }
+  [[nodiscard]] std::int64_t next_submit() const {
+    return in_order_ ? next_.submit : kept_[next()].submit;
+  }
+  void submit() {
+    if (in_order_) keep_next();
+    ++submitted_;
+  }
   void end(std::size_t i) {
     kept_[i - first_].ended = true;
-    while (open_ < entered() && (*this)[open_].ended) ++open_;
+    while (open_ < kept_end() && (*this)[open_].ended) ++open_;
   }
 
-  // The first that hasn't ended, or hasn't been entered.
+  [[nodiscard]] bool in_order() const { return in_order_; }
+  // The first that hasn't ended, or hasn't been submitted.
   [[nodiscard]] std::size_t open() const { return open_; }
-  [[nodiscard]] std::size_t entered() const { return first_ + kept_.size(); }
+  [[nodiscard]] std::size_t kept_end() const { return first_ + kept_.size(); }
   [[nodiscard]] std::size_t samples() const { return block_.latency.size(); }
   [[nodiscard]] const Iteration& operator[](std::size_t i) const { return kept_[i - first_]; }
 
@@ -65,13 +85,19 @@ class Track {
   std::size_t forget(std::size_t i) {
     constexpr std::size_t kAtLeast = 64;
     const std::size_t gone = i - first_;
-    if (gone < std::max(kAtLeast, kept_.size() / 2)) return 0;
+    if (!in_order_ || gone < std::max(kAtLeast, kept_.size() / 2)) return 0;
     kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(gone));
     first_ = i;
     return gone;
   }
 
  private:
+  [[nodiscard]] bool has_more() const { return next_.sample < block_.due_gap.size(); }
+  void keep_next() {
+    kept_.push_back(next_);
+    ++next_.sample;
+    read();
+  }
   // Goes on to the next sample that has device instants.
   void read() {
     for (std::size_t& i = next_.sample; i < block_.due_gap.size(); ++i) {
@@ -89,10 +115,13 @@ class Track {
   }
 
   const AgentBlock& block_;
+  bool in_order_;
   Iteration next_;
-  std::size_t first_ = 0;
+  std::size_t submitted_ = 0;
   std::size_t open_ = 0;
+  std::size_t first_ = 0;  // of those kept
   std::vector<Iteration> kept_;
+  std::vector<std::size_t> by_submit_;  // where they aren't in order
 };
 
 enum class Step : std::uint32_t { kSubmit, kStart, kEnd };
@@ -109,8 +138,7 @@ struct Event {
   }
 };
 
-// Events to come, a heap: most are followed by another of the same iteration, which takes its
-// place.
+// A heap of events to come. A start is followed by the same iteration's end, which takes its place.
 class Events {
  public:
   [[nodiscard]] bool empty() const { return heap_.empty(); }
@@ -143,44 +171,42 @@ class Events {
 // Goes along all submits, starts and ends; `follower` hears of them and of the time between.
 template <typename Follower>
 void follow(std::vector<Track>& tracks, Follower& follower) {
-  const auto next_to_enter = [&] {
-    Track* next = nullptr;
-    for (Track& track : tracks) {
-      if (track.has_next() && (!next || track.next_due() < next->next_due())) next = &track;
+  const auto next_submit = [&]() -> std::optional<Event> {
+    std::optional<Event> next;
+    for (std::size_t a = 0; a < tracks.size(); ++a) {
+      const Track& track = tracks[a];
+      if (!track.has_next() || (next && next->at <= track.next_submit())) continue;
+      next = Event{track.next_submit(), static_cast<std::uint32_t>(a),
+                   static_cast<std::uint32_t>(track.next()), Step::kSubmit};
     }
     return next;
   };
-  Events events;
-  Track* next = next_to_enter();
-  std::int64_t now = next ? next->next_due() : 0;
-  while (next || !events.empty()) {
-    // Nothing is submitted before it is due.
-    if (next && (events.empty() || next->next_due() <= events.next().at)) {
-      const std::size_t i = next->enter();
-      events.add({(*next)[i].submit, static_cast<std::uint32_t>(next - tracks.data()),
-                  static_cast<std::uint32_t>(i), Step::kSubmit});
-      next = next_to_enter();
-      continue;
-    }
-    Event event = events.next();
+  Events events;  // starts and ends
+  std::optional<Event> submit = next_submit();
+  std::int64_t now = submit ? submit->at : 0;
+  while (submit || !events.empty()) {
+    const bool submits = submit && (events.empty() || submit->before(events.next()));
+    Event event = submits ? *submit : events.next();
     if (event.at > now) follower.pass(now, event.at);
     now = event.at;
-    const Iteration& own = tracks[event.agent][event.iteration];
+    Track& track = tracks[event.agent];
     switch (event.step) {
       case Step::kSubmit:
+        track.submit();
         follower.submit(event.agent, event.iteration);
-        event.at = own.start;
+        event.at = track[event.iteration].start;
         event.step = Step::kStart;
-        events.replace_next(event);
+        events.add(event);
+        submit = next_submit();
         break;
       case Step::kStart:
         follower.start(event.agent, event.iteration);
-        event.at = own.end;
+        event.at = track[event.iteration].end;
         event.step = Step::kEnd;
         events.replace_next(event);
         break;
       case Step::kEnd:
-        tracks[event.agent].end(event.iteration);
+        track.end(event.iteration);
         follower.end(event.agent, event.iteration);
         events.drop_next();
         break;
@@ -263,7 +289,7 @@ class Gatherer {
   }
 
   void submit(std::size_t i) {
-    idle_of_.resize(track_.entered() - first_);
+    idle_of_.resize(track_.kept_end() - first_);
     gathered_.resize(idle_of_.size() * agents_);
     before_.resize((idle_of_.size() + 1) * agents_);
     Toward* own = toward_of(i);
@@ -302,7 +328,7 @@ class Gatherer {
       for (; samples_told_ < sample; ++samples_told_) tell(agent, samples_told_, nullptr);
       tell(agent, samples_told_++, &held_);
     }
-    // Due times ascend: no backlog begins any more at what was done before the last one was due.
+    // No backlog begins any more at what was done before the last one was due.
     const auto gone = static_cast<std::ptrdiff_t>(track_.forget(ahead_));
     const auto width = gone * static_cast<std::ptrdiff_t>(agents_);
     idle_of_.erase(idle_of_.begin(), idle_of_.begin() + gone);
@@ -389,8 +415,10 @@ class Gatherer {
   // difference of sums.
   void divide_backlog(std::size_t i) {
     const Iteration& own = track_[i];
+    const bool has_backlog = own.submit > own.due;
+    if (!has_backlog && !track_.in_order()) return;
     while (ahead_ < i && track_[ahead_].done <= own.due) ++ahead_;
-    if (own.submit <= own.due || ahead_ == i) return;
+    if (!has_backlog || ahead_ == i) return;
     const Iteration& first = track_[ahead_];
     const auto gone = [due = own.due](std::int64_t from, std::int64_t to) {
       if (to <= from) return 1.0;
