@@ -167,26 +167,35 @@ void append(std::vector<T>& to, const std::vector<T>& more) {
 }
 
 Seen look(std::span<const SharedBlock> blocks, std::size_t subjects) {
-  std::vector<TurnSigns> signs(blocks.size());
-  for_each_index(blocks.size(),
-                 [&](std::size_t b) { signs[b] = find_turn_signs(agents_of(blocks[b])); });
-  Seen seen;
-  seen.of.resize(subjects);
-  for (std::size_t b = 0; b < blocks.size(); ++b) {
-    append(seen.handovers, signs[b].handovers);
-    seen.agents = std::max(seen.agents, blocks[b].members.size());
-    const AgentBlock& first = *blocks[b].members.front().block;
-    seen.window_ns += 0.95 * static_cast<double>(first.window_stop_ns - first.window_start_ns);
-    for (std::size_t a = 0; a < blocks[b].members.size(); ++a) {
-      const auto& member = blocks[b].members[a];
-      SeenWork& work = seen.of[member.subject];
-      append(work.undisturbed, signs[b].undisturbed[a]);
+  struct SeenBlock {
+    TurnSigns signs;
+    std::vector<SeenWork> of;  // a member each
+  };
+  std::vector<SeenBlock> seen_blocks(blocks.size());
+  for_each_index(blocks.size(), [&](std::size_t b) {
+    seen_blocks[b].signs = find_turn_signs(agents_of(blocks[b]));
+    for (const auto& member : blocks[b].members) {
+      SeenWork& work = seen_blocks[b].of.emplace_back();
       for (std::size_t i = 0; i < member.block->latency.size(); ++i) {
         if (!has_device_instants(*member.block, i)) continue;
         ++work.n;
         work.busy_ns += static_cast<double>(member.block->gpu_wait[i]) +
                         static_cast<double>(member.block->gpu_time[i]);
       }
+    }
+  });
+  Seen seen;
+  seen.of.resize(subjects);
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    append(seen.handovers, seen_blocks[b].signs.handovers);
+    seen.agents = std::max(seen.agents, blocks[b].members.size());
+    const AgentBlock& first = *blocks[b].members.front().block;
+    seen.window_ns += 0.95 * static_cast<double>(first.window_stop_ns - first.window_start_ns);
+    for (std::size_t a = 0; a < blocks[b].members.size(); ++a) {
+      SeenWork& work = seen.of[blocks[b].members[a].subject];
+      append(work.undisturbed, seen_blocks[b].signs.undisturbed[a]);
+      work.n += seen_blocks[b].of[a].n;
+      work.busy_ns += seen_blocks[b].of[a].busy_ns;
     }
   }
   return seen;
@@ -325,12 +334,12 @@ double length_or_none(std::int64_t ns) {
   return ns == record::kUnavailable ? kNone : static_cast<double>(ns);
 }
 
-void fill_parts(std::vector<double>& row, const AgentBlock& block, std::size_t i) {
+void fill_parts(std::vector<double>& row, const Parts& parts) {
   std::ranges::fill(row, kNone);
-  row[0] = length_or_none(block.backlog[i]);
-  row[1] = length_or_none(block.gpu_wait[i]);
-  row[2] = length_or_none(block.gpu_time[i]);
-  row[3] = length_or_none(notify_ns(block, i));
+  row[0] = length_or_none(parts.backlog);
+  row[1] = length_or_none(parts.gpu_wait);
+  row[2] = length_or_none(parts.gpu_time);
+  row[3] = length_or_none(parts.notify());
 }
 static_assert(kParts[0] == Measure::kBacklog && kParts[1] == Measure::kGpuWait &&
               kParts[2] == Measure::kGpuTime && kParts[3] == Measure::kNotify);
@@ -412,10 +421,11 @@ std::vector<RankedWindow> plain_windows(const Group& group, const Distribution& 
   for (std::size_t b = 0; b < group.blocks.size(); ++b) {
     const AgentBlock& block = *group.blocks[b];
     for (std::size_t i = 0; i < block.latency.size(); ++i) {
-      if (block.latency[i] == record::kUnavailable) continue;
-      fill_parts(row, block, i);
+      const Parts parts = parts_of(block, i);
+      if (parts.latency == record::kUnavailable) continue;
+      fill_parts(row, parts);
       if (alone) fill_alone(row);
-      sums.add(b, block.latency[i], row);
+      sums.add(b, parts.latency, row);
     }
   }
   std::vector<RankedWindow> windows = sums.windows(kMinIterations);
@@ -435,15 +445,16 @@ void add_timeline(const SharedBlock& block, std::optional<RankedSums> SubjectSum
               const auto& member = block.members[a];
               auto& into = sums[member.subject].*phase;
               if (!into || member.place == SharedBlock::kNoPlace) return;
-              if (member.block->latency[i] == record::kUnavailable) return;
-              fill_parts(row, *member.block, i);
+              const Parts parts = parts_of(*member.block, i);
+              if (parts.latency == record::kUnavailable) return;
+              fill_parts(row, parts);
               if (held) {
                 // Who isn't there in a solo block isn't waited for.
                 if (phase == &SubjectSums::solo)
                   std::fill(row.begin() + kFirstNeighbour, row.end(), 0.0);
                 fill_shared(row, *held, block, member.subject, turns);
               }
-              into->add(member.place, member.block->latency[i], row);
+              into->add(member.place, parts.latency, row);
             });
 }
 

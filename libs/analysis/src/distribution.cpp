@@ -47,17 +47,22 @@ std::vector<T> pool(const Group& group, Measure measure) {
 // For each threshold, each block's samples at or below it.
 std::vector<std::vector<stats::BlockCount>> count_at_or_below(
     const Group& group, Measure measure, const std::vector<std::int64_t>& thresholds) {
+  constexpr std::size_t kAtOnce = 4;  // in registers
   std::vector<std::vector<stats::BlockCount>> counts(
       thresholds.size(), std::vector<stats::BlockCount>(group.blocks.size()));
-  std::vector<std::uint64_t> at_or_below(thresholds.size());
   for (std::size_t b = 0; b < group.blocks.size(); ++b) {
-    std::ranges::fill(at_or_below, 0U);
-    std::uint64_t n = 0;
-    for_each_length(*group.blocks[b], measure, [&](std::int64_t ns) {
-      ++n;
-      for (std::size_t k = 0; k < thresholds.size(); ++k) at_or_below[k] += ns <= thresholds[k];
-    });
-    for (std::size_t k = 0; k < thresholds.size(); ++k) counts[k][b] = {n, at_or_below[k]};
+    for (std::size_t first = 0; first < thresholds.size(); first += kAtOnce) {
+      std::array<std::int64_t, kAtOnce> some{};
+      std::array<std::uint64_t, kAtOnce> at_or_below{};
+      const std::size_t these = std::min(kAtOnce, thresholds.size() - first);
+      std::copy_n(thresholds.begin() + static_cast<std::ptrdiff_t>(first), these, some.begin());
+      std::uint64_t n = 0;
+      for_each_length(*group.blocks[b], measure, [&](std::int64_t ns) {
+        ++n;
+        for (std::size_t k = 0; k < kAtOnce; ++k) at_or_below[k] += ns <= some[k];
+      });
+      for (std::size_t k = 0; k < these; ++k) counts[first + k][b] = {n, at_or_below[k]};
+    }
   }
   return counts;
 }
