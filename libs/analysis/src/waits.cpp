@@ -345,6 +345,7 @@ class Gatherer {
   int at_work = 0;
   double density = 1;  // share of the device that its work takes while it has it
   double odds = 1;     // that it is the one at work
+  double share = 0;    // of the time that passes now
   double idle = 0;
   double idle_now = 0;  // of idle: since somebody was at work
   std::vector<Toward> toward;
@@ -459,27 +460,20 @@ class HeldTeller {
 
   void pass(std::int64_t from, std::int64_t to) {
     const auto length = static_cast<double>(to - from);
-    for (std::size_t a = 0; a < agents_.size(); ++a) {
-      Gatherer& agent = agents_[a];
-      if (agent.at_work == 0 && agent.waiting == 0) continue;
-      double all = 0;
-      std::size_t others = 0;
-      for (std::size_t b = 0; b < agents_.size(); ++b) {
-        if (b == a || agents_[b].at_work == 0) continue;
-        all += agents_[b].odds;
-        ++others;
-      }
-      if (agent.at_work == 0 && others == 0) {
-        agent.idle += length;
-        agent.idle_now += length;
-      }
-      for (std::size_t b = 0; b < agents_.size() && others > 0; ++b) {
-        if (b == a || agents_[b].at_work == 0) continue;
-        if (agent.at_work > 0) {
-          agent.toward[b].overlap += length * agents_[b].density;
-        } else {
-          agent.toward[b].wait += length * agents_[b].odds / all;
-          if (others == 1) agent.toward[b].alone += length;
+    double all = 0;
+    for (const std::size_t b : at_work_) all += agents_[b].odds;
+    for (const std::size_t b : at_work_) agents_[b].share = length * agents_[b].odds / all;
+    for (Gatherer& agent : agents_) {
+      if (agent.at_work > 0) {
+        for (const std::size_t b : at_work_) {
+          if (&agents_[b] != &agent) agent.toward[b].overlap += length * agents_[b].density;
+        }
+      } else if (agent.waiting > 0) {
+        for (const std::size_t b : at_work_) agent.toward[b].wait += agents_[b].share;
+        if (at_work_.size() == 1) agent.toward[at_work_.front()].alone += length;
+        if (at_work_.empty()) {
+          agent.idle += length;
+          agent.idle_now += length;
         }
       }
     }
@@ -491,9 +485,11 @@ class HeldTeller {
       agents_[other].idle_now = 0;
     }
     agents_[a].start(i);
+    if (agents_[a].at_work == 1) at_work_.insert(std::ranges::lower_bound(at_work_, a), a);
   }
   void end(std::size_t a, std::size_t i) {
     agents_[a].end(i);
+    if (agents_[a].at_work == 0) at_work_.erase(std::ranges::lower_bound(at_work_, a));
     agents_[a].tell_ended(a, turns_, tell_);
   }
   void tell_rest() {
@@ -504,6 +500,7 @@ class HeldTeller {
   const TurnLengths& turns_;
   const TellHeld& tell_;
   std::vector<Gatherer> agents_;
+  std::vector<std::size_t> at_work_;  // ascending
 };
 
 }  // namespace
