@@ -30,7 +30,7 @@ constexpr double kResidueOfMean = 0.10;
 constexpr double kResidueOfTail = 0.20;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-// Columns after the parts: a cause each, then kPerNeighbour for each agent of the run.
+// Columns after the parts: a cause each, then kPerNeighbour for each other agent of the run.
 constexpr std::array kCauses{Cause::kEarlierWaits,    Cause::kEarlierWork, Cause::kTurns,
                              Cause::kSwitches,        Cause::kLaunch,      Cause::kSwitchedOut,
                              Cause::kSwitchesMidWork, Cause::kExecution,   Cause::kSharing};
@@ -44,8 +44,10 @@ constexpr std::size_t column_of(Cause cause) {
   while (kCauses[place] != cause) ++place;
   return kFirstCause + place;
 }
-constexpr std::size_t column_of(std::size_t neighbour, OnNeighbour what) {
-  return kFirstNeighbour + neighbour * kPerNeighbour + static_cast<std::size_t>(what);
+// Nobody is its own neighbour.
+constexpr std::size_t column_of(std::size_t subject, std::size_t neighbour, OnNeighbour what) {
+  const std::size_t place = neighbour < subject ? neighbour : neighbour - 1;
+  return kFirstNeighbour + place * kPerNeighbour + static_cast<std::size_t>(what);
 }
 
 constexpr Measure part_of(Cause cause) {
@@ -191,13 +193,17 @@ Seen look(std::span<const SharedBlock> blocks, std::size_t subjects) {
     seen.agents = std::max(seen.agents, blocks[b].members.size());
     const AgentBlock& first = *blocks[b].members.front().block;
     seen.window_ns += 0.95 * static_cast<double>(first.window_stop_ns - first.window_start_ns);
-    for (std::size_t a = 0; a < blocks[b].members.size(); ++a) {
-      SeenWork& work = seen.of[blocks[b].members[a].subject];
-      append(work.undisturbed, seen_blocks[b].signs.undisturbed[a]);
-      work.n += seen_blocks[b].of[a].n;
-      work.busy_ns += seen_blocks[b].of[a].busy_ns;
-    }
   }
+  for_each_index(subjects, [&](std::size_t s) {
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+      for (std::size_t a = 0; a < blocks[b].members.size(); ++a) {
+        if (blocks[b].members[a].subject != s) continue;
+        append(seen.of[s].undisturbed, seen_blocks[b].signs.undisturbed[a]);
+        seen.of[s].n += seen_blocks[b].of[a].n;
+        seen.of[s].busy_ns += seen_blocks[b].of[a].busy_ns;
+      }
+    }
+  });
   return seen;
 }
 
@@ -299,11 +305,11 @@ Turns learn(const std::vector<SharedBlock>& blocks, const std::vector<GrowthSubj
   if (turns.figures->slice_ms && turns.figures->switch_ms) {
     turns.lengths = {*turns.figures->slice_ms * 1e6, *turns.figures->switch_ms * 1e6};
   }
-  for (std::size_t s = 0; s < subjects.size(); ++s) {
+  for_each_index(subjects.size(), [&](std::size_t s) {
     const auto interruption = shortest_turn(s, subjects, seen, turns.lengths);
     if (!interruption || !subjects[s].solo_time_p50_ms) {
       turns.why_no_execution[s] = "how long the work takes alone isn't known of all agents";
-      continue;
+      return;
     }
     const double alone = *subjects[s].solo_time_p50_ms * 1e6;
     const auto enough = [n = seen.of[s].n](const std::vector<std::int64_t>& lengths) {
@@ -324,7 +330,7 @@ Turns learn(const std::vector<SharedBlock>& blocks, const std::vector<GrowthSubj
       turns.why_no_execution[s] =
           "nearly all of its work was interrupted, so that turns can't be told from slower work";
     }
-  }
+  });
   return turns;
 }
 
@@ -386,11 +392,15 @@ void fill_shared(std::vector<double>& row, const Held& held, const SharedBlock& 
     ahead += on.backlog;
     out += on.out;
     const std::size_t neighbour = block.members[b].subject;
-    row[column_of(neighbour, OnNeighbour::kAll)] = on.backlog + on.wait + on.out;
-    row[column_of(neighbour, OnNeighbour::kBacklog)] = on.backlog;
-    row[column_of(neighbour, OnNeighbour::kWait)] = on.wait;
-    row[column_of(neighbour, OnNeighbour::kOut)] = on.out;
-    row[column_of(neighbour, OnNeighbour::kAlone)] = on.alone;
+    if (neighbour == subject) continue;
+    const auto set = [&](OnNeighbour what, double ns) {
+      row[column_of(subject, neighbour, what)] = ns;
+    };
+    set(OnNeighbour::kAll, on.backlog + on.wait + on.out);
+    set(OnNeighbour::kBacklog, on.backlog);
+    set(OnNeighbour::kWait, on.wait);
+    set(OnNeighbour::kOut, on.out);
+    set(OnNeighbour::kAlone, on.alone);
   }
   const bool knows_switch = turns.lengths.switch_over.has_value();
   row[column_of(Cause::kEarlierWaits)] = ahead;
@@ -470,7 +480,8 @@ std::vector<SubjectSums> sum_up(const std::vector<GrowthSubject>& subjects,
                                 const std::vector<SharedBlock>& blocks,
                                 const std::vector<SharedBlock>& alone_together,
                                 const Turns& turns) {
-  const std::size_t columns = kFirstNeighbour + subjects.size() * kPerNeighbour;
+  if (subjects.empty()) return {};
+  const std::size_t columns = kFirstNeighbour + (subjects.size() - 1) * kPerNeighbour;
   const std::vector<bool> on_timeline = members_of(subjects.size(), blocks);
   const std::vector<bool> not_alone = members_of(subjects.size(), alone_together);
   std::vector<SubjectSums> sums(subjects.size());
@@ -635,7 +646,7 @@ void add_waits(const Place& place, std::size_t s, const std::vector<GrowthSubjec
   const int blocks = blocks_with_samples(*subjects[s].shared);
   for (std::size_t other = 0; other < subjects.size(); ++other) {
     if (other == s) continue;
-    const auto of = [&](OnNeighbour what) { return shared.columns[column_of(other, what)]; };
+    const auto of = [&](OnNeighbour what) { return shared.columns[column_of(s, other, what)]; };
     const RankedMean all = of(OnNeighbour::kAll);
     if (!all.ms) continue;
     Wait wait;
@@ -655,7 +666,7 @@ void add_waits(const Place& place, std::size_t s, const std::vector<GrowthSubjec
     if (grew) {
       // Agents of a chain wait for each other alone as well.
       const std::optional<double> alone =
-          sums.of_solo[place.window].columns[column_of(other, OnNeighbour::kAll)].ms;
+          sums.of_solo[place.window].columns[column_of(s, other, OnNeighbour::kAll)].ms;
       wait.growth_ratio = (*all.ms - alone.value_or(0)) / *growth.latency_growth_ms;
     }
     summary.waits.push_back(std::move(wait));

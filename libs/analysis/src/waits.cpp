@@ -293,7 +293,11 @@ class Gatherer {
     gathered_.resize(idle_of_.size() * agents_);
     before_.resize((idle_of_.size() + 1) * agents_);
     Toward* own = toward_of(i);
-    for (std::size_t b = 0; b < agents_; ++b) own[b] = toward[b];
+    for (std::size_t b = 0; b < agents_; ++b) {
+      own[b].wait = toward[b].wait;
+      own[b].alone = toward[b].alone;
+      own[b].idle_before = toward[b].idle_before;
+    }
     idle_of_[i - first_] = idle;
     ++waiting;
   }
