@@ -340,7 +340,7 @@ double length_or_none(std::int64_t ns) {
   return ns == record::kUnavailable ? kNone : static_cast<double>(ns);
 }
 
-void fill_parts(std::vector<double>& row, const Parts& parts) {
+void fill_parts(std::vector<double>& row, const LatencyParts& parts) {
   std::ranges::fill(row, kNone);
   row[0] = length_or_none(parts.backlog);
   row[1] = length_or_none(parts.gpu_wait);
@@ -431,7 +431,7 @@ std::vector<RankedWindow> plain_windows(const Group& group, const Distribution& 
   for (std::size_t b = 0; b < group.blocks.size(); ++b) {
     const AgentBlock& block = *group.blocks[b];
     for (std::size_t i = 0; i < block.latency.size(); ++i) {
-      const Parts parts = parts_of(block, i);
+      const LatencyParts parts = parts_of(block, i);
       if (parts.latency == record::kUnavailable) continue;
       fill_parts(row, parts);
       if (alone) fill_alone(row);
@@ -455,7 +455,7 @@ void add_timeline(const SharedBlock& block, std::optional<RankedSums> SubjectSum
               const auto& member = block.members[a];
               auto& into = sums[member.subject].*phase;
               if (!into || member.place == SharedBlock::kNoPlace) return;
-              const Parts parts = parts_of(*member.block, i);
+              const LatencyParts parts = parts_of(*member.block, i);
               if (parts.latency == record::kUnavailable) return;
               fill_parts(row, parts);
               if (held) {

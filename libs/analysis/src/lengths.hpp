@@ -34,7 +34,7 @@ namespace kts::analysis {
 }
 
 // The lengths that latency is made of; each may be unavailable.
-struct Parts {
+struct LatencyParts {
   std::int64_t latency, backlog, gpu_wait, gpu_time;
 
   [[nodiscard]] std::int64_t notify() const {
@@ -47,7 +47,7 @@ struct Parts {
         static_cast<std::uint64_t>(gpu_wait) - static_cast<std::uint64_t>(gpu_time));
   }
 };
-[[nodiscard]] inline Parts parts_of(const AgentBlock& block, std::size_t i) {
+[[nodiscard]] inline LatencyParts parts_of(const AgentBlock& block, std::size_t i) {
   return {block.latency[i], block.backlog[i], block.gpu_wait[i], block.gpu_time[i]};
 }
 

@@ -35,7 +35,7 @@ std::vector<Alone> lengths_alone(const Group& group) {
   std::vector<Alone> lengths;
   for (const AgentBlock* block : group.blocks) {
     for (std::size_t i = 0; i < block->latency.size(); i += step) {
-      const Parts parts = parts_of(*block, i);
+      const LatencyParts parts = parts_of(*block, i);
       const std::int64_t notify = parts.notify();
       if (notify == record::kUnavailable) continue;
       const auto ms = [](std::int64_t ns) {

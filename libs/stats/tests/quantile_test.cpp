@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -62,6 +64,37 @@ TEST(QuantileSelector, ManyQuantilesInAnyOrderEqualThoseOfASortedBuffer) {
                        low + (position - static_cast<double>(rank)) * (high - low));
     }
   }
+}
+
+template <typename T>
+void expect_ranks_of_sorted(std::vector<T> values, std::mt19937_64& random) {
+  auto sorted = values;
+  std::sort(sorted.begin(), sorted.end());
+  QuantileSelector<T> selector(values);
+  for (int i = 0; i < 500; ++i) {
+    const std::size_t rank = random() % sorted.size();
+    ASSERT_EQ(selector.order_statistic(rank), sorted[rank]);
+  }
+  EXPECT_EQ(selector.order_statistic(0), sorted.front());
+  EXPECT_EQ(selector.order_statistic(sorted.size() - 1), sorted.back());
+  std::sort(values.begin(), values.end());
+  EXPECT_EQ(values, sorted);
+}
+
+TEST(QuantileSelector, LargeBuffersOfWholeNumbersHaveTheRanksOfTheSortedOnes) {
+  std::mt19937_64 random(18);
+  constexpr std::size_t kMany = 20'000;
+  std::vector<std::int32_t> lengths(kMany);
+  std::lognormal_distribution<double> tail(12, 2);
+  for (auto& length : lengths) length = static_cast<std::int32_t>(std::min(tail(random), 2e9));
+  lengths[7] = -300;
+  expect_ranks_of_sorted(lengths, random);
+  expect_ranks_of_sorted(std::vector<std::int32_t>(kMany, 42), random);
+  std::vector<std::int64_t> all(kMany);
+  for (auto& value : all) value = static_cast<std::int64_t>(random());
+  all[1] = std::numeric_limits<std::int64_t>::min();
+  all[2] = std::numeric_limits<std::int64_t>::max();
+  expect_ranks_of_sorted(all, random);
 }
 
 TEST(QuantileSelector, KeepsTheBuffersValues) {
