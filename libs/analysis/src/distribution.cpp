@@ -47,21 +47,26 @@ std::vector<T> pool(const Group& group, Measure measure) {
 // For each threshold, each block's samples at or below it.
 std::vector<std::vector<stats::BlockCount>> count_at_or_below(
     const Group& group, Measure measure, const std::vector<std::int64_t>& thresholds) {
-  constexpr std::size_t kAtOnce = 4;  // in registers
   std::vector<std::vector<stats::BlockCount>> counts(
       thresholds.size(), std::vector<stats::BlockCount>(group.blocks.size()));
+  // Four at once, each in a register.
+  const auto threshold = [&](std::size_t k) { return k < thresholds.size() ? thresholds[k] : 0; };
   for (std::size_t b = 0; b < group.blocks.size(); ++b) {
-    for (std::size_t first = 0; first < thresholds.size(); first += kAtOnce) {
-      std::array<std::int64_t, kAtOnce> some{};
-      std::array<std::uint64_t, kAtOnce> at_or_below{};
-      const std::size_t these = std::min(kAtOnce, thresholds.size() - first);
-      std::copy_n(thresholds.begin() + static_cast<std::ptrdiff_t>(first), these, some.begin());
-      std::uint64_t n = 0;
+    for (std::size_t k = 0; k < thresholds.size(); k += 4) {
+      const std::int64_t first = threshold(k), second = threshold(k + 1);
+      const std::int64_t third = threshold(k + 2), fourth = threshold(k + 3);
+      std::uint64_t n = 0, to_first = 0, to_second = 0, to_third = 0, to_fourth = 0;
       for_each_length(*group.blocks[b], measure, [&](std::int64_t ns) {
         ++n;
-        for (std::size_t k = 0; k < kAtOnce; ++k) at_or_below[k] += ns <= some[k];
+        to_first += ns <= first;
+        to_second += ns <= second;
+        to_third += ns <= third;
+        to_fourth += ns <= fourth;
       });
-      for (std::size_t k = 0; k < these; ++k) counts[first + k][b] = {n, at_or_below[k]};
+      const std::array at_or_below{to_first, to_second, to_third, to_fourth};
+      for (std::size_t i = k; i < std::min(k + 4, thresholds.size()); ++i) {
+        counts[i][b] = {n, at_or_below[i - k]};
+      }
     }
   }
   return counts;
