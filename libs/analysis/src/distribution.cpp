@@ -2,8 +2,10 @@
 #include "distribution.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <numeric>
+#include <limits>
+#include <memory>
 #include <type_traits>
 
 #include "kts/stats/quantile.hpp"
@@ -29,19 +31,6 @@ bool resolves(std::uint64_t n, double p) {
   constexpr double kRounding = 1e-9;
   const auto count = static_cast<double>(n);
   return count * std::min(p, 1 - p) >= 1 - kRounding;
-}
-
-template <typename T>
-std::vector<T> pool(const Group& group, Measure measure) {
-  std::size_t n = 0;
-  for (const AgentBlock* block : group.blocks) n += column(*block, measure).size();
-  std::vector<T> values;
-  values.reserve(n);
-  for (const AgentBlock* block : group.blocks) {
-    for_each_length(*block, measure,
-                    [&](std::int64_t ns) { values.push_back(static_cast<T>(ns)); });
-  }
-  return values;
 }
 
 // For each threshold, each block's samples at or below it.
@@ -138,23 +127,33 @@ stats::ShareError scaled(const stats::ShareError& error, std::uint64_t from, std
 template <typename T>
 Distribution describe(const Group& group, Measure measure, const std::vector<double>& quantiles,
                       const Distribution* lender) {
-  std::vector<T> values = pool<T>(group, measure);
+  const auto for_each = [&](auto take) {
+    for (const AgentBlock* block : group.blocks) {
+      for_each_length(*block, measure, [&](std::int64_t ns) { take(static_cast<T>(ns)); });
+    }
+  };
+  // Exact where it can be.
+  using Sum = std::conditional_t<sizeof(T) == 4, std::int64_t, double>;
   Distribution result;
-  result.n = values.size();
+  Sum sum{0};
+  T least = std::numeric_limits<T>::max();
+  T most = std::numeric_limits<T>::min();
+  for_each([&](T ns) {
+    ++result.n;
+    sum += static_cast<Sum>(ns);
+    least = std::min(least, ns);
+    most = std::max(most, ns);
+  });
   const bool tails_lost = group.tails_lost || (measure == Measure::kItl && group.token_tails_lost);
-  if (values.empty()) {
+  if (result.n == 0) {
     for (const double p : quantiles) result.quantiles.push_back({p, {}, {}});
     return result;
   }
-  // Exact where it can be.
-  using Sum = std::conditional_t<sizeof(T) == 4, std::int64_t, double>;
-  const auto sum = std::accumulate(values.begin(), values.end(), Sum{0});
-  result.mean_ms =
-      static_cast<double>(sum) / static_cast<double>(values.size()) / kNsPerMillisecond;
-  result.max_ms =
-      static_cast<double>(*std::max_element(values.begin(), values.end())) / kNsPerMillisecond;
+  result.mean_ms = static_cast<double>(sum) / static_cast<double>(result.n) / kNsPerMillisecond;
+  result.max_ms = static_cast<double>(most) / kNsPerMillisecond;
 
-  stats::QuantileSelector<T> selector(values);
+  const auto values = std::make_unique_for_overwrite<T[]>(result.n);
+  stats::QuantileSelector<T> selector({values.get(), result.n}, least, for_each);
   std::vector<std::int64_t> thresholds;
   thresholds.reserve(quantiles.size());
   for (const double p : quantiles) {

@@ -97,6 +97,22 @@ TEST(QuantileSelector, LargeBuffersOfWholeNumbersHaveTheRanksOfTheSortedOnes) {
   expect_ranks_of_sorted(all, random);
 }
 
+TEST(QuantileSelector, ValuesThatAreHandedOverHaveTheRanksOfTheSortedOnes) {
+  std::mt19937_64 random(19);
+  for (const std::size_t n : {100U, 20'000U}) {
+    std::vector<std::int32_t> values(n);
+    for (auto& value : values) value = static_cast<std::int32_t>(random() % 1'000'000) - 500;
+    std::vector<std::int32_t> buffer(n);
+    QuantileSelector<std::int32_t> selector(buffer, -500, [&](auto take) {
+      for (const std::int32_t value : values) take(value);
+    });
+    std::sort(values.begin(), values.end());
+    for (const std::size_t rank : {n / 2, std::size_t{0}, n - 1, n / 3}) {
+      EXPECT_EQ(selector.order_statistic(rank), values[rank]);
+    }
+  }
+}
+
 TEST(QuantileSelector, KeepsTheBuffersValues) {
   std::vector<std::int64_t> values{5, 3, 9, 1, 7, 3};
   auto before = values;

@@ -38,10 +38,26 @@ template <typename T>
 class QuantileSelector {
  public:
   explicit QuantileSelector(std::span<T> values) : values_(values), splits_{0, values.size()} {
-    // Whole numbers by their leading digits first: two passes that predict no branches.
-    constexpr std::size_t kLarge = std::size_t{1} << 14;
     if constexpr (std::is_integral_v<T>) {
-      if (values.size() >= kLarge) split_by_leading_bits();
+      if (values.size() < kLarge) return;
+      const auto copy = std::make_unique_for_overwrite<T[]>(values.size());
+      std::copy(values.begin(), values.end(), copy.get());
+      const std::span<const T> copied(copy.get(), values.size());
+      split_by_leading_bits(*std::min_element(values.begin(), values.end()), [&](auto take) {
+        for (const T value : copied) take(value);
+      });
+    }
+  }
+  // Of whole numbers that for_each(take) hands over, the same ones at each call: they come into the
+  // buffer, which has room for just them, where they belong. None is below `least`.
+  template <typename ForEach>
+  QuantileSelector(std::span<T> buffer, T least, ForEach for_each)
+      : values_(buffer), splits_{0, buffer.size()} {
+    if (buffer.size() >= kLarge) {
+      split_by_leading_bits(least, for_each);
+    } else {
+      auto at = buffer.begin();
+      for_each([&at](T value) { *at++ = value; });
     }
   }
 
@@ -85,23 +101,24 @@ class QuantileSelector {
     }
   }
 
-  void split_by_leading_bits() {
+  // By their leading digits first: two passes that predict no branches.
+  template <typename ForEach>
+  void split_by_leading_bits(T least, ForEach for_each) {
     using Distance = std::make_unsigned_t<T>;
     using Bins = LeadingBits<Distance>;
-    const auto least = static_cast<Distance>(*std::min_element(values_.begin(), values_.end()));
     const auto bin_of = [least](T value) {
-      return Bins::bin_of(static_cast<Distance>(static_cast<Distance>(value) - least));
+      return Bins::bin_of(
+          static_cast<Distance>(static_cast<Distance>(value) - static_cast<Distance>(least)));
     };
     std::vector<std::size_t> next(Bins::kBins + 1, 0);  // where the bin's next value goes
-    for (const T value : values_) ++next[bin_of(value) + 1];
+    for_each([&](T value) { ++next[bin_of(value) + 1]; });
     std::partial_sum(next.begin(), next.end(), next.begin());
     splits_.assign(next.begin(), next.end());
     splits_.erase(std::unique(splits_.begin(), splits_.end()), splits_.end());
-    const auto copy = std::make_unique_for_overwrite<T[]>(values_.size());
-    std::copy(values_.begin(), values_.end(), copy.get());
-    for (std::size_t i = 0; i < values_.size(); ++i) values_[next[bin_of(copy[i])]++] = copy[i];
+    for_each([&](T value) { values_[next[bin_of(value)]++] = value; });
   }
 
+  static constexpr std::size_t kLarge = std::size_t{1} << 14;
   std::span<T> values_;
   std::vector<std::size_t> splits_;  // ascending; the ends of the buffer too
 };
