@@ -163,11 +163,6 @@ struct Seen {
   std::size_t agents = 0;  // of a block, at most
 };
 
-template <typename T>
-void append(std::vector<T>& to, const std::vector<T>& more) {
-  to.insert(to.end(), more.begin(), more.end());
-}
-
 Seen look(std::span<const SharedBlock> blocks, std::size_t subjects) {
   struct SeenBlock {
     TurnSigns signs;
@@ -189,7 +184,8 @@ Seen look(std::span<const SharedBlock> blocks, std::size_t subjects) {
   Seen seen;
   seen.of.resize(subjects);
   for (std::size_t b = 0; b < blocks.size(); ++b) {
-    append(seen.handovers, seen_blocks[b].signs.handovers);
+    const auto& handovers = seen_blocks[b].signs.handovers;
+    seen.handovers.insert(seen.handovers.end(), handovers.begin(), handovers.end());
     seen.agents = std::max(seen.agents, blocks[b].members.size());
     const AgentBlock& first = *blocks[b].members.front().block;
     seen.window_ns += 0.95 * static_cast<double>(first.window_stop_ns - first.window_start_ns);
@@ -198,9 +194,11 @@ Seen look(std::span<const SharedBlock> blocks, std::size_t subjects) {
     for (std::size_t b = 0; b < blocks.size(); ++b) {
       for (std::size_t a = 0; a < blocks[b].members.size(); ++a) {
         if (blocks[b].members[a].subject != s) continue;
-        append(seen.of[s].undisturbed, seen_blocks[b].signs.undisturbed[a]);
-        seen.of[s].n += seen_blocks[b].of[a].n;
-        seen.of[s].busy_ns += seen_blocks[b].of[a].busy_ns;
+        SeenWork& work = seen.of[s];
+        const auto& undisturbed = seen_blocks[b].signs.undisturbed[a];
+        work.undisturbed.insert(work.undisturbed.end(), undisturbed.begin(), undisturbed.end());
+        work.n += seen_blocks[b].of[a].n;
+        work.busy_ns += seen_blocks[b].of[a].busy_ns;
       }
     }
   });
@@ -351,7 +349,7 @@ static_assert(kParts[0] == Measure::kBacklog && kParts[1] == Measure::kGpuWait &
               kParts[2] == Measure::kGpuTime && kParts[3] == Measure::kNotify);
 
 // Alone nobody is waited for: each cause is nothing or a part, of iterations whose parts are known.
-enum Alone : std::size_t {
+enum AloneColumn : std::size_t {
   kNothing = kParts.size(),
   kBacklogAlone,
   kWaitAlone,
