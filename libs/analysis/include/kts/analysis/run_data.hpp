@@ -36,7 +36,7 @@ class SampleColumn {
   }
   [[nodiscard]] std::int64_t operator[](std::size_t i) const {
     const std::int32_t value = narrow_[i];
-    if (value != kNone && value != kWide) [[likely]] return value;
+    if (value != kNone && value != kWide) return value;
     return value == kNone ? record::kUnavailable : wide_at(i);
   }
   [[nodiscard]] std::size_t size() const { return narrow_.size(); }
