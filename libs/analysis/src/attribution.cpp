@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "differences.hpp"
@@ -29,7 +30,7 @@ constexpr double kResidueOfMean = 0.10;
 constexpr double kResidueOfTail = 0.20;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-// Columns after the parts: a cause each, then kPerNeighbour for each agent of the run.
+// Columns after the parts: a cause each, then kPerNeighbour for each other agent of the run.
 constexpr std::array kCauses{Cause::kEarlierWaits,    Cause::kEarlierWork, Cause::kTurns,
                              Cause::kSwitches,        Cause::kLaunch,      Cause::kSwitchedOut,
                              Cause::kSwitchesMidWork, Cause::kExecution,   Cause::kSharing};
@@ -43,8 +44,10 @@ constexpr std::size_t column_of(Cause cause) {
   while (kCauses[place] != cause) ++place;
   return kFirstCause + place;
 }
-constexpr std::size_t column_of(std::size_t neighbour, OnNeighbour what) {
-  return kFirstNeighbour + neighbour * kPerNeighbour + static_cast<std::size_t>(what);
+// Nobody is its own neighbour.
+constexpr std::size_t column_of(std::size_t subject, std::size_t neighbour, OnNeighbour what) {
+  const std::size_t place = neighbour < subject ? neighbour : neighbour - 1;
+  return kFirstNeighbour + place * kPerNeighbour + static_cast<std::size_t>(what);
 }
 
 constexpr Measure part_of(Cause cause) {
@@ -132,18 +135,14 @@ std::vector<SharedBlock> solo_blocks(const std::vector<GrowthSubject>& subjects,
   return blocks;
 }
 
-Timeline timeline_of(const SharedBlock& block, const std::vector<WorkRule>& rules) {
+std::vector<const AgentBlock*> agents_of(const SharedBlock& block) {
   std::vector<const AgentBlock*> agents;
-  std::vector<WorkRule> theirs;
-  for (const auto& member : block.members) {
-    agents.push_back(member.block);
-    theirs.push_back(rules[member.subject]);
-  }
-  return {std::move(agents), std::move(theirs)};
+  for (const auto& member : block.members) agents.push_back(member.block);
+  return agents;
 }
 
-std::optional<double> plain_quantile(std::vector<double> values, double p) {
-  return stats::QuantileSelector<double>(values).quantile(p);
+std::optional<double> plain_quantile(std::vector<std::int64_t>& values, double p) {
+  return stats::QuantileSelector<std::int64_t>(values).quantile(p);
 }
 
 // --- what is known of turns ---
@@ -151,50 +150,82 @@ std::optional<double> plain_quantile(std::vector<double> values, double p) {
 // Some blocks say enough of how the agents take turns.
 constexpr std::size_t kBlocksToLearnFrom = 20;
 
+// Of a subject's iterations that have device instants, beside others.
+struct SeenWork {
+  std::vector<std::int64_t> undisturbed;  // gpu_time while no other had the device
+  std::uint64_t n = 0;
+  double busy_ns = 0;  // waiting or at work
+};
 struct Seen {
-  std::vector<double> handovers;
-  std::vector<std::vector<double>> undisturbed;  // gpu_time, a subject each
-  std::vector<std::vector<double>> gpu_time, gpu_wait;
-  std::vector<double> busy_ns;  // waiting or at work
+  std::vector<std::int64_t> handovers;
+  std::vector<SeenWork> of;  // a subject each
   double window_ns = 0;
   std::size_t agents = 0;  // of a block, at most
 };
 
-Seen look(const std::vector<SharedBlock>& blocks, const std::vector<WorkRule>& rules) {
+Seen look(std::span<const SharedBlock> blocks, std::size_t subjects) {
+  struct SeenBlock {
+    TurnSigns signs;
+    std::vector<SeenWork> of;  // a member each
+  };
+  std::vector<SeenBlock> seen_blocks(blocks.size());
+  for_each_index(blocks.size(), [&](std::size_t b) {
+    seen_blocks[b].signs = find_turn_signs(agents_of(blocks[b]));
+    for (const auto& member : blocks[b].members) {
+      SeenWork& work = seen_blocks[b].of.emplace_back();
+      for (std::size_t i = 0; i < member.block->latency.size(); ++i) {
+        if (!has_device_instants(*member.block, i)) continue;
+        ++work.n;
+        work.busy_ns += static_cast<double>(member.block->gpu_wait[i]) +
+                        static_cast<double>(member.block->gpu_time[i]);
+      }
+    }
+  });
   Seen seen;
-  seen.undisturbed.resize(rules.size());
-  seen.gpu_time.resize(rules.size());
-  seen.gpu_wait.resize(rules.size());
-  seen.busy_ns.assign(rules.size(), 0);
-  for (std::size_t b = 0; b < std::min(blocks.size(), kBlocksToLearnFrom); ++b) {
-    const Timeline timeline = timeline_of(blocks[b], rules);
-    seen.handovers.insert(seen.handovers.end(), timeline.handovers().begin(),
-                          timeline.handovers().end());
-    seen.agents = std::max(seen.agents, timeline.agents());
+  seen.of.resize(subjects);
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    const auto& handovers = seen_blocks[b].signs.handovers;
+    seen.handovers.insert(seen.handovers.end(), handovers.begin(), handovers.end());
+    seen.agents = std::max(seen.agents, blocks[b].members.size());
     const AgentBlock& first = *blocks[b].members.front().block;
     seen.window_ns += 0.95 * static_cast<double>(first.window_stop_ns - first.window_start_ns);
-    for (std::size_t a = 0; a < timeline.agents(); ++a) {
-      const auto& member = blocks[b].members[a];
-      const std::vector<double> lengths = timeline.undisturbed(a);
-      auto& undisturbed = seen.undisturbed[member.subject];
-      undisturbed.insert(undisturbed.end(), lengths.begin(), lengths.end());
-      for (std::size_t i = 0; i < member.block->latency.size(); ++i) {
-        if (!timeline.knows(a, i)) continue;
-        const auto wait = static_cast<double>(member.block->gpu_wait[i]);
-        const auto time = static_cast<double>(member.block->gpu_time[i]);
-        seen.gpu_wait[member.subject].push_back(wait);
-        seen.gpu_time[member.subject].push_back(time);
-        seen.busy_ns[member.subject] += wait + time;
+  }
+  for_each_index(subjects, [&](std::size_t s) {
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+      for (std::size_t a = 0; a < blocks[b].members.size(); ++a) {
+        if (blocks[b].members[a].subject != s) continue;
+        SeenWork& work = seen.of[s];
+        const auto& undisturbed = seen_blocks[b].signs.undisturbed[a];
+        work.undisturbed.insert(work.undisturbed.end(), undisturbed.begin(), undisturbed.end());
+        work.n += seen_blocks[b].of[a].n;
+        work.busy_ns += seen_blocks[b].of[a].busy_ns;
+      }
+    }
+  });
+  return seen;
+}
+
+// Lengths of those iterations of a subject that `look` counts.
+std::vector<std::int64_t> lengths_seen(std::span<const SharedBlock> blocks, std::size_t subject,
+                                       const SampleColumn AgentBlock::*column) {
+  std::vector<std::int64_t> lengths;
+  for (const SharedBlock& shared : blocks) {
+    for (const auto& member : shared.members) {
+      if (member.subject != subject) continue;
+      const AgentBlock& block = *member.block;
+      for (std::size_t i = 0; i < block.latency.size(); ++i) {
+        if (!has_device_instants(block, i)) continue;
+        lengths.push_back((block.*column)[i]);
       }
     }
   }
-  return seen;
+  return lengths;
 }
 
 // Beside agents that always want the device the longest wait is a turn of each and a switch before
 // every turn, one's own too: (k - 1) slice + k switch. What is idle between two agents' work while
 // the next one waits is a switch.
-TurnFigures learn_figures(const Seen& seen, const std::vector<GrowthSubject>& subjects) {
+TurnFigures learn_figures(Seen& seen, std::span<const SharedBlock> blocks) {
   constexpr std::size_t kHandovers = 30;
   constexpr std::size_t kWaits = 200;
   constexpr double kBusy = 0.9;
@@ -210,22 +241,23 @@ TurnFigures learn_figures(const Seen& seen, const std::vector<GrowthSubject>& su
   }
   const double switch_over = *plain_quantile(seen.handovers, 0.5);
   std::optional<double> slice;
-  std::size_t most = 0;
-  for (std::size_t s = 0; s < subjects.size(); ++s) {
-    const auto& waits = seen.gpu_wait[s];
-    bool others_busy = !waits.empty();
-    for (std::size_t other = 0; other < subjects.size(); ++other) {
-      if (other == s || seen.gpu_wait[other].empty()) continue;
-      others_busy &= seen.busy_ns[other] >= kBusy * seen.window_ns;
+  std::uint64_t most = 0;
+  for (std::size_t s = 0; s < seen.of.size(); ++s) {
+    const std::uint64_t n = seen.of[s].n;
+    bool others_busy = true;
+    for (std::size_t other = 0; other < seen.of.size(); ++other) {
+      if (other == s || seen.of[other].n == 0) continue;
+      others_busy &= seen.of[other].busy_ns >= kBusy * seen.window_ns;
     }
-    if (!others_busy || waits.size() < kWaits || waits.size() <= most) continue;
+    if (!others_busy || n < kWaits || n <= most) continue;
+    std::vector<std::int64_t> waits = lengths_seen(blocks, s, &AgentBlock::gpu_wait);
     const double edge = *plain_quantile(waits, 0.99);
     if (!(edge > 0) || *plain_quantile(waits, 0.999) > kEdge * edge) continue;
     const auto k = static_cast<double>(seen.agents);
     const double turn = (edge - k * switch_over) / (k - 1);
     if (!(turn > switch_over)) continue;
     slice = turn;
-    most = waits.size();
+    most = n;
   }
   if (!slice) {
     figures.missing =
@@ -242,7 +274,7 @@ std::optional<double> shortest_turn(std::size_t subject, const std::vector<Growt
                                     const Seen& seen, const TurnLengths& lengths) {
   std::optional<double> shortest;
   for (std::size_t other = 0; other < subjects.size(); ++other) {
-    if (other == subject || seen.gpu_time[other].empty()) continue;
+    if (other == subject || seen.of[other].n == 0) continue;
     if (!subjects[other].solo_time_p50_ms) return std::nullopt;
     double turn = *subjects[other].solo_time_p50_ms * 1e6;
     if (lengths.slice) turn = std::min(turn, *lengths.slice);
@@ -265,26 +297,28 @@ Turns learn(const std::vector<SharedBlock>& blocks, const std::vector<GrowthSubj
     turns.rules[s].launch = subjects[s].solo_wait_mean_ms.value_or(0) * 1e6;
   }
   if (!turns.taken || blocks.empty()) return turns;
-  const Seen seen = look(blocks, turns.rules);
-  turns.figures = data.turns ? *data.turns : learn_figures(seen, subjects);
+  const auto learn_from = std::span(blocks).first(std::min(blocks.size(), kBlocksToLearnFrom));
+  Seen seen = look(learn_from, subjects.size());
+  turns.figures = data.turns ? *data.turns : learn_figures(seen, learn_from);
   if (turns.figures->slice_ms && turns.figures->switch_ms) {
     turns.lengths = {*turns.figures->slice_ms * 1e6, *turns.figures->switch_ms * 1e6};
   }
-  for (std::size_t s = 0; s < subjects.size(); ++s) {
+  for_each_index(subjects.size(), [&](std::size_t s) {
     const auto interruption = shortest_turn(s, subjects, seen, turns.lengths);
     if (!interruption || !subjects[s].solo_time_p50_ms) {
       turns.why_no_execution[s] = "how long the work takes alone isn't known of all agents";
-      continue;
+      return;
     }
     const double alone = *subjects[s].solo_time_p50_ms * 1e6;
-    const auto enough = [&, n = seen.gpu_time[s].size()](const std::vector<double>& lengths) {
-      return lengths.size() >= std::max<std::size_t>(30, n / 200);
+    const auto enough = [n = seen.of[s].n](const std::vector<std::int64_t>& lengths) {
+      return lengths.size() >= std::max<std::uint64_t>(30, n / 200);
     };
-    std::vector<double> whole = seen.undisturbed[s];
+    std::vector<std::int64_t>& whole = seen.of[s].undisturbed;
     if (!enough(whole)) {
-      whole.clear();
-      std::ranges::copy_if(seen.gpu_time[s], std::back_inserter(whole),
-                           [&](double length) { return length - alone < *interruption / 2; });
+      whole = lengths_seen(learn_from, s, &AgentBlock::gpu_time);
+      std::erase_if(whole, [&](std::int64_t length) {
+        return static_cast<double>(length) - alone >= *interruption / 2;
+      });
     }
     turns.rules[s].interruption = *interruption;
     turns.rules[s].uninterrupted = alone;
@@ -294,7 +328,7 @@ Turns learn(const std::vector<SharedBlock>& blocks, const std::vector<GrowthSubj
       turns.why_no_execution[s] =
           "nearly all of its work was interrupted, so that turns can't be told from slower work";
     }
-  }
+  });
   return turns;
 }
 
@@ -304,32 +338,45 @@ double length_or_none(std::int64_t ns) {
   return ns == record::kUnavailable ? kNone : static_cast<double>(ns);
 }
 
-void fill_parts(std::vector<double>& row, const AgentBlock& block, std::size_t i) {
+void fill_parts(std::vector<double>& row, const LatencyParts& parts) {
   std::ranges::fill(row, kNone);
-  row[0] = length_or_none(block.backlog[i]);
-  row[1] = length_or_none(block.gpu_wait[i]);
-  row[2] = length_or_none(block.gpu_time[i]);
-  row[3] = length_or_none(notify_ns(block, i));
+  row[0] = length_or_none(parts.backlog);
+  row[1] = length_or_none(parts.gpu_wait);
+  row[2] = length_or_none(parts.gpu_time);
+  row[3] = length_or_none(parts.notify());
 }
 static_assert(kParts[0] == Measure::kBacklog && kParts[1] == Measure::kGpuWait &&
               kParts[2] == Measure::kGpuTime && kParts[3] == Measure::kNotify);
 
-// Alone nobody is waited for.
+// Alone nobody is waited for: each cause is nothing or a part, of iterations whose parts are known.
+enum AloneColumn : std::size_t {
+  kNothing = kParts.size(),
+  kBacklogAlone,
+  kWaitAlone,
+  kTimeAlone,
+  kAlone
+};
+
 void fill_alone(std::vector<double>& row) {
-  const double backlog = row[0];
-  const double wait = row[1];
-  const double time = row[2];
-  if (std::isnan(backlog + wait + time)) return;
-  row[column_of(Cause::kEarlierWaits)] = 0;
-  row[column_of(Cause::kEarlierWork)] = backlog;
-  row[column_of(Cause::kTurns)] = 0;
-  row[column_of(Cause::kSwitches)] = 0;
-  row[column_of(Cause::kLaunch)] = wait;
-  row[column_of(Cause::kSwitchedOut)] = 0;
-  row[column_of(Cause::kSwitchesMidWork)] = 0;
-  row[column_of(Cause::kExecution)] = time;
-  row[column_of(Cause::kSharing)] = time;
-  for (std::size_t c = kFirstNeighbour; c < row.size(); ++c) row[c] = 0;
+  if (std::isnan(row[0] + row[1] + row[2])) return;
+  row[kNothing] = 0;
+  row[kBacklogAlone] = row[0];
+  row[kWaitAlone] = row[1];
+  row[kTimeAlone] = row[2];
+}
+
+constexpr std::size_t alone_column_of(std::size_t column) {
+  switch (column) {
+    case column_of(Cause::kEarlierWork):
+      return kBacklogAlone;
+    case column_of(Cause::kLaunch):
+      return kWaitAlone;
+    case column_of(Cause::kExecution):
+    case column_of(Cause::kSharing):
+      return kTimeAlone;
+    default:
+      return column < kParts.size() ? column : kNothing;
+  }
 }
 
 void fill_shared(std::vector<double>& row, const Held& held, const SharedBlock& block,
@@ -343,11 +390,15 @@ void fill_shared(std::vector<double>& row, const Held& held, const SharedBlock& 
     ahead += on.backlog;
     out += on.out;
     const std::size_t neighbour = block.members[b].subject;
-    row[column_of(neighbour, OnNeighbour::kAll)] = on.backlog + on.wait + on.out;
-    row[column_of(neighbour, OnNeighbour::kBacklog)] = on.backlog;
-    row[column_of(neighbour, OnNeighbour::kWait)] = on.wait;
-    row[column_of(neighbour, OnNeighbour::kOut)] = on.out;
-    row[column_of(neighbour, OnNeighbour::kAlone)] = on.alone;
+    if (neighbour == subject) continue;
+    const auto set = [&](OnNeighbour what, double ns) {
+      row[column_of(subject, neighbour, what)] = ns;
+    };
+    set(OnNeighbour::kAll, on.backlog + on.wait + on.out);
+    set(OnNeighbour::kBacklog, on.backlog);
+    set(OnNeighbour::kWait, on.wait);
+    set(OnNeighbour::kOut, on.out);
+    set(OnNeighbour::kAlone, on.alone);
   }
   const bool knows_switch = turns.lengths.switch_over.has_value();
   row[column_of(Cause::kEarlierWaits)] = ahead;
@@ -366,43 +417,53 @@ void fill_shared(std::vector<double>& row, const Held& held, const SharedBlock& 
 }
 
 struct SubjectSums {
-  std::optional<RankedSums> solo, shared;
+  std::optional<RankedSums> solo, shared;  // of what is on timelines
   std::vector<RankedWindow> of_solo, of_shared;
 };
 
-void add_plain(const Group& group, RankedSums& sums, bool alone, std::vector<double> row) {
+// Of iterations that are on no timeline, with the columns of those that are.
+std::vector<RankedWindow> plain_windows(const Group& group, const Distribution& latency, bool alone,
+                                        std::size_t columns) {
+  RankedSums sums(group, latency.windows, kAlone);
+  std::vector<double> row(kAlone);
   for (std::size_t b = 0; b < group.blocks.size(); ++b) {
     const AgentBlock& block = *group.blocks[b];
     for (std::size_t i = 0; i < block.latency.size(); ++i) {
-      if (block.latency[i] == record::kUnavailable) continue;
-      fill_parts(row, block, i);
+      const LatencyParts parts = parts_of(block, i);
+      if (parts.latency == record::kUnavailable) continue;
+      fill_parts(row, parts);
       if (alone) fill_alone(row);
-      sums.add(b, static_cast<double>(block.latency[i]), row);
+      sums.add(b, parts.latency, row);
     }
   }
+  std::vector<RankedWindow> windows = sums.windows(kMinIterations);
+  for (RankedWindow& window : windows) {
+    const std::vector<RankedMean> own = std::exchange(window.columns, {});
+    for (std::size_t c = 0; c < columns; ++c) window.columns.push_back(own[alone_column_of(c)]);
+  }
+  return windows;
 }
 
 void add_timeline(const SharedBlock& block, std::optional<RankedSums> SubjectSums::*phase,
                   const Turns& turns, std::vector<SubjectSums>& sums, std::vector<double> row) {
-  const Timeline timeline = timeline_of(block, turns.rules);
-  for (std::size_t a = 0; a < block.members.size(); ++a) {
-    const auto& member = block.members[a];
-    auto& into = sums[member.subject].*phase;
-    if (!into || member.place == SharedBlock::kNoPlace) continue;
-    const std::vector<Held> held = timeline.held(a, turns.lengths);
-    for (std::size_t i = 0; i < member.block->latency.size(); ++i) {
-      if (member.block->latency[i] == record::kUnavailable) continue;
-      fill_parts(row, *member.block, i);
-      if (timeline.knows(a, i)) {
-        // Who isn't there in a solo block isn't waited for.
-        if (phase == &SubjectSums::solo) {
-          std::fill(row.begin() + kFirstNeighbour, row.end(), 0.0);
-        }
-        fill_shared(row, held[i], block, member.subject, turns);
-      }
-      into->add(member.place, static_cast<double>(member.block->latency[i]), row);
-    }
-  }
+  std::vector<WorkRule> rules;
+  for (const auto& member : block.members) rules.push_back(turns.rules[member.subject]);
+  tell_held(agents_of(block), rules, turns.lengths,
+            [&](std::size_t a, std::size_t i, const Held* held) {
+              const auto& member = block.members[a];
+              auto& into = sums[member.subject].*phase;
+              if (!into || member.place == SharedBlock::kNoPlace) return;
+              const LatencyParts parts = parts_of(*member.block, i);
+              if (parts.latency == record::kUnavailable) return;
+              fill_parts(row, parts);
+              if (held) {
+                // Who isn't there in a solo block isn't waited for.
+                if (phase == &SubjectSums::solo)
+                  std::fill(row.begin() + kFirstNeighbour, row.end(), 0.0);
+                fill_shared(row, *held, block, member.subject, turns);
+              }
+              into->add(member.place, parts.latency, row);
+            });
 }
 
 std::vector<bool> members_of(std::size_t subjects, const std::vector<SharedBlock>& blocks) {
@@ -417,20 +478,31 @@ std::vector<SubjectSums> sum_up(const std::vector<GrowthSubject>& subjects,
                                 const std::vector<SharedBlock>& blocks,
                                 const std::vector<SharedBlock>& alone_together,
                                 const Turns& turns) {
-  const std::size_t columns = kFirstNeighbour + subjects.size() * kPerNeighbour;
-  const std::vector<double> row(columns, kNone);
+  if (subjects.empty()) return {};
+  const std::size_t columns = kFirstNeighbour + (subjects.size() - 1) * kPerNeighbour;
+  const std::vector<bool> on_timeline = members_of(subjects.size(), blocks);
+  const std::vector<bool> not_alone = members_of(subjects.size(), alone_together);
   std::vector<SubjectSums> sums(subjects.size());
   const auto is_told = [&](const GrowthSubject& subject) {
     return subject.told && subject.solo && subject.shared && subject.solo_latency &&
            subject.shared_latency;
   };
-  for (std::size_t s = 0; s < subjects.size(); ++s) {
-    if (!is_told(subjects[s])) continue;
-    sums[s].solo.emplace(*subjects[s].solo, subjects[s].solo_latency->windows, columns);
-    sums[s].shared.emplace(*subjects[s].shared, subjects[s].shared_latency->windows, columns);
-  }
-  const std::vector<bool> on_timeline = members_of(subjects.size(), blocks);
-  const std::vector<bool> not_alone = members_of(subjects.size(), alone_together);
+  for_each_index(subjects.size(), [&](std::size_t s) {
+    const GrowthSubject& subject = subjects[s];
+    if (!is_told(subject)) return;
+    if (not_alone[s]) {
+      sums[s].solo.emplace(*subject.solo, subject.solo_latency->windows, columns);
+    } else {
+      sums[s].of_solo =
+          plain_windows(*subject.solo, *subject.solo_latency, !subject.is_chain, columns);
+    }
+    if (on_timeline[s]) {
+      sums[s].shared.emplace(*subject.shared, subject.shared_latency->windows, columns);
+    } else {
+      sums[s].of_shared = plain_windows(*subject.shared, *subject.shared_latency, false, columns);
+    }
+  });
+  const std::vector<double> row(columns, kNone);
   for_each_index(blocks.size(), [&](std::size_t b) {
     add_timeline(blocks[b], &SubjectSums::shared, turns, sums, row);
   });
@@ -438,11 +510,8 @@ std::vector<SubjectSums> sum_up(const std::vector<GrowthSubject>& subjects,
     add_timeline(alone_together[b], &SubjectSums::solo, turns, sums, row);
   });
   for_each_index(subjects.size(), [&](std::size_t s) {
-    if (!sums[s].solo) return;
-    if (!not_alone[s]) add_plain(*subjects[s].solo, *sums[s].solo, !subjects[s].is_chain, row);
-    if (!on_timeline[s]) add_plain(*subjects[s].shared, *sums[s].shared, false, row);
-    sums[s].of_solo = sums[s].solo->windows(kMinIterations);
-    sums[s].of_shared = sums[s].shared->windows(kMinIterations);
+    if (sums[s].solo) sums[s].of_solo = sums[s].solo->windows(kMinIterations);
+    if (sums[s].shared) sums[s].of_shared = sums[s].shared->windows(kMinIterations);
   });
   return sums;
 }
@@ -551,7 +620,7 @@ Attribution growth_at(const Place& place, std::size_t s, const GrowthSubject& su
     result.latency_interval =
         spread.around(result.latency_growth_ms, solo.latency_variance, shared.latency_variance);
   }
-  if (!any_part || !sums.shared || subject.is_chain) return result;
+  if (!any_part || subject.is_chain) return result;
   for (const Cause cause : kCauses) {
     if (!is_of_mode(cause, turns.taken)) continue;
     Explanation explanation;
@@ -575,7 +644,7 @@ void add_waits(const Place& place, std::size_t s, const std::vector<GrowthSubjec
   const int blocks = blocks_with_samples(*subjects[s].shared);
   for (std::size_t other = 0; other < subjects.size(); ++other) {
     if (other == s) continue;
-    const auto of = [&](OnNeighbour what) { return shared.columns[column_of(other, what)]; };
+    const auto of = [&](OnNeighbour what) { return shared.columns[column_of(s, other, what)]; };
     const RankedMean all = of(OnNeighbour::kAll);
     if (!all.ms) continue;
     Wait wait;
@@ -595,7 +664,7 @@ void add_waits(const Place& place, std::size_t s, const std::vector<GrowthSubjec
     if (grew) {
       // Agents of a chain wait for each other alone as well.
       const std::optional<double> alone =
-          sums.of_solo[place.window].columns[column_of(other, OnNeighbour::kAll)].ms;
+          sums.of_solo[place.window].columns[column_of(s, other, OnNeighbour::kAll)].ms;
       wait.growth_ratio = (*all.ms - alone.value_or(0)) / *growth.latency_growth_ms;
     }
     summary.waits.push_back(std::move(wait));
@@ -640,7 +709,7 @@ void attribute(const std::vector<GrowthSubject>& subjects, const RunData& data, 
     places.push_back({kRankWindows[w].name, w + 1, kRankWindows[w].quantile});
   }
   for (std::size_t s = 0; s < subjects.size(); ++s) {
-    if (!sums[s].solo) continue;
+    if (sums[s].of_solo.empty()) continue;
     for (const Place& place : places) {
       if (place.window >= sums[s].of_solo.size() || place.window >= sums[s].of_shared.size()) {
         continue;

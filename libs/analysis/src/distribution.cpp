@@ -2,8 +2,10 @@
 #include "distribution.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <numeric>
+#include <limits>
+#include <memory>
 #include <type_traits>
 
 #include "kts/stats/quantile.hpp"
@@ -31,33 +33,30 @@ bool resolves(std::uint64_t n, double p) {
   return count * std::min(p, 1 - p) >= 1 - kRounding;
 }
 
-template <typename T>
-std::vector<T> pool(const Group& group, Measure measure) {
-  std::size_t n = 0;
-  for (const AgentBlock* block : group.blocks) n += column(*block, measure).size();
-  std::vector<T> values;
-  values.reserve(n);
-  for (const AgentBlock* block : group.blocks) {
-    for_each_length(*block, measure,
-                    [&](std::int64_t ns) { values.push_back(static_cast<T>(ns)); });
-  }
-  return values;
-}
-
 // For each threshold, each block's samples at or below it.
 std::vector<std::vector<stats::BlockCount>> count_at_or_below(
     const Group& group, Measure measure, const std::vector<std::int64_t>& thresholds) {
   std::vector<std::vector<stats::BlockCount>> counts(
       thresholds.size(), std::vector<stats::BlockCount>(group.blocks.size()));
-  std::vector<std::uint64_t> at_or_below(thresholds.size());
+  // Four at once, each in a register.
+  const auto threshold = [&](std::size_t k) { return k < thresholds.size() ? thresholds[k] : 0; };
   for (std::size_t b = 0; b < group.blocks.size(); ++b) {
-    std::ranges::fill(at_or_below, 0U);
-    std::uint64_t n = 0;
-    for_each_length(*group.blocks[b], measure, [&](std::int64_t ns) {
-      ++n;
-      for (std::size_t k = 0; k < thresholds.size(); ++k) at_or_below[k] += ns <= thresholds[k];
-    });
-    for (std::size_t k = 0; k < thresholds.size(); ++k) counts[k][b] = {n, at_or_below[k]};
+    for (std::size_t k = 0; k < thresholds.size(); k += 4) {
+      const std::int64_t first = threshold(k), second = threshold(k + 1);
+      const std::int64_t third = threshold(k + 2), fourth = threshold(k + 3);
+      std::uint64_t n = 0, to_first = 0, to_second = 0, to_third = 0, to_fourth = 0;
+      for_each_length(*group.blocks[b], measure, [&](std::int64_t ns) {
+        ++n;
+        to_first += ns <= first;
+        to_second += ns <= second;
+        to_third += ns <= third;
+        to_fourth += ns <= fourth;
+      });
+      const std::array at_or_below{to_first, to_second, to_third, to_fourth};
+      for (std::size_t i = k; i < std::min(k + 4, thresholds.size()); ++i) {
+        counts[i][b] = {n, at_or_below[i - k]};
+      }
+    }
   }
   return counts;
 }
@@ -128,23 +127,33 @@ stats::ShareError scaled(const stats::ShareError& error, std::uint64_t from, std
 template <typename T>
 Distribution describe(const Group& group, Measure measure, const std::vector<double>& quantiles,
                       const Distribution* lender) {
-  std::vector<T> values = pool<T>(group, measure);
+  const auto for_each = [&](auto take) {
+    for (const AgentBlock* block : group.blocks) {
+      for_each_length(*block, measure, [&](std::int64_t ns) { take(static_cast<T>(ns)); });
+    }
+  };
+  // Exact where it can be.
+  using Sum = std::conditional_t<sizeof(T) == 4, std::int64_t, double>;
   Distribution result;
-  result.n = values.size();
+  Sum sum{0};
+  T least = std::numeric_limits<T>::max();
+  T most = std::numeric_limits<T>::min();
+  for_each([&](T ns) {
+    ++result.n;
+    sum += static_cast<Sum>(ns);
+    least = std::min(least, ns);
+    most = std::max(most, ns);
+  });
   const bool tails_lost = group.tails_lost || (measure == Measure::kItl && group.token_tails_lost);
-  if (values.empty()) {
+  if (result.n == 0) {
     for (const double p : quantiles) result.quantiles.push_back({p, {}, {}});
     return result;
   }
-  // Exact where it can be.
-  using Sum = std::conditional_t<sizeof(T) == 4, std::int64_t, double>;
-  const auto sum = std::accumulate(values.begin(), values.end(), Sum{0});
-  result.mean_ms =
-      static_cast<double>(sum) / static_cast<double>(values.size()) / kNsPerMillisecond;
-  result.max_ms =
-      static_cast<double>(*std::max_element(values.begin(), values.end())) / kNsPerMillisecond;
+  result.mean_ms = static_cast<double>(sum) / static_cast<double>(result.n) / kNsPerMillisecond;
+  result.max_ms = static_cast<double>(most) / kNsPerMillisecond;
 
-  stats::QuantileSelector<T> selector(values);
+  const auto values = std::make_unique_for_overwrite<T[]>(result.n);
+  stats::QuantileSelector<T> selector({values.get(), result.n}, least, for_each);
   std::vector<std::int64_t> thresholds;
   thresholds.reserve(quantiles.size());
   for (const double p : quantiles) {

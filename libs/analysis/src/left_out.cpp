@@ -34,7 +34,7 @@ MeanLatency mean_latency(const Group& group) {
   std::uint64_t n = 0;
   for (std::size_t b = 0; b < group.blocks.size(); ++b) {
     for_each_length(*group.blocks[b], Measure::kLatency, [&](std::int64_t length) {
-      sums.add(b, static_cast<double>(length), no_parts);
+      sums.add(b, length, no_parts);
       ns += static_cast<double>(length);
       ++n;
     });

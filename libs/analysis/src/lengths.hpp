@@ -29,18 +29,26 @@ namespace kts::analysis {
   return block.latency;
 }
 
-[[nodiscard]] inline std::int64_t notify_ns(const AgentBlock& block, std::size_t i) {
-  const std::int64_t latency = block.latency[i];
-  const std::int64_t backlog = block.backlog[i];
-  const std::int64_t wait = block.gpu_wait[i];
-  const std::int64_t time = block.gpu_time[i];
-  for (const std::int64_t part : {latency, backlog, wait, time}) {
-    if (part == record::kUnavailable) return record::kUnavailable;
+[[nodiscard]] inline bool has_device_instants(const AgentBlock& block, std::size_t i) {
+  return block.gpu_wait[i] != record::kUnavailable && block.gpu_time[i] != record::kUnavailable;
+}
+
+// The lengths that latency is made of; each may be unavailable.
+struct LatencyParts {
+  std::int64_t latency, backlog, gpu_wait, gpu_time;
+
+  [[nodiscard]] std::int64_t notify() const {
+    for (const std::int64_t part : {latency, backlog, gpu_wait, gpu_time}) {
+      if (part == record::kUnavailable) return record::kUnavailable;
+    }
+    // Modulo 2^64: steps on the way may not fit, the result is done - gpu_end and does.
+    return static_cast<std::int64_t>(
+        static_cast<std::uint64_t>(latency) - static_cast<std::uint64_t>(backlog) -
+        static_cast<std::uint64_t>(gpu_wait) - static_cast<std::uint64_t>(gpu_time));
   }
-  // Modulo 2^64: steps on the way may not fit, the result is done - gpu_end and does.
-  return static_cast<std::int64_t>(
-      static_cast<std::uint64_t>(latency) - static_cast<std::uint64_t>(backlog) -
-      static_cast<std::uint64_t>(wait) - static_cast<std::uint64_t>(time));
+};
+[[nodiscard]] inline LatencyParts parts_of(const AgentBlock& block, std::size_t i) {
+  return {block.latency[i], block.backlog[i], block.gpu_wait[i], block.gpu_time[i]};
 }
 
 // Calls visit(ns) for each length of the measure that is available, in due order.
@@ -48,7 +56,8 @@ template <typename Visit>
 void for_each_length(const AgentBlock& block, Measure measure, Visit visit) {
   if (measure == Measure::kNotify) {
     for (std::size_t i = 0; i < block.latency.size(); ++i) {
-      if (const std::int64_t ns = notify_ns(block, i); ns != record::kUnavailable) visit(ns);
+      if (const std::int64_t ns = parts_of(block, i).notify(); ns != record::kUnavailable)
+        visit(ns);
     }
     return;
   }

@@ -33,6 +33,9 @@ SampleCollector::SampleCollector(const AgentBlock& prototype, const SampleWindow
     }
     if (keeps_due_) block.due_gap.reserve(room);
   }
+  for (auto* backlogs : {&backlog_first_third_, &backlog_last_third_}) {
+    backlogs->reserve(expected / 3 + 1);
+  }
   segment_until_ =
       segments == 1 ? std::numeric_limits<std::int64_t>::max() : blocks_.front().window_stop_ns;
 }

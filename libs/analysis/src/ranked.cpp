@@ -5,9 +5,11 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "draws.hpp"
 #include "kts/stats/interval.hpp"
+#include "kts/stats/quantile.hpp"
 
 namespace kts::analysis {
 namespace {
@@ -59,53 +61,77 @@ RankedSums::RankedSums(const Group& group, std::vector<Distribution::Bounds> win
   std::size_t all = 0;
   for (const AgentBlock* block : group.blocks) all += block->latency.size();
   const std::size_t step = all / kSampledLatencies + 1;
-  std::vector<double> latencies;
+  std::vector<std::int64_t> latencies;
   latencies.reserve(all / step + group.blocks.size());
   for (const AgentBlock* block : group.blocks) {
     for (std::size_t i = 0; i < block->latency.size(); i += step) {
       if (block->latency[i] != record::kUnavailable) {
-        latencies.push_back(static_cast<double>(block->latency[i]));
+        latencies.push_back(block->latency[i]);
       }
     }
   }
-  std::ranges::sort(latencies);
   if (!latencies.empty()) {
+    stats::QuantileSelector<std::int64_t> selector(latencies);
     for (const double rank : bin_ranks()) {
       const auto place = static_cast<std::size_t>(rank * static_cast<double>(latencies.size()));
-      edges_ns_.push_back(latencies[std::min(place, latencies.size() - 1)]);
+      edges_ns_.push_back(selector.order_statistic(std::min(place, latencies.size() - 1)));
     }
     edges_ns_.erase(std::unique(edges_ns_.begin(), edges_ns_.end()), edges_ns_.end());
+    first_edge_.assign(Cells::kBins + 1, 0);
+    for (const std::int64_t edge : edges_ns_) ++first_edge_[cell_of(edge) + 1];
+    std::partial_sum(first_edge_.begin(), first_edge_.end(), first_edge_.begin());
   }
   const std::size_t bins = edges_ns_.size() + 1;
   blocks_.resize(group.blocks.size());
+  const auto make_room = [&](Sums& sums, std::size_t stretches) {
+    sums.ns.assign(stretches * columns_, 0);
+    sums.missing.assign(stretches * columns_, 0);
+  };
   for (Block& block : blocks_) {
     block.counts.assign(bins, 0);
-    block.sums.assign(bins * columns_, {});
+    make_room(block.sums, bins);
     block.in_window.assign(1 + windows_.size(), 0);
-    block.exact.assign((1 + windows_.size()) * columns_, {});
+    make_room(block.exact, 1 + windows_.size());
   }
 }
 
-void RankedSums::add(std::size_t block_index, double latency_ns, std::span<const double> ns) {
+std::size_t RankedSums::cell_of(std::int64_t latency_ns) const {
+  return Cells::bin_of(static_cast<std::uint64_t>(latency_ns) -
+                       static_cast<std::uint64_t>(edges_ns_.front()));
+}
+
+std::size_t RankedSums::bin_of(std::int64_t latency_ns) const {
+  if (edges_ns_.empty() || latency_ns < edges_ns_.front()) return 0;
+  const std::uint32_t* first = &first_edge_[cell_of(latency_ns)];
+  const std::int64_t* edges = edges_ns_.data();
+  return static_cast<std::size_t>(std::upper_bound(edges + first[0], edges + first[1], latency_ns) -
+                                  edges);
+}
+
+void RankedSums::add(std::size_t block_index, std::int64_t latency, std::span<const double> ns) {
   Block& block = blocks_[block_index];
-  const auto bin = static_cast<std::size_t>(
-      std::upper_bound(edges_ns_.begin(), edges_ns_.end(), latency_ns) - edges_ns_.begin());
+  const auto latency_ns = static_cast<double>(latency);
+  const std::size_t bin = bin_of(latency);
   ++block.counts[bin];
   block.latency += latency_ns;
-  const auto add_to = [&](Sum* sums) {
+  const auto add_to = [&](Sums& sums, std::size_t stretch) {
+    double* sum = &sums.ns[stretch * columns_];
+    std::uint32_t* missing = &sums.missing[stretch * columns_];
     for (std::size_t c = 0; c < columns_; ++c) {
-      if (std::isnan(ns[c])) continue;
-      sums[c].ns += ns[c];
-      ++sums[c].n;
+      if (std::isnan(ns[c])) {
+        ++missing[c];
+      } else {
+        sum[c] += ns[c];
+      }
     }
   };
-  add_to(&block.sums[bin * columns_]);
+  add_to(block.sums, bin);
   for (std::size_t w = 0; w <= windows_.size(); ++w) {
     if (w > 0 && !(latency_ns >= windows_[w - 1].low_ns && latency_ns <= windows_[w - 1].high_ns)) {
       continue;
     }
     ++block.in_window[w];
-    add_to(&block.exact[w * columns_]);
+    add_to(block.exact, w);
   }
 }
 
@@ -118,8 +144,8 @@ std::vector<RankedWindow> RankedSums::windows(std::uint64_t least) const {
       double ns = 0;
       std::uint64_t n = 0;
       for (const Block& block : blocks_) {
-        ns += block.exact[w * columns_ + c].ns;
-        n += block.exact[w * columns_ + c].n;
+        ns += block.exact.ns[w * columns_ + c];
+        n += block.in_window[w] - block.exact.missing[w * columns_ + c];
       }
       if (n >= (w == 0 ? 1 : least)) result[w].columns[c].ms = ns / static_cast<double>(n) / 1e6;
     }
@@ -149,10 +175,11 @@ void RankedSums::draw(std::vector<RankedWindow>& result) const {
   const auto gather = [&](std::size_t bin, double share) {
     for (std::size_t b = 0; b < count; ++b) {
       if (times[b] == 0) continue;
-      const Sum* sums = &blocks[b]->sums[bin * columns_];
+      const double* sum = &blocks[b]->sums.ns[bin * columns_];
+      const std::uint32_t* missing = &blocks[b]->sums.missing[bin * columns_];
       for (const std::size_t c : filled) {
-        ns[c] += share * times[b] * sums[c].ns;
-        n[c] += share * times[b] * sums[c].n;
+        ns[c] += share * times[b] * sum[c];
+        n[c] += share * times[b] * (blocks[b]->counts[bin] - missing[c]);
       }
     }
   };
@@ -188,8 +215,9 @@ void RankedSums::draw(std::vector<RankedWindow>& result) const {
     std::ranges::fill(n, 0);
     for (std::size_t b = 0; b < count; ++b) {
       for (std::size_t c = 0; c < columns_; ++c) {
-        ns[c] += times[b] * blocks[b]->exact[c].ns;
-        n[c] += times[b] * blocks[b]->exact[c].n;
+        ns[c] += times[b] * blocks[b]->exact.ns[c];
+        n[c] +=
+            times[b] * static_cast<double>(blocks[b]->in_window[0] - blocks[b]->exact.missing[c]);
       }
     }
     keep(0, latency / all);
@@ -210,7 +238,8 @@ void RankedSums::draw(std::vector<RankedWindow>& result) const {
           const bool bounded = bin > 0 && bin < edges_ns_.size();
           const double share = (middle - below) / weight[bin];
           if (bounded) {
-            quantile = edges_ns_[bin - 1] + share * (edges_ns_[bin] - edges_ns_[bin - 1]);
+            const auto low_ns = static_cast<double>(edges_ns_[bin - 1]);
+            quantile = low_ns + share * (static_cast<double>(edges_ns_[bin]) - low_ns);
           }
         }
         below = above;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "distribution.hpp"
+#include "kts/stats/quantile.hpp"
 
 namespace kts::analysis {
 
@@ -35,28 +36,34 @@ class RankedSums {
   RankedSums(const Group& group, std::vector<Distribution::Bounds> windows, std::size_t columns);
 
   // `block` is its place in the group. NaN is unavailable. Threads may add to different blocks.
-  void add(std::size_t block, double latency_ns, std::span<const double> ns);
+  void add(std::size_t block, std::int64_t latency_ns, std::span<const double> ns);
 
   // All iterations first, then each of kRankWindows. Means over fewer than `least` are empty.
   [[nodiscard]] std::vector<RankedWindow> windows(std::uint64_t least) const;
 
  private:
-  struct Sum {
-    double ns = 0;
-    std::uint32_t n = 0;
+  // Of a stretch of ranks, a column each. Nearly all lengths are there: those that aren't count.
+  struct Sums {
+    std::vector<double> ns;
+    std::vector<std::uint32_t> missing;
   };
   struct Block {
     std::vector<std::uint32_t> counts;  // iterations by bin
     double latency = 0;                 // of all
-    std::vector<Sum> sums;              // bins x columns
+    Sums sums;                          // bins x columns
     std::vector<std::uint64_t> in_window;
-    std::vector<Sum> exact;  // (1 + windows) x columns
+    Sums exact;  // (1 + windows) x columns
   };
+  using Cells = stats::LeadingBits<std::uint64_t>;
+  [[nodiscard]] std::size_t cell_of(std::int64_t latency_ns) const;  // from the first edge on
+  [[nodiscard]] std::size_t bin_of(std::int64_t latency_ns) const;
   void draw(std::vector<RankedWindow>& result) const;
 
   std::vector<Distribution::Bounds> windows_;
   std::size_t columns_;
-  std::vector<double> edges_ns_;  // of the bins, ascending; the first bin is below the first edge
+  std::vector<std::int64_t>
+      edges_ns_;  // of the bins, ascending; the first bin is below the first edge
+  std::vector<std::uint32_t> first_edge_;  // of each cell: few edges are left to compare with
   std::vector<Block> blocks_;
 };
 

@@ -35,12 +35,13 @@ std::vector<Alone> lengths_alone(const Group& group) {
   std::vector<Alone> lengths;
   for (const AgentBlock* block : group.blocks) {
     for (std::size_t i = 0; i < block->latency.size(); i += step) {
-      const std::int64_t notify = notify_ns(*block, i);
+      const LatencyParts parts = parts_of(*block, i);
+      const std::int64_t notify = parts.notify();
       if (notify == record::kUnavailable) continue;
       const auto ms = [](std::int64_t ns) {
         return std::max(0.0, static_cast<double>(ns) / kNsPerMs);
       };
-      lengths.push_back({ms(block->gpu_wait[i]), ms(block->gpu_time[i]), ms(notify)});
+      lengths.push_back({ms(parts.gpu_wait), ms(parts.gpu_time), ms(notify)});
     }
   }
   return lengths;

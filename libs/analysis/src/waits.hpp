@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
-#include <tuple>
 #include <vector>
 
 #include "kts/analysis/run_data.hpp"
@@ -24,6 +24,20 @@ struct TurnLengths {
   std::optional<double> slice, switch_over;  // ns
 };
 
+// A block's timeline: at each instant which agents have the device, between gpu_start and gpu_end
+// of an iteration, and which wait for it. Both go along it once and keep only what is under way;
+// samples without device instants aren't on it.
+
+// What it shows of how agents take turns, ns.
+struct TurnSigns {
+  // From the end of one agent's work to the begin of another's that had waited for it, nobody else
+  // at work: the device changed over.
+  std::vector<std::int64_t> handovers;
+  // gpu_time of iterations during which no other agent had the device, an agent each.
+  std::vector<std::vector<std::int64_t>> undisturbed;
+};
+[[nodiscard]] TurnSigns find_turn_signs(std::span<const AgentBlock* const> agents);
+
 // What one iteration waited for, ns; `on` has one entry an agent of the block, in its order.
 struct Held {
   struct On {
@@ -31,64 +45,16 @@ struct Held {
     double alone = 0;  // of wait: nobody else had the device
   };
   std::vector<On> on;
-  double idle = 0;               // of gpu_wait: nobody had the device
   double switches = 0;           // of all `wait`
   double switches_mid_work = 0;  // of all `out`
 };
+// Hears of sample `i` of agent `a`; null where it isn't on the timeline.
+using TellHeld = std::function<void(std::size_t a, std::size_t i, const Held* held)>;
 
-// The timeline of one shared block: at each instant who had the device, between gpu_start and
-// gpu_end, and who waited for it. Where several had it, it is divided among them by how likely each
-// was the one at work, as one whose work takes d of the time between these instants is for d of it.
-class Timeline {
- public:
-  // All active agents' samples of the block; those without device instants are left out.
-  Timeline(std::vector<const AgentBlock*> agents, std::vector<WorkRule> rules);
-
-  [[nodiscard]] std::size_t agents() const { return blocks_.size(); }
-  // Whether sample `i` of the agent has device instants.
-  [[nodiscard]] bool knows(std::size_t agent, std::size_t i) const {
-    return tracks_[agent].place[i] != kNowhere;
-  }
-
-  // From the end of one agent's work to the begin of another's that had waited for it, nobody else
-  // at work: the device changed over.
-  [[nodiscard]] const std::vector<double>& handovers() const { return handovers_; }
-  // gpu_time of iterations during which no other agent had the device.
-  [[nodiscard]] std::vector<double> undisturbed(std::size_t agent) const;
-
-  // Requests ahead of each one decide how its backlog is divided, so all are told at once, in the
-  // order of the samples. Those that knows() denies are empty.
-  [[nodiscard]] std::vector<Held> held(std::size_t agent, const TurnLengths& turns) const;
-
- private:
-  static constexpr std::uint32_t kNowhere = 0xffffffff;
-  struct Instants {
-    std::int64_t due, submit, start, end, done;
-  };
-  struct Track {
-    std::vector<Instants> iterations;
-    std::vector<std::uint32_t> place;  // sample to iteration
-    std::vector<double> wait_on;       // iterations x agents
-    std::vector<double> alone_on;
-    std::vector<double> overlap;  // with others' work, weighted
-    std::vector<double> idle;
-    std::vector<double> idle_before;  // iterations x agents: idle until that one went to work
-  };
-  enum class Step : std::uint32_t { kSubmit, kStart, kEnd };
-  struct Event {
-    std::int64_t at;
-    std::uint32_t agent;
-    std::uint32_t iteration;
-    Step step;
-    [[nodiscard]] auto order() const { return std::tuple(at, agent, iteration, step); }
-  };
-  [[nodiscard]] static std::vector<Event> in_order(const std::vector<Track>& tracks);
-  void sweep();
-
-  std::vector<const AgentBlock*> blocks_;
-  std::vector<WorkRule> rules_;
-  std::vector<Track> tracks_;
-  std::vector<double> handovers_;
-};
+// Where several have the device, it is divided among them by how likely each is the one at work, as
+// one whose work takes d of the time between its instants is for d of it. Tells each agent's
+// samples in their order, as soon as they and those before have ended.
+void tell_held(std::span<const AgentBlock* const> agents, std::span<const WorkRule> rules,
+               const TurnLengths& turns, const TellHeld& tell);
 
 }  // namespace kts::analysis

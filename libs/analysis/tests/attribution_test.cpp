@@ -13,6 +13,7 @@
 #include "kts/analysis/turn_model.hpp"
 #include "left_out.hpp"
 #include "synthetic.hpp"
+#include "waits.hpp"
 
 namespace kts::analysis::attribution_test {
 namespace {
@@ -505,6 +506,77 @@ TEST(GrowthInterval, TakesFiveBlocks) {
       EXPECT_GT(*wait.interval.high, *wait.growth_ms);
     }
   }
+}
+
+// --- timelines ---
+
+struct Told {
+  std::size_t agent, sample;
+  std::vector<double> ns;
+  bool operator==(const Told&) const = default;
+};
+
+std::vector<Told> all_told(const std::vector<AgentBlock>& blocks) {
+  std::vector<const AgentBlock*> agents;
+  for (const AgentBlock& block : blocks) agents.push_back(&block);
+  const std::vector<WorkRule> rules(blocks.size(), {kService * 1e6, 1e4, kService * 1e6, 1e6});
+  std::vector<Told> told;
+  tell_held(agents, rules, {kSlice * 1e6, kSwitch * 1e6},
+            [&](std::size_t a, std::size_t i, const Held* held) {
+              Told& entry = told.emplace_back(Told{a, i, {}});
+              if (!held) return;
+              entry.ns = {held->switches, held->switches_mid_work};
+              for (const Held::On& on : held->on) {
+                entry.ns.insert(entry.ns.end(), {on.backlog, on.wait, on.out, on.alone});
+              }
+            });
+  std::ranges::stable_sort(told, {}, &Told::agent);
+  return told;
+}
+
+TEST(Timeline, RequestsThatOvertakeEachOtherWaitFromTheirOwnSubmitOn) {
+  Log ahead("heavy", 0, Phase::kShared);
+  ahead.add(0, 0, 0, 1, 1);
+  Log log("light", 0, Phase::kShared);
+  log.add(0.2, 0.6, 1.2, 1.4, 1.4);  // due before the one that overtakes it
+  log.add(0.1, 0.15, 1.0, 1.2, 1.2);
+  const std::vector<Told> told = all_told({ahead.take(), log.take()});
+  ASSERT_EQ(told.size(), 3U);
+  const auto wait_on_heavy = [&](std::size_t entry) { return told[entry].ns[3] / 1e6; };
+  EXPECT_EQ(told[1].sample, 0U);
+  EXPECT_NEAR(wait_on_heavy(1), 0.4, 1e-9);
+  EXPECT_NEAR(wait_on_heavy(2), 0.85, 1e-9);
+}
+
+TEST(Timeline, WhatIsForgottenOnTheWayChangesNothingThatIsTold) {
+  const auto queue = [](bool out_of_order) {
+    Random random(5);
+    std::vector<AgentBlock> blocks;
+    for (const char* agent : {"light", "heavy", "third"}) {
+      Log log(agent, 0, Phase::kShared);
+      double done = 0;
+      for (const double due : arrivals(random, 1.0)) {
+        const double submit = std::max(due, done);
+        const double start = submit + random.exponential(0.3);
+        const double end = start + random.exponential(0.4);
+        done = end + 0.01;
+        log.add(due, submit, start, end, done);
+      }
+      // Long after, and of all agents alike, but read otherwise.
+      log.add(3 * kBlock + 1, 3 * kBlock + 1, 3 * kBlock + 1, 3 * kBlock + 2, 3 * kBlock + 2);
+      const double last = 3 * kBlock + (out_of_order ? 0 : 2);
+      log.add(last, last, last, last, last);
+      blocks.push_back(log.take());
+    }
+    std::vector<Told> told = all_told(blocks);
+    std::erase_if(told, [&](const Told& entry) {
+      return entry.sample + 2 >= blocks[entry.agent].latency.size();
+    });
+    return told;
+  };
+  const std::vector<Told> told = queue(false);
+  EXPECT_GT(told.size(), 5000U);
+  EXPECT_TRUE(told == queue(true));
 }
 
 }  // namespace

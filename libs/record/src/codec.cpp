@@ -56,6 +56,15 @@ std::string_view reason(Number outcome) {
   }
 }
 
+constexpr auto kNameCharacters = [] {
+  std::array<bool, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
+  for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
+  for (const char c : {'-', '_', '.'}) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
 // Takes a record's fields off the front of its line.
 class Fields {
  public:
@@ -88,6 +97,16 @@ class Fields {
     return Number::kOk;
   }
 
+  // A name up to a comma or the line's end; empty where it is none.
+  std::string_view name() {
+    const char* stop = at_;
+    while (stop != end_ && kNameCharacters[static_cast<unsigned char>(*stop)]) ++stop;
+    const std::string_view field(at_, static_cast<std::size_t>(stop - at_));
+    if (field.size() > kMaxAgentName || (stop != end_ && *stop != ',')) return {};
+    at_ = stop;
+    return field;
+  }
+
   std::string_view text() {
     const auto left = static_cast<std::size_t>(end_ - at_);
     const void* comma = left == 0 ? nullptr : std::memchr(at_, ',', left);
@@ -118,21 +137,6 @@ constexpr std::string_view kBadName =
 constexpr std::string_view kBadChainName =
     "a chain's name that is empty, too long or has odd characters";
 
-constexpr auto kNameCharacters = [] {
-  std::array<bool, 256> table{};
-  for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (const char c : {'-', '_', '.'}) table[static_cast<unsigned char>(c)] = true;
-  return table;
-}();
-
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxAgentName &&
-         std::all_of(text.begin(), text.end(),
-                     [](char c) { return kNameCharacters[static_cast<unsigned char>(c)]; });
-}
-
 bool is_phase(std::string_view text) {
   return text.size() <= kMaxAgentName &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
@@ -157,8 +161,8 @@ std::string_view parse_request(Fields& fields, Iteration& i) {
 Line parse_token(std::string_view text) {
   Fields fields(text);
   TokenRecord record;
-  record.agent = fields.text();
-  if (!is_name(record.agent)) return MalformedLine{kBadName};
+  record.agent = fields.name();
+  if (record.agent.empty()) return MalformedLine{kBadName};
   Token& token = record.token;
   const auto take = [&fields](auto& value) -> std::string_view {
     if (!fields.comma()) return kCutShort;
@@ -177,8 +181,8 @@ Line parse_token(std::string_view text) {
 Line parse_step(std::string_view text) {
   Fields fields(text);
   StepRecord record;
-  record.agent = fields.text();
-  if (!is_name(record.agent)) return MalformedLine{kBadName};
+  record.agent = fields.name();
+  if (record.agent.empty()) return MalformedLine{kBadName};
   Step& step = record.step;
   const auto take = [&fields](auto& value) -> std::string_view {
     if (!fields.comma()) return kCutShort;
@@ -188,8 +192,9 @@ Line parse_step(std::string_view text) {
   };
   if (const auto wrong = take(step.seq); !wrong.empty()) return MalformedLine{wrong};
   if (!fields.comma()) return MalformedLine{kCutShort};
-  record.chain = fields.text();
-  if (!is_name(record.chain)) {
+  record.chain = fields.name();
+  if (record.chain.empty()) {
+    fields.text();
     return MalformedLine{fields.finished() ? kCutShort : kBadChainName};
   }
   if (const auto wrong = take(step.request); !wrong.empty()) return MalformedLine{wrong};
@@ -206,8 +211,8 @@ Line parse_step(std::string_view text) {
 Line parse_v2(std::string_view text) {
   Fields fields(text);
   V2Record record;
-  record.agent = fields.text();
-  if (!is_name(record.agent)) return MalformedLine{kBadName};
+  record.agent = fields.name();
+  if (record.agent.empty()) return MalformedLine{kBadName};
   Iteration& i = record.iteration;
   if (!fields.comma()) return MalformedLine{kCutShort};
   if (const Number n = fields.number(i.seq); n != Number::kOk) return MalformedLine{reason(n)};
@@ -255,8 +260,8 @@ Line parse_v1(std::string_view text) {
   Fields fields(text);
   V1Record record;
   Iteration& i = record.iteration;
-  record.kind = fields.text();
-  if (!is_name(record.kind)) return MalformedLine{kBadName};
+  record.kind = fields.name();
+  if (record.kind.empty()) return MalformedLine{kBadName};
   if (!fields.comma()) return MalformedLine{kCutShort};
   if (const Number n = fields.number(i.seq); n != Number::kOk) return MalformedLine{reason(n)};
   for (std::int64_t* instant : {&i.due_ns, &i.done_ns}) {

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -60,6 +62,53 @@ TEST(QuantileSelector, ManyQuantilesInAnyOrderEqualThoseOfASortedBuffer) {
       const double high = sorted[std::min(rank + 1, n - 1)];
       EXPECT_DOUBLE_EQ(*selector.quantile(p),
                        low + (position - static_cast<double>(rank)) * (high - low));
+    }
+  }
+}
+
+template <typename T>
+void expect_ranks_of_sorted(std::vector<T> values, std::mt19937_64& random) {
+  auto sorted = values;
+  std::sort(sorted.begin(), sorted.end());
+  QuantileSelector<T> selector(values);
+  for (int i = 0; i < 500; ++i) {
+    const std::size_t rank = random() % sorted.size();
+    ASSERT_EQ(selector.order_statistic(rank), sorted[rank]);
+  }
+  EXPECT_EQ(selector.order_statistic(0), sorted.front());
+  EXPECT_EQ(selector.order_statistic(sorted.size() - 1), sorted.back());
+  std::sort(values.begin(), values.end());
+  EXPECT_EQ(values, sorted);
+}
+
+TEST(QuantileSelector, LargeBuffersOfWholeNumbersHaveTheRanksOfTheSortedOnes) {
+  std::mt19937_64 random(18);
+  constexpr std::size_t kMany = 20'000;
+  std::vector<std::int32_t> lengths(kMany);
+  std::lognormal_distribution<double> tail(12, 2);
+  for (auto& length : lengths) length = static_cast<std::int32_t>(std::min(tail(random), 2e9));
+  lengths[7] = -300;
+  expect_ranks_of_sorted(lengths, random);
+  expect_ranks_of_sorted(std::vector<std::int32_t>(kMany, 42), random);
+  std::vector<std::int64_t> all(kMany);
+  for (auto& value : all) value = static_cast<std::int64_t>(random());
+  all[1] = std::numeric_limits<std::int64_t>::min();
+  all[2] = std::numeric_limits<std::int64_t>::max();
+  expect_ranks_of_sorted(all, random);
+}
+
+TEST(QuantileSelector, ValuesThatAreHandedOverHaveTheRanksOfTheSortedOnes) {
+  std::mt19937_64 random(19);
+  for (const std::size_t n : {100U, 20'000U}) {
+    std::vector<std::int32_t> values(n);
+    for (auto& value : values) value = static_cast<std::int32_t>(random() % 1'000'000) - 500;
+    std::vector<std::int32_t> buffer(n);
+    QuantileSelector<std::int32_t> selector(buffer, -500, [&](auto take) {
+      for (const std::int32_t value : values) take(value);
+    });
+    std::sort(values.begin(), values.end());
+    for (const std::size_t rank : {n / 2, std::size_t{0}, n - 1, n / 3}) {
+      EXPECT_EQ(selector.order_statistic(rank), values[rank]);
     }
   }
 }

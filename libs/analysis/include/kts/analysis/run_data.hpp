@@ -36,8 +36,8 @@ class SampleColumn {
   }
   [[nodiscard]] std::int64_t operator[](std::size_t i) const {
     const std::int32_t value = narrow_[i];
-    if (value == kNone) return record::kUnavailable;
-    return value == kWide ? wide_.at(i) : value;
+    if (value != kNone && value != kWide) return value;
+    return value == kNone ? record::kUnavailable : wide_at(i);
   }
   [[nodiscard]] std::size_t size() const { return narrow_.size(); }
   void reserve(std::size_t n) { narrow_.reserve(n); }
@@ -46,6 +46,9 @@ class SampleColumn {
   [[nodiscard]] const std::map<std::size_t, std::int64_t>& wide() const { return wide_; }
 
  private:
+  // Apart, so that what is read all the time is small enough to be read in place.
+  [[gnu::noinline]] std::int64_t wide_at(std::size_t i) const { return wide_.at(i); }
+
   std::vector<std::int32_t> narrow_;
   std::map<std::size_t, std::int64_t> wide_;
 };
