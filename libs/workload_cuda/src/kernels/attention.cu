@@ -19,19 +19,11 @@ template <int kHeadDim>
 __device__ __forceinline__ int place(int row, int piece) {
   return row * kHeadDim + (piece ^ (row % 8)) * 8;
 }
-__device__ __forceinline__ std::uint32_t shared_address(const void* p) {
-  return static_cast<std::uint32_t>(__cvta_generic_to_shared(p));
-}
 // `valid` false: zeros.
 __device__ __forceinline__ void copy_piece(Bf16* to, const Bf16* from, bool valid) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from),
                "r"(valid ? 16 : 0)
                : "memory");
-}
-__device__ __forceinline__ void end_group() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int kPending>
-__device__ __forceinline__ void wait_groups() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 __device__ __forceinline__ void load_matrices(std::uint32_t (&r)[4], const Bf16* p) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -45,15 +37,6 @@ __device__ __forceinline__ void load_transposed(std::uint32_t (&r)[4], const Bf1
                : "r"(shared_address(p))
                : "memory");
 }
-__device__ __forceinline__ void multiply(float (&sums)[4], const std::uint32_t (&a)[4],
-                                         std::uint32_t b0, std::uint32_t b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
 template <int kHeadDim>
 __device__ __forceinline__ void copy_tile(Bf16* tile, const Bf16* from, std::int64_t stride,
                                           int rows) {
@@ -102,7 +85,7 @@ __global__ void __launch_bounds__(kThreads) attend_tokens_kernel(const AttendTok
   copy_tile<kHeadDim>(query_tile, queries, a.query_stride, a.rows - first_row);
   copy_tile<kHeadDim>(key_tiles, keys, a.keys.position_stride, length);
   copy_tile<kHeadDim>(value_tiles, values, a.values.position_stride, length);
-  end_group();
+  end_copies();
 
   constexpr int kPieces = kHeadDim / 16;  // of 16 columns
   std::uint32_t query[kPieces][4];
@@ -124,10 +107,10 @@ __global__ void __launch_bounds__(kThreads) attend_tokens_kernel(const AttendTok
       copy_tile<kHeadDim>(value_tiles + (j + 1) % 2 * kTileElements,
                           values + next * a.values.position_stride, a.values.position_stride,
                           length - next);
-      end_group();
-      wait_groups<1>();
+      end_copies();
+      wait_for_copies<1>();
     } else {
-      wait_groups<0>();
+      wait_for_copies<0>();
     }
     __syncthreads();
     if (j == 0) {

@@ -68,6 +68,28 @@ __device__ __forceinline__ void let_next_kernel_begin() {
 #endif
 }
 
+__device__ __forceinline__ std::uint32_t shared_address(const void* p) {
+  return static_cast<std::uint32_t>(__cvta_generic_to_shared(p));
+}
+// A thread's copies to shared memory (cp.async) since the last end are a group; waits until no more
+// than its last kPending groups are under way.
+__device__ __forceinline__ void end_copies() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+template <int kPending>
+__device__ __forceinline__ void wait_for_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
+}
+// sums += a b, 16 x 16 times 16 x 8, on tensor cores; a lane's part of each.
+__device__ __forceinline__ void multiply(float (&sums)[4], const std::uint32_t (&a)[4],
+                                         std::uint32_t b0, std::uint32_t b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
 // Sum over a block of kThreads; every thread gets it. `scratch`: kThreads / 32 floats.
 template <int kThreads>
 __device__ __forceinline__ float block_sum(float value, float* scratch) {
