@@ -31,7 +31,6 @@ struct ModesOptions {
 Result<std::filesystem::path> measure(const ModesOptions& options) {
   KTS_TRY(const auto machine, LocalMachine::open(options.local.worker));
   KTS_TRY(scenario::Scenario scenario, machine->load(options.local));
-  KTS_CHECK_OK(machine->check_memory(scenario));
   const std::filesystem::path folder =
       options.local.out.empty()
           ? std::filesystem::path(folder_for(options.local, scenario).string() + "-modes")
@@ -43,6 +42,7 @@ Result<std::filesystem::path> measure(const ModesOptions& options) {
   modes.beside_each = options.beside == "each";
   modes.rounds = options.rounds;
   KTS_TRY(runner::ModesWork work, runner::plan_modes(modes, machine->gpus()));
+  KTS_CHECK_OK(machine->check_memory(modes.base.scenario));
   KTS_CHECK_OK(runner::prepare_folder(folder));
   for (const auto& entry : work.plan.entries) {
     if (!entry.folder.empty()) continue;
