@@ -59,13 +59,16 @@ __global__ void __launch_bounds__(kThreads, kBlocksAMultiprocessor) gemv_kernel(
   const uint4 zero = make_uint4(0, 0, 0, 0);
 
   UnitOfWarp* const units = units_of + warp * kUnitsAhead;
+  // A unit beyond the last copies nothing, so that no copy is under way when the warp ends.
   const auto load = [&](UnitOfWarp& to, int unit) {
+    if (unit * kUnitColumns < a.columns) {
 #pragma unroll
-    for (int step = 0; step < kSteps; ++step) {
-      const int column = unit * kUnitColumns + step * kStepColumns + lane % 4 * 8;
-      const bool inside = column < a.columns;
-      copy_weights(&to.upper[step][lane], upper + (inside ? column : 0), inside);
-      copy_weights(&to.lower[step][lane], lower + (inside ? column : 0), inside);
+      for (int step = 0; step < kSteps; ++step) {
+        const int column = unit * kUnitColumns + step * kStepColumns + lane % 4 * 8;
+        const bool inside = column < a.columns;
+        copy_weights(&to.upper[step][lane], upper + (inside ? column : 0), inside);
+        copy_weights(&to.lower[step][lane], lower + (inside ? column : 0), inside);
+      }
     }
     end_copies();
   };
