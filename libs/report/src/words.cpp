@@ -350,6 +350,24 @@ std::string growth_sentence(const Attribution& attribution) {
                      number(*attribution.latency_growth_ms), record::info(largest->part).name);
 }
 
+namespace {
+
+// What latency grew by for a reason that is nobody's turn.
+const analysis::Explanation* largest_but_waits(const Attribution& growth) {
+  using analysis::Cause;
+  const analysis::Explanation* largest = nullptr;
+  for (const auto& e : growth.explained) {
+    if (!e.ms.value || (e.cause != Cause::kEarlierWork && e.cause != Cause::kLaunch &&
+                        e.cause != Cause::kExecution && e.cause != Cause::kSharing)) {
+      continue;
+    }
+    if (largest == nullptr || *e.ms.value > *largest->ms.value) largest = &e;
+  }
+  return largest;
+}
+
+}  // namespace
+
 std::string wait_sentence(const Summary& summary, std::string_view agent) {
   const auto of_agent = [&](std::string_view at) {
     std::vector<const analysis::Wait*> waits;
@@ -375,12 +393,20 @@ std::string wait_sentence(const Summary& summary, std::string_view agent) {
     }
     if (whom.empty()) return {};
     const analysis::Wait& most = *waits.front();
-    return fmt::format(
+    std::string sentence = fmt::format(
         "{} waits: {} {}, where its latency grew by {} ms (estimated; of the time for {}, {} ms in "
         "its own queue, {} ms before its work and {} ms in the middle of it).",
         agent, at == "mean" ? "on average" : fmt::format("at {}", at), whom,
         number(growth->latency_growth_ms), most.on, number(most.backlog_ms),
         number(most.gpu_wait_ms), number(most.gpu_time_ms));
+    double waited = 0;
+    for (const auto* wait : waits) waited += *wait->ms.value;
+    if (const auto* more = largest_but_waits(*growth);
+        more != nullptr && *more->ms.value > std::max(waited, 0.0)) {
+      sentence += fmt::format(" More of the growth, {} ms, is {}.", number(*more->ms.value),
+                              words(more->cause));
+    }
+    return sentence;
   }
   return {};
 }
@@ -443,7 +469,10 @@ std::vector<std::vector<std::string>> wait_table(const Summary& summary, std::st
       if (const std::string bounds = interval(wait->ms); !bounds.empty()) {
         cell += " (" + bounds + ")";
       }
-      if (wait->growth_ratio) cell += fmt::format(", {:.0f} %", 100 * *wait->growth_ratio);
+      // Added to 0, what rounds to it has no sign.
+      if (wait->growth_ratio) {
+        cell += fmt::format(", {:.0f} %", std::round(100 * *wait->growth_ratio) + 0.0);
+      }
       cells.push_back(std::move(cell));
     }
     const bool known = std::ranges::any_of(

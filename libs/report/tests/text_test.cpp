@@ -387,6 +387,31 @@ TEST(KernelSentence, NamesTheOneThatGrewAndSaysWhereNoneDidForCertain) {
   EXPECT_THAT(kernel_sentences(summary)[0], HasSubstr("seems to have grown most, by 0.100 ms"));
 }
 
+TEST(WaitSentence, SaysWhatIsMoreOfTheGrowthThanWaiting) {
+  Summary summary = fixtures::two_agents();
+  EXPECT_THAT(wait_sentence(summary, "router"), Not(HasSubstr("More of the growth")));
+
+  // Where agents run at once, a turn is nothing and work slower.
+  auto& growth = summary.attribution[1];
+  growth.explained = {
+      {analysis::Measure::kBacklog, analysis::Cause::kEarlierWork, {1.2, {}, {}}},
+      {analysis::Measure::kGpuWait, analysis::Cause::kTurns, {9.0, {}, {}}},
+      {analysis::Measure::kGpuTime, analysis::Cause::kSharing, {6.4, {}, {}}, false},
+  };
+  EXPECT_THAT(wait_sentence(summary, "router"), Not(HasSubstr("More of the growth")));
+  summary.waits[1].ms.value = 0.02;
+  EXPECT_THAT(wait_sentence(summary, "router"),
+              HasSubstr("More of the growth, 6.40 ms, is sharing SMs, caches and bandwidth."));
+}
+
+TEST(WaitTable, AShareThatRoundsToNothingHasNoSign) {
+  Summary summary = fixtures::two_agents();
+  summary.waits[0].growth_ratio = -0.001;
+  const auto rows = wait_table(summary, "mean");
+  ASSERT_GE(rows.size(), 2U);
+  EXPECT_THAT(rows[1], testing::Contains(testing::EndsWith(", 0 %")));
+}
+
 TEST(LeftOutSentence, CountsWhatAgreesDiffersAndCannotBeTold) {
   Summary summary = fixtures::two_agents();
   EXPECT_EQ(
