@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Chains in every sharing mode, 2 to 32 agents, and the study's two agents on four slots, on a GPU:
-# about nine minutes. Checks that every step of a chain joins its request in streams too, that
+# about seven minutes. Checks that every step of a chain joins its request in streams too, that
 # kts modes compares the chain, that reports tell of memory and that no MPS process is left. Results
 # in OUT.
 #
