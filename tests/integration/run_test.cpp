@@ -142,9 +142,16 @@ TEST_F(RunCli, TraceTravelsIntoTheFolderAndBothPhasesOfACycleSeeTheSameStretch) 
     EXPECT_GT(start, 0);
     return all;
   };
-  EXPECT_EQ(dues("01-solo-light"), dues("03-shared"));
-  EXPECT_EQ(dues("06-solo-light"), dues("04-shared"));
-  EXPECT_FALSE(dues("03-shared").empty());
+  // On a busy machine a block may end late, and then goes on in its schedule.
+  const auto expect_same = [&dues](const std::string& solo, const std::string& shared) {
+    auto one = dues(solo), other = dues(shared);
+    const std::size_t n = std::min(one.size(), other.size());
+    EXPECT_GE(n, 5U);
+    one.resize(n), other.resize(n);
+    EXPECT_EQ(one, other);
+  };
+  expect_same("01-solo-light", "03-shared");
+  expect_same("06-solo-light", "04-shared");
 }
 
 TEST_F(RunCli, AnInterruptExits130AndReportWorksOnWhatIsThere) {
