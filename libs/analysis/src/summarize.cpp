@@ -255,15 +255,15 @@ void choose_baseline(AgentStats& agent, Notes& warnings) {
     const Estimate parked_p99 = parked->estimate(Measure::kLatency, 0.99);
     const Estimate absent_p99 = absent->estimate(Measure::kLatency, 0.99);
     const Estimate ratio = ratio_of(parked_p99, absent_p99);
-    if ((ratio.ci_low && *ratio.ci_low > 1) || (ratio.ci_high && *ratio.ci_high < 1)) {
+    const bool dearer = ratio.ci_low && *ratio.ci_low > 1;
+    if (dearer || (ratio.ci_high && *ratio.ci_high < 1)) {
       baseline = absent;
       warnings.add(
           "parked",
-          fmt::format("{}: alone, its latency p99 is {:.4g} ms with parked neighbours and "
-                      "{:.4g} ms without any: {}, so DF uses absent",
+          fmt::format("{}: alone, its latency p99 is {:.4g} ms with parked neighbours and {:.4g} "
+                      "ms without any: {}, so DF uses absent",
                       agent.info.name, *parked_p99.value, *absent_p99.value,
-                      ratio.ci_low && *ratio.ci_low > 1 ? "parked processes are not free here"
-                                                        : "the two differ"));
+                      dearer ? "parked processes are not free here" : "the two differ"));
     }
   }
   std::iter_swap(agent.solo.begin(), baseline);

@@ -461,7 +461,10 @@ TEST(Baseline, IsParkedWhenParkedIsLikeAbsent) {
 
 TEST(Baseline, IsAbsentWhenParkedNeighboursChangeTheTail) {
   const Summary summary = summarize(with_absent(1, 0));
-  EXPECT_THAT(summary.warnings, ElementsAre(HasSubstr("DF uses absent")));
+  EXPECT_THAT(summary.warnings,
+              ElementsAre(HasSubstr("parked processes are not free here, so DF uses absent")));
+  EXPECT_THAT(summarize(with_absent(0, 1)).warnings,
+              ElementsAre(HasSubstr("the two differ, so DF uses absent")));
   const Degradation* p99 = find_degradation(summary, "light", Measure::kLatency, 0.99);
   EXPECT_EQ(p99->baseline, Neighbours::kAbsent);
   EXPECT_NEAR(*p99->ratio.value, 1, 0.02);

@@ -352,15 +352,29 @@ std::string growth_sentence(const Attribution& attribution) {
 
 namespace {
 
-// What latency grew by for a reason that is nobody's turn.
-const analysis::Explanation* largest_but_waits(const Attribution& growth) {
+// What others' turns cause.
+bool is_wait(analysis::Cause cause) {
   using analysis::Cause;
+  switch (cause) {
+    case Cause::kEarlierWaits:
+    case Cause::kTurns:
+    case Cause::kSwitches:
+    case Cause::kSwitchedOut:
+    case Cause::kSwitchesMidWork:
+      return true;
+    case Cause::kEarlierWork:
+    case Cause::kLaunch:
+    case Cause::kExecution:
+    case Cause::kSharing:
+      break;
+  }
+  return false;
+}
+
+const analysis::Explanation* largest_but_waits(const Attribution& growth) {
   const analysis::Explanation* largest = nullptr;
   for (const auto& e : growth.explained) {
-    if (!e.ms.value || (e.cause != Cause::kEarlierWork && e.cause != Cause::kLaunch &&
-                        e.cause != Cause::kExecution && e.cause != Cause::kSharing)) {
-      continue;
-    }
+    if (!e.ms.value || is_wait(e.cause)) continue;
     if (largest == nullptr || *e.ms.value > *largest->ms.value) largest = &e;
   }
   return largest;
