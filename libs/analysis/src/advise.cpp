@@ -14,14 +14,17 @@ namespace {
 // taken only because it is quicker.
 constexpr double kGoodShare = 0.9;
 
+std::string number(double value) {
+  const int decimals = value < 0.9995 ? 3 : value < 99.95 ? 2 : 0;
+  return fmt::format("{:.{}f}", value, decimals);
+}
+
+bool has_interval(const Estimate& estimate) { return estimate.ci_low && estimate.ci_high; }
+
 std::string ms(const Estimate& estimate) {
-  const auto text = [](double value) {
-    const int decimals = value < 0.9995 ? 3 : value < 99.95 ? 2 : 0;
-    return fmt::format("{:.{}f}", value, decimals);
-  };
-  std::string out = text(estimate.value.value_or(0)) + " ms";
-  if (estimate.ci_low && estimate.ci_high) {
-    out += fmt::format(" ({}–{})", text(*estimate.ci_low), text(*estimate.ci_high));
+  std::string out = number(estimate.value.value_or(0)) + " ms";
+  if (has_interval(estimate)) {
+    out += fmt::format(" ({}–{})", number(*estimate.ci_low), number(*estimate.ci_high));
   }
   return out;
 }
@@ -30,15 +33,16 @@ std::string kept(const ModeResult& mode) {
   return mode.kept_ratio ? fmt::format("{:.0f} %", *mode.kept_ratio * 100) : "an unknown share";
 }
 
+bool can_conclude(const ModeResult& mode) { return mode.measured && mode.inconclusive.empty(); }
+
 // What can be compared: a p99 with an interval, or a settled objective, in a run that can conclude.
 bool is_settled(const ModeResult& mode) {
-  const bool told = (mode.p99.ci_low && mode.p99.ci_high) || mode.slo_met.has_value();
-  return mode.measured && told && mode.inconclusive.empty();
+  return can_conclude(mode) && (has_interval(mode.p99) || mode.slo_met.has_value());
 }
 
 // What has no interval can't be told apart.
 bool overlap(const Estimate& a, const Estimate& b) {
-  if (!a.ci_low || !a.ci_high || !b.ci_low || !b.ci_high) return true;
+  if (!has_interval(a) || !has_interval(b)) return true;
   return *a.ci_low <= *b.ci_high && *b.ci_low <= *a.ci_high;
 }
 
@@ -67,7 +71,51 @@ Modes those_sparing(const Modes& modes, double most) {
   return kind;
 }
 
-Choice choose(const Modes& settled, const AgentInfo& agent) {
+// The only settled way can still be told from others by what their p99 is at least.
+Choice choose_only(const ModeResult& only, const std::vector<ModeResult>& all) {
+  std::vector<std::string> beaten;
+  bool beats_all = true;
+  for (const ModeResult& mode : all) {
+    if (&mode == &only || !can_conclude(mode)) continue;
+    if (mode.p99.ci_low && only.p99.ci_high && *mode.p99.ci_low > *only.p99.ci_high) {
+      beaten.push_back(
+          fmt::format("{}'s is at least {} ms", mode.entry.way, number(*mode.p99.ci_low)));
+    } else {
+      beats_all = false;
+    }
+  }
+  std::string reason = beats_all && !beaten.empty()
+                           ? "its p99 is the lowest"
+                           : "it is the only way whose p99 these runs can tell";
+  if (!beaten.empty()) reason += fmt::format(" ({})", fmt::join(beaten, ", "));
+  return {&only, std::move(reason)};
+}
+
+// Where no way has a p99: the ways by the highest quantile below it that all have an interval of,
+// the lowest first. It recommends nothing; empty where there is nothing to compare.
+std::string what_lower_quantiles_tell(const CompanyResult& company) {
+  using Quantile = std::pair<const char*, Estimate ModeResult::*>;
+  for (const auto& [name, quantile] :
+       {Quantile{"p95", &ModeResult::p95}, {"p50", &ModeResult::p50}}) {
+    Modes modes;
+    for (const ModeResult& mode : company.modes) {
+      if (can_conclude(mode)) modes.push_back(&mode);
+    }
+    const auto known = [&](const ModeResult* mode) { return has_interval(mode->*quantile); };
+    if (modes.size() < 2 || !std::ranges::all_of(modes, known)) continue;
+    std::ranges::stable_sort(modes, {}, [&](const ModeResult* mode) {
+      return (mode->*quantile).value.value_or(INFINITY);
+    });
+    std::vector<std::string> each;
+    for (const ModeResult* mode : modes) {
+      each.push_back(fmt::format("{} {}", mode->entry.way, ms(mode->*quantile)));
+    }
+    return fmt::format(" By {}, which these runs can tell: {}.", name, fmt::join(each, ", "));
+  }
+  return {};
+}
+
+Choice choose(const Modes& settled, const CompanyResult& company, const AgentInfo& agent) {
   if (agent.slo_latency_ms) {
     Modes meeting;
     std::ranges::copy_if(settled, std::back_inserter(meeting),
@@ -86,9 +134,7 @@ Choice choose(const Modes& settled, const AgentInfo& agent) {
                                            "comes nearest",
                                            objective)};
   }
-  if (settled.size() == 1) {
-    return {settled.front(), "it is the only way whose p99 these runs can tell"};
-  }
+  if (settled.size() == 1) return choose_only(*settled.front(), company.modes);
   const double most = kindest(settled)->kept_ratio.value_or(0);
   const Modes kind = those_sparing(settled, most);
   const ModeResult* first = quickest(kind);
@@ -121,16 +167,15 @@ std::set<std::string> advise(CompanyResult& company, const ModesSummary& summary
   }
   company.best.reset();
   if (settled.empty()) {
-    const bool short_of_samples = std::ranges::any_of(company.modes, [](const ModeResult& mode) {
-      return mode.measured && mode.inconclusive.empty();
-    });
+    const bool short_of_samples = std::ranges::any_of(company.modes, can_conclude);
     company.advice = fmt::format(
         "Beside {} nothing can be recommended: no way has a p99 with an interval from a run that "
-        "can conclude{}.",
-        company.company, short_of_samples ? "; longer blocks or more cycles give one" : "");
+        "can conclude{}.{}",
+        company.company, short_of_samples ? "; longer blocks or more cycles give one" : "",
+        what_lower_quantiles_tell(company));
     return {};
   }
-  const Choice choice = choose(settled, summary.agent);
+  const Choice choice = choose(settled, company, summary.agent);
   company.best = static_cast<std::size_t>(choice.mode - company.modes.data());
   company.advice = fmt::format(
       "Beside {} take {}: {}. {}'s p99 is {}, and the neighbours keep {} "

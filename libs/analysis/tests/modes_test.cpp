@@ -72,6 +72,30 @@ TEST(Advice, SaysWhenOnlyOneWayCanBeTold) {
   EXPECT_THAT(s.advice, HasSubstr("it is the only way whose p99 these runs can tell"));
 }
 
+TEST(Advice, TheOnlyP99BeatsOneThatIsAtLeastMore) {
+  ModeResult bare = mode("mps", 13.8, 1.0);
+  bare.p99.ci_high.reset();
+  const ModesSummary s = summary({{"gemm", {mode("time-slicing", 5.0, 0.9), bare}, {}, {}}});
+  EXPECT_EQ(*s.companies[0].best, 0U);
+  EXPECT_THAT(s.advice, HasSubstr("its p99 is the lowest (mps's is at least 13.11 ms)"));
+}
+
+TEST(Advice, WithoutAnyP99SaysWhatALowerQuantileTellsAndRecommendsNothing) {
+  ModeResult slow = mode("mps", 800, 1.0);
+  ModeResult quick = mode("time-slicing", 90, 0.95);
+  slow.p99 = quick.p99 = {};
+  slow.p95 = {629, 276, {}};
+  quick.p95 = {70, 51, 75};
+  slow.p50 = {394, 270, 477};
+  quick.p50 = {49.1, 48.4, 50.4};
+  const ModesSummary s = summary({{"gemm", {slow, quick}, {}, {}}});
+  EXPECT_FALSE(s.companies[0].best);
+  EXPECT_EQ(exit_code(s), 5);
+  EXPECT_THAT(s.companies[0].advice,
+              testing::EndsWith("By p50, which these runs can tell: time-slicing 49.10 ms "
+                                "(48.40–50.40), mps 394 ms (270–477)."));
+}
+
 TEST(Advice, OfWaysThatCannotBeToldApartTakesTheKinder) {
   const ModesSummary s =
       summary({{"gemm", {mode("streams", 5.0, 0.92), mode("time-slicing", 5.2, 0.97)}, {}, {}}});

@@ -49,28 +49,38 @@ std::vector<std::string> others(const SetResult& set, std::string_view agent) {
   return rest;
 }
 
+// Of a cell with a DF.
 std::string cost_sentence(const CellView& view) {
   const MatrixCell& cell = *view.cell;
   const std::string who = printable(cell.agent);
   const std::string whom = beside(*view.set, cell.agent);
-  if (cell.overloaded) return fmt::format("{} can't keep up beside {}", who, whom);
   const std::string bounds = df_interval(cell);
   std::string out = fmt::format(
-      "beside {}, {}'s {} latency is {} what it is alone{}", whom, who,
+      "Beside {}, {}'s {} latency is {} what it is alone{}", whom, who,
       quantile_name(cell.quantile), times(*cell.df.value),
       bounds.empty()
           ? ""
           : fmt::format(" (95 % {}{})",
                         cell.df.ci_low && cell.df.ci_high ? "interval " : "sure to be ", bounds));
   if (cell.kept.value) out += fmt::format(", with {} of its throughput", kept_text(cell.kept));
-  return out;
+  return out + ".";
 }
 
-std::string sentence(std::string text) {
-  if (!text.empty() && text.front() >= 'a' && text.front() <= 'z' && text.starts_with("beside")) {
-    text.front() = 'B';
+// The companies in which the agent of the first overloaded cell drowns; empty: nobody does.
+std::string overload_sentence(const std::vector<CellView>& costliest_first) {
+  std::vector<std::string> whom;
+  std::string who;
+  for (const CellView& view : costliest_first) {
+    if (!view.cell->overloaded) continue;
+    if (who.empty()) who = view.cell->agent;
+    if (view.cell->agent == who) whom.push_back(beside(*view.set, who));
   }
-  return text + ".";
+  if (whom.empty()) return {};
+  constexpr std::size_t kNamed = 3;
+  std::string out = fmt::format("{} can't keep up beside {}", printable(who), whom.front());
+  for (std::size_t i = 1; i < std::min(whom.size(), kNamed); ++i) out += ", nor beside " + whom[i];
+  if (whom.size() > kNamed) out += fmt::format(", nor in {} more sets", whom.size() - kNamed);
+  return out + ".";
 }
 
 // Of each agent the dearest and the cheapest company of one.
@@ -166,9 +176,9 @@ std::string finding(const Matrix& matrix) {
     return fmt::format("This matrix can't support a conclusion: {}.",
                        printable(matrix.header.inconclusive.front()));
   }
+  if (auto said = overload_sentence(costliest(matrix)); !said.empty()) return said;
   for (const CellView& view : costliest(matrix)) {
-    if (view.cell->overloaded) return sentence(cost_sentence(view));
-    if (view.cell->verdict == Verdict::kHurt) return sentence(cost_sentence(view));
+    if (view.cell->verdict == Verdict::kHurt) return cost_sentence(view);
   }
   for (const CellView& view : costliest(matrix)) {
     if (!view.cell->df.value) continue;

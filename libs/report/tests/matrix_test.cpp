@@ -2,6 +2,7 @@
 // Every text that a contention matrix becomes, against tests/golden/matrix.
 #include "kts/report/matrix.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -137,6 +138,22 @@ TEST(MatrixReport, FindingIsAboutTheAgentThatPaysMost) {
               HasSubstr("Beside 3 × thinker|heavy, router's p99 latency is 48.4×"));
   matrix.sets.clear();
   EXPECT_THAT(finding(matrix), HasSubstr("can't support a conclusion"));
+}
+
+TEST(MatrixReport, FindingNamesEveryCompanyThatAnAgentDrownsIn) {
+  Matrix matrix = study();
+  std::size_t drowned = 0;
+  for (SetResult& set : matrix.sets) {
+    for (auto& cell : set.cells) {
+      cell.overloaded = cell.agent == "router";
+      drowned += cell.overloaded ? 1 : 0;
+    }
+  }
+  ASSERT_GT(drowned, 3U);
+  const std::string said = finding(matrix);
+  EXPECT_THAT(said, testing::MatchesRegex("router can't keep up beside .+, nor beside .+, nor "
+                                          "beside .+, nor in [0-9]+ more sets\\."));
+  EXPECT_THAT(said, HasSubstr(fmt::format("nor in {} more sets", drowned - 3)));
 }
 
 TEST(MatrixReport, WithoutPairsThereIsNoHeatMap) {
