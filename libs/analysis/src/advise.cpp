@@ -15,7 +15,7 @@ namespace {
 constexpr double kGoodShare = 0.9;
 
 std::string number(double value) {
-  const int decimals = value < 0.9995 ? 3 : value < 99.95 ? 2 : 0;
+  const int decimals = value < 0.9995 ? 3 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
   return fmt::format("{:.{}f}", value, decimals);
 }
 
@@ -110,7 +110,8 @@ std::string what_lower_quantiles_tell(const CompanyResult& company) {
     for (const ModeResult* mode : modes) {
       each.push_back(fmt::format("{} {}", mode->entry.way, ms(mode->*quantile)));
     }
-    return fmt::format(" By {}, which these runs can tell: {}.", name, fmt::join(each, ", "));
+    return fmt::format(" {}, the highest quantile with intervals: {}.", name,
+                       fmt::join(each, ", "));
   }
   return {};
 }

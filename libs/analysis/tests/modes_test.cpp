@@ -77,7 +77,7 @@ TEST(Advice, TheOnlyP99BeatsOneThatIsAtLeastMore) {
   bare.p99.ci_high.reset();
   const ModesSummary s = summary({{"gemm", {mode("time-slicing", 5.0, 0.9), bare}, {}, {}}});
   EXPECT_EQ(*s.companies[0].best, 0U);
-  EXPECT_THAT(s.advice, HasSubstr("its p99 is the lowest (mps's is at least 13.11 ms)"));
+  EXPECT_THAT(s.advice, HasSubstr("its p99 is the lowest (mps's is at least 13.1 ms)"));
 }
 
 TEST(Advice, WithoutAnyP99SaysWhatALowerQuantileTellsAndRecommendsNothing) {
@@ -92,8 +92,8 @@ TEST(Advice, WithoutAnyP99SaysWhatALowerQuantileTellsAndRecommendsNothing) {
   EXPECT_FALSE(s.companies[0].best);
   EXPECT_EQ(exit_code(s), 5);
   EXPECT_THAT(s.companies[0].advice,
-              testing::EndsWith("By p50, which these runs can tell: time-slicing 49.10 ms "
-                                "(48.40–50.40), mps 394 ms (270–477)."));
+              testing::EndsWith("p50, the highest quantile with intervals: time-slicing 49.1 ms "
+                                "(48.4–50.4), mps 394 ms (270–477)."));
 }
 
 TEST(Advice, OfWaysThatCannotBeToldApartTakesTheKinder) {
