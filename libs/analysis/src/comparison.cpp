@@ -95,10 +95,11 @@ AgentComparison compare_agent(const Comparison& runs, const std::string& name) {
   agent.overloaded_before = overloaded_in(runs.before, name, agent.judged);
   agent.overloaded_after = overloaded_in(runs.after, name, agent.judged);
   for (const auto& [summary, rate] :
-       {std::pair(&runs.before, &agent.rate_before), std::pair(&runs.after, &agent.rate_after)}) {
+       {std::pair(&runs.before, &agent.rate.before), std::pair(&runs.after, &agent.rate.after)}) {
     const auto* result = find_result(*summary, name, agent.judged, Measure::kLatency);
-    if (result != nullptr) *rate = result->rate_achieved_per_s;
+    if (result != nullptr) *rate = result->rate_achieved;
   }
+  agent.rate.ratio = ratio_of(agent.rate.after, agent.rate.before);
   agent.outcome = outcome_of(agent);
   return agent;
 }

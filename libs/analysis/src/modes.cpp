@@ -104,10 +104,6 @@ std::string why_unread(const std::filesystem::path& run, Error error) {
 // Rates of the neighbours alone, by agent and company; of "" for those that are the same in all.
 using AloneRates = std::map<std::pair<std::string, std::string>, Estimate>;
 
-Estimate rate_of(const MeasureResult& latency) {
-  return {latency.rate_achieved_per_s, latency.rate_low_per_s, latency.rate_high_per_s};
-}
-
 Estimate alone_rate(const AloneRates& rates, const std::string& agent, const std::string& company) {
   for (const std::string& where : {company, std::string()}) {
     if (const auto found = rates.find({agent, where}); found != rates.end()) return found->second;
@@ -147,8 +143,8 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
     ModeResult::Neighbour neighbour{other, {}, {}};
     const MeasureResult* latency = find_result(summary, other, Phase::kShared, Measure::kLatency);
     if (latency != nullptr) {
-      neighbour.rate_per_s = latency->rate_achieved_per_s;
-      neighbour.kept = ratio_of(rate_of(*latency), alone_rate(rates, other, entry.company));
+      neighbour.rate_per_s = latency->rate_achieved.value;
+      neighbour.kept = ratio_of(latency->rate_achieved, alone_rate(rates, other, entry.company));
     }
     if (neighbour.kept.value) {
       sum += *neighbour.kept.value;
@@ -214,8 +210,8 @@ Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
     const MeasureResult* alone =
         find_result(summary, baseline.agent, Phase::kSolo, Measure::kLatency);
     if (alone == nullptr) continue;
-    if (alone->rate_achieved_per_s) {
-      rates[{baseline.agent, baseline.company}] = rate_of(*alone);
+    if (alone->rate_achieved.value) {
+      rates[{baseline.agent, baseline.company}] = alone->rate_achieved;
     }
     if (baseline.agent == plan.agent) {
       out.baseline = *alone;

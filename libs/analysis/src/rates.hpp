@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -28,7 +29,7 @@ namespace kts::analysis {
   for (const double rate : rates) squares += (rate - mean) * (rate - mean);
   const double reach = stats::student_t_quantile(0.975, static_cast<int>(rates.size()) - 1) *
                        std::sqrt(squares / (n - 1) / n);
-  estimate.ci_low = mean - reach;
+  estimate.ci_low = std::max(0.0, mean - reach);
   estimate.ci_high = mean + reach;
   return estimate;
 }

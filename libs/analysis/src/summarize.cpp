@@ -294,6 +294,7 @@ MeasureResult to_row(const AgentStats& agent, Phase phase, const GroupStats& sta
     row.rate_proxy_per_s = 1000 / *row.mean;
   }
   if (measure == Measure::kLatency) {
+    row.rate_achieved = rate_of(stats.group.blocks, 1);
     double completed = 0;
     double tokens = 0;
     double seconds = 0;
@@ -302,10 +303,7 @@ MeasureResult to_row(const AgentStats& agent, Phase phase, const GroupStats& sta
       tokens += static_cast<double>(block->output_tokens_in_window);
       seconds += static_cast<double>(block->window_stop_ns - block->window_start_ns) / 1e9;
     }
-    if (seconds > 0) row.rate_achieved_per_s = completed / seconds;
-    const Estimate rate = rate_of(stats.group.blocks, 1);
-    row.rate_low_per_s = rate.ci_low;
-    row.rate_high_per_s = rate.ci_high;
+    if (seconds > 0) row.rate_achieved.value = completed / seconds;
     if (seconds > 0 && stats[Measure::kTtft].n > 0) row.output_tokens_per_s = tokens / seconds;
   }
   return row;
@@ -365,7 +363,7 @@ void add_finding(const AgentStats& agent, const MeasureResult& solo_latency,
   Finding finding;
   finding.agent = agent.info.name;
   finding.rate_achieved_ratio =
-      ratio_of(shared_latency.rate_achieved_per_s, solo_latency.rate_achieved_per_s);
+      ratio_of(shared_latency.rate_achieved.value, solo_latency.rate_achieved.value);
   finding.mean_latency_ratio = ratio_of(shared_latency.mean, solo_latency.mean);
   const auto* solo_time = find_result(summary, finding.agent, Phase::kSolo, Measure::kGpuTime);
   const auto* shared_time = find_result(summary, finding.agent, Phase::kShared, Measure::kGpuTime);

@@ -72,7 +72,9 @@ MeasureResult result_in(const SummaryJson& object, Measure measure) {
   result.p50 = estimate_in(object.at("p50"));
   result.p95 = estimate_in(object.at("p95"));
   result.p99 = estimate_in(object.at("p99"));
-  take(object, "rate_achieved_per_s", result.rate_achieved_per_s);
+  take(object, "rate_achieved_per_s", result.rate_achieved.value);
+  take(object, "rate_achieved_ci_low", result.rate_achieved.ci_low);
+  take(object, "rate_achieved_ci_high", result.rate_achieved.ci_high);
   return result;
 }
 

@@ -81,7 +81,16 @@ TEST(Summarize, PoolsTheBlocksOfAPhase) {
   EXPECT_DOUBLE_EQ(*row->max, 100);
   EXPECT_DOUBLE_EQ(*row->jitter, 99.01 / 50.5);
   EXPECT_DOUBLE_EQ(*row->rate_proxy_per_s, 1000 / 50.5);
-  EXPECT_DOUBLE_EQ(*row->rate_achieved_per_s, 50);
+  EXPECT_DOUBLE_EQ(*row->rate_achieved.value, 50);
+  EXPECT_FALSE(row->rate_achieved.ci_low) << "two blocks have no interval";
+}
+
+TEST(Summarize, ARatesIntervalIsOfItsBlocksAndHoldsIt) {
+  const Summary summary = summarize(Planned().data());
+  const MeasureResult* row = find_result(summary, "light", Phase::kShared, Measure::kLatency);
+  ASSERT_TRUE(row->rate_achieved.ci_low && row->rate_achieved.ci_high);
+  EXPECT_LE(*row->rate_achieved.ci_low, *row->rate_achieved.value);
+  EXPECT_GE(*row->rate_achieved.ci_high, *row->rate_achieved.value);
 }
 
 TEST(Summarize, EstimateBeyondTheSamplesResolutionIsEmpty) {

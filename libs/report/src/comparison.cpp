@@ -29,19 +29,18 @@ std::string quantity_words(const Change& change) {
 }
 
 // "5.41 (4.90–5.80)"
+std::string with_bounds(std::string value, const Estimate& estimate) {
+  const std::string bounds = interval(estimate);
+  return bounds.empty() ? std::move(value) : fmt::format("{} ({})", value, bounds);
+}
+
 std::string side_cell(const Change& change, const Estimate& estimate) {
   if (!estimate.value) return std::string(kAbsent);
-  std::string cell = change.phase ? number(*estimate.value) : times(*estimate.value);
-  if (const std::string bounds = interval(estimate); !bounds.empty()) {
-    cell += fmt::format(" ({})", bounds);
-  }
-  return cell;
+  return with_bounds(change.phase ? number(*estimate.value) : times(*estimate.value), estimate);
 }
 
 std::string ratio_cell(const Estimate& ratio) {
-  if (!ratio.value) return std::string(kAbsent);
-  const std::string bounds = interval(ratio);
-  return times(*ratio.value) + (bounds.empty() ? "" : fmt::format(" ({})", bounds));
+  return ratio.value ? with_bounds(times(*ratio.value), ratio) : std::string(kAbsent);
 }
 
 std::string outcome_cell(const AgentComparison& agent, const Change& change) {
@@ -59,11 +58,11 @@ std::vector<std::vector<std::string>> comparison_rows(const AgentComparison& age
                     side_cell(change, change.after), ratio_cell(change.ratio),
                     outcome_cell(agent, change)});
   }
-  if (agent.rate_before && agent.rate_after) {
-    const std::string ratio = *agent.rate_before > 0 ? times(*agent.rate_after / *agent.rate_before)
-                                                     : std::string(kAbsent);
+  if (const auto& rate = agent.rate; rate.before.value && rate.after.value) {
     rows.push_back({fmt::format("rate {}, per s", when(agent.judged)),
-                    number(*agent.rate_before, 4), number(*agent.rate_after, 4), ratio, ""});
+                    with_bounds(number(*rate.before.value, 4), rate.before),
+                    with_bounds(number(*rate.after.value, 4), rate.after), ratio_cell(rate.ratio),
+                    ""});
   }
   return rows;
 }
@@ -140,8 +139,11 @@ Json agent_comparison_json(const AgentComparison& agent) {
           {"judged_phase", name(agent.judged)},
           {"overloaded_before", agent.overloaded_before},
           {"overloaded_after", agent.overloaded_after},
-          {"rate_before_per_s", optional(agent.rate_before)},
-          {"rate_after_per_s", optional(agent.rate_after)},
+          {"rate",
+           {{"unit", "1/s"},
+            {"before", estimate_json(agent.rate.before)},
+            {"after", estimate_json(agent.rate.after)},
+            {"ratio", estimate_json(agent.rate.ratio)}}},
           {"changes",
            array(agent.changes, [&](const Change& change) { return change_json(agent, change); })}};
 }

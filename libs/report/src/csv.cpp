@@ -47,7 +47,7 @@ void append_result(std::string& out, const analysis::MeasureResult& r) {
   add("jitter", "ratio", plain(r.jitter));
   add("rate_proxy", "1/s", plain(r.rate_proxy_per_s));
   if (r.measure == analysis::Measure::kLatency) {
-    add("rate_achieved", "1/s", plain(r.rate_achieved_per_s));
+    add("rate_achieved", "1/s", r.rate_achieved);
     if (r.output_tokens_per_s) add("output_tokens", "1/s", plain(r.output_tokens_per_s));
   }
 }

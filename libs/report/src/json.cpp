@@ -24,7 +24,9 @@ Json result(const analysis::MeasureResult& r) {
           {"max", optional(r.max)},
           {"jitter", optional(r.jitter)},
           {"rate_proxy_per_s", optional(r.rate_proxy_per_s)},
-          {"rate_achieved_per_s", optional(r.rate_achieved_per_s)},
+          {"rate_achieved_per_s", optional(r.rate_achieved.value)},
+          {"rate_achieved_ci_low", optional(r.rate_achieved.ci_low)},
+          {"rate_achieved_ci_high", optional(r.rate_achieved.ci_high)},
           {"output_tokens_per_s", optional(r.output_tokens_per_s)}};
 }
 

@@ -166,7 +166,7 @@ Rates rates_of(const Summary& summary, const AgentView& view) {
     };
     const auto* latency = find(Measure::kLatency);
     const auto* gpu_time = find(Measure::kGpuTime);
-    if (rates.achieved) return latency ? latency->rate_achieved_per_s : std::nullopt;
+    if (rates.achieved) return latency ? latency->rate_achieved.value : std::nullopt;
     const auto* result = gpu_time ? gpu_time : latency;
     return result ? result->rate_proxy_per_s : std::nullopt;
   };

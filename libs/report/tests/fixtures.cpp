@@ -38,10 +38,10 @@ MeasureResult result(std::string agent, Phase phase, Measure measure, double p50
 void latencies(Summary& s, const std::string& agent, std::array<double, 3> solo,
                std::array<double, 3> shared, double solo_rate, double shared_rate) {
   s.results.push_back(result(agent, Phase::kSolo, Measure::kLatency, solo[0], solo[1], solo[2]));
-  s.results.back().rate_achieved_per_s = solo_rate;
+  s.results.back().rate_achieved = around(solo_rate, 0.02);
   s.results.push_back(
       result(agent, Phase::kShared, Measure::kLatency, shared[0], shared[1], shared[2]));
-  s.results.back().rate_achieved_per_s = shared_rate;
+  s.results.back().rate_achieved = around(shared_rate, 0.02);
 }
 
 void part(Summary& s, const std::string& agent, Measure measure, std::array<double, 3> solo,
@@ -121,7 +121,7 @@ Summary one_agent() {
   s.agents = {agent("router", "fft 4096", "poisson 200/s")};
   s.results = {result("router", Phase::kSolo, Measure::kLatency, 0.403, 0.431, 0.443),
                result("router", Phase::kSolo, Measure::kGpuTime, 0.211, 0.24, 0.255)};
-  s.results[0].rate_achieved_per_s = 199.8;
+  s.results[0].rate_achieved = around(199.8, 0.02);
   s.ccdfs = {ccdf("router", Phase::kSolo, 0.403, 0.443)};
   return s;
 }

@@ -152,6 +152,10 @@ TEST(Comparison, WhatGotTwiceAsSlowFailsTheGateAndTheReverseIsFaster) {
   EXPECT_NEAR(*change->ratio.value, 0.5, 1e-12);
   EXPECT_LT(*change->ratio.ci_low, 0.5);
   EXPECT_GT(*change->ratio.ci_high, 0.5);
+  const analysis::Estimate& rate = back.agents[0].rate.ratio;
+  EXPECT_NEAR(*rate.value, 1, 1e-12);
+  EXPECT_LT(*rate.ci_low, 1);
+  EXPECT_GT(*rate.ci_high, 1);
 }
 
 TEST(Comparison, TheSameTwiceIsSameWhereIntervalsAreNarrowAndElseOpen) {

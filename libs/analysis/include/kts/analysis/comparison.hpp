@@ -39,7 +39,10 @@ struct AgentComparison {
   Phase judged = Phase::kShared;
   Outcome outcome = Outcome::kCannotConclude;
   bool overloaded_before = false, overloaded_after = false;  // in the judged phase
-  std::optional<double> rate_before, rate_after;             // completed per second in it
+  struct Rate {
+    Estimate before, after;  // completed per second
+    Estimate ratio;          // after / before
+  } rate;                    // in the judged phase
 
   [[nodiscard]] const Change* headline() const;  // null: no samples
 };

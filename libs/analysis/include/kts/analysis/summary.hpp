@@ -57,10 +57,9 @@ struct MeasureResult {
   std::optional<double> max;
   std::optional<double> jitter;            // p99 / p50
   std::optional<double> rate_proxy_per_s;  // 1000 / mean ms
-  std::optional<double>
-      rate_achieved_per_s;  // completions in the windows / their length; latency only
-  // Of rate_achieved_per_s, by Student's t over blocks. Not in summary.json.
-  std::optional<double> rate_low_per_s, rate_high_per_s;
+  // Completions in the windows / their length, per second, by Student's t over blocks; latency
+  // only.
+  Estimate rate_achieved;
   std::optional<double> output_tokens_per_s;  // likewise, of LLM requests' output tokens
 };
 
