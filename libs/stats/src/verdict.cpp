@@ -31,14 +31,14 @@ std::string_view name(Verdict verdict) {
 
 std::optional<std::uint64_t> samples_needed(double ratio, const Interval& interval,
                                             std::uint64_t n) {
-  constexpr double kBeyondReach = 1e9;
+  constexpr double kBeyondReach = 100;
   if (!interval.low || !interval.high || !(ratio > 0) || !(*interval.low > 0)) return std::nullopt;
   const double half_width = std::log(*interval.high / *interval.low) / 2;
   const double distance =
       std::min(std::abs(std::log(ratio / kHurtAbove)), std::abs(std::log(ratio / kHelpedBelow)));
-  const double growth = half_width / distance;
-  const double needed = std::ceil(static_cast<double>(n) * growth * growth);
-  if (!(needed <= kBeyondReach)) return std::nullopt;
+  const double times_as_many = half_width / distance * half_width / distance;
+  if (!(times_as_many <= kBeyondReach)) return std::nullopt;
+  const double needed = std::ceil(static_cast<double>(n) * times_as_many);
   // Of the estimate no more digits mean anything.
   const double unit = std::pow(10, std::max(0.0, std::floor(std::log10(needed)) - 1));
   return static_cast<std::uint64_t>(std::ceil(needed / unit - 0.5) * unit);

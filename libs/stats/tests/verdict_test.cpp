@@ -34,6 +34,7 @@ TEST(SamplesNeeded, GrowWithTheSquareOfTheMissingPrecision) {
 TEST(SamplesNeeded, UnknownWithoutBothBoundsOrOnTheThreshold) {
   EXPECT_FALSE(samples_needed(1.2, {{1.0}, {}}, 1000));
   EXPECT_FALSE(samples_needed(kHurtAbove, {{1.0}, {1.1}}, 1000));
+  EXPECT_FALSE(samples_needed(kHurtAbove * 1.001, {{1.0}, {1.1}}, 1000)) << "2,000 times as many";
 }
 
 TEST(Verdict, NamesAreWords) {

@@ -21,8 +21,8 @@ inline constexpr double kHelpedBelow = 0.95;
     Verdict verdict);  // "hurt", "free", "helped", "cannot conclude"
 
 // How many samples a verdict would take, where `n` gave `ratio`: n * (half-width / distance to the
-// nearest threshold)^2 on logarithms. Empty without both bounds, or when the answer is beyond 1e9
-// because the ratio stands on a threshold.
+// nearest threshold)^2 on logarithms. Empty without both bounds, or when it is more than a hundred
+// times n: the ratio then stands on a threshold, and where it falls is anyone's guess.
 [[nodiscard]] std::optional<std::uint64_t> samples_needed(double ratio, const Interval& interval,
                                                           std::uint64_t n);
 
