@@ -19,11 +19,11 @@ std::string number(double value) {
   return fmt::format("{:.{}f}", value, decimals);
 }
 
-bool has_interval(const Estimate& estimate) { return estimate.ci_low && estimate.ci_high; }
+bool is_bounded(const Estimate& estimate) { return estimate.ci_low && estimate.ci_high; }
 
 std::string ms(const Estimate& estimate) {
   std::string out = number(estimate.value.value_or(0)) + " ms";
-  if (has_interval(estimate)) {
+  if (is_bounded(estimate)) {
     out += fmt::format(" ({}–{})", number(*estimate.ci_low), number(*estimate.ci_high));
   }
   return out;
@@ -37,12 +37,12 @@ bool can_conclude(const ModeResult& mode) { return mode.measured && mode.inconcl
 
 // What can be compared: a p99 with an interval, or a settled objective, in a run that can conclude.
 bool is_settled(const ModeResult& mode) {
-  return can_conclude(mode) && (has_interval(mode.p99) || mode.slo_met.has_value());
+  return can_conclude(mode) && (is_bounded(mode.p99) || mode.slo_met.has_value());
 }
 
 // What has no interval can't be told apart.
 bool overlap(const Estimate& a, const Estimate& b) {
-  if (!has_interval(a) || !has_interval(b)) return true;
+  if (!is_bounded(a) || !is_bounded(b)) return true;
   return *a.ci_low <= *b.ci_high && *b.ci_low <= *a.ci_high;
 }
 
@@ -94,15 +94,14 @@ Choice choose_only(const ModeResult& only, const std::vector<ModeResult>& all) {
 // Where no way has a p99: the ways by the highest quantile below it that all have an interval of,
 // the lowest first. It recommends nothing; empty where there is nothing to compare.
 std::string what_lower_quantiles_tell(const CompanyResult& company) {
-  using Quantile = std::pair<const char*, Estimate ModeResult::*>;
-  for (const auto& [name, quantile] :
-       {Quantile{"p95", &ModeResult::p95}, {"p50", &ModeResult::p50}}) {
-    Modes modes;
-    for (const ModeResult& mode : company.modes) {
-      if (can_conclude(mode)) modes.push_back(&mode);
-    }
-    const auto known = [&](const ModeResult* mode) { return has_interval(mode->*quantile); };
-    if (modes.size() < 2 || !std::ranges::all_of(modes, known)) continue;
+  Modes modes;
+  for (const ModeResult& mode : company.modes) {
+    if (can_conclude(mode)) modes.push_back(&mode);
+  }
+  if (modes.size() < 2) return {};
+  for (const Estimate ModeResult::*quantile : {&ModeResult::p95, &ModeResult::p50}) {
+    const auto known = [&](const ModeResult* mode) { return is_bounded(mode->*quantile); };
+    if (!std::ranges::all_of(modes, known)) continue;
     std::ranges::stable_sort(modes, {}, [&](const ModeResult* mode) {
       return (mode->*quantile).value.value_or(INFINITY);
     });
@@ -110,8 +109,8 @@ std::string what_lower_quantiles_tell(const CompanyResult& company) {
     for (const ModeResult* mode : modes) {
       each.push_back(fmt::format("{} {}", mode->entry.way, ms(mode->*quantile)));
     }
-    return fmt::format(" {}, the highest quantile with intervals: {}.", name,
-                       fmt::join(each, ", "));
+    return fmt::format(" {}, the highest quantile with intervals: {}.",
+                       quantile == &ModeResult::p95 ? "p95" : "p50", fmt::join(each, ", "));
   }
   return {};
 }
