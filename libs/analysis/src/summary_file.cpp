@@ -44,6 +44,7 @@ void take_run(const SummaryJson& run, Summary& summary) {
   take(run, "id", summary.run_id);
   take(run, "scenario", summary.scenario);
   take(run, "started", summary.started);
+  summary.duration_s = run.at("duration_s").get<double>();
   take(run, "sharing", summary.sharing);
   take(run, "source", summary.source);
   const SummaryJson& device = run.at("device");
@@ -73,8 +74,11 @@ MeasureResult result_in(const SummaryJson& object, Measure measure) {
   result.p95 = estimate_in(object.at("p95"));
   result.p99 = estimate_in(object.at("p99"));
   take(object, "rate_achieved_per_s", result.rate_achieved.value);
-  take(object, "rate_achieved_ci_low", result.rate_achieved.ci_low);
-  take(object, "rate_achieved_ci_high", result.rate_achieved.ci_high);
+  // An earlier kts wrote no interval of the rate.
+  if (object.contains("rate_achieved_ci_low")) {
+    take(object, "rate_achieved_ci_low", result.rate_achieved.ci_low);
+    take(object, "rate_achieved_ci_high", result.rate_achieved.ci_high);
+  }
   return result;
 }
 

@@ -580,14 +580,18 @@ std::string cannot_conclude_sentence(const AgentView& view) {
   return sentence + ".";
 }
 
-std::string slo_sentence(const SloOutcome& slo) {
+std::string slo_sentence(const Summary& summary, const SloOutcome& slo) {
   const std::string quantile = quantile_name(slo.quantile);
   const std::string target = fmt::format("{}", slo.target_ms);
   if (!slo.shared.value) {
-    return fmt::format(
-        "{}: its objective ({} of latency at most {} ms) can't be judged: there is no "
-        "estimate.",
-        slo.agent, quantile, target);
+    const bool overloaded = std::ranges::any_of(summary.loads, [&](const analysis::Load& load) {
+      return load.agent == slo.agent && load.overloaded;
+    });
+    return fmt::format("{}: its objective ({} of latency at most {} ms) can't be judged: {}.",
+                       slo.agent, quantile, target,
+                       overloaded
+                           ? "it can't keep up, and its latency grows for as long as that lasts"
+                           : "there is no estimate");
   }
   const std::string bounds = bounds_words(slo.shared);
   return fmt::format("{}: {} of shared latency is {} ms{}; its objective of {} ms is {}.",
@@ -622,7 +626,7 @@ std::vector<std::string> objective_sentences(const Summary& summary) {
   std::vector<std::string> out;
   std::size_t unjudged = 0;
   for (const auto& slo : summary.slos) {
-    if (slo.shared.value || unjudged++ == 0) out.push_back(slo_sentence(slo));
+    if (slo.shared.value || unjudged++ == 0) out.push_back(slo_sentence(summary, slo));
   }
   if (unjudged > 1) {
     out.push_back(fmt::format("{} more objective{} can't be judged.", unjudged - 1,
@@ -634,7 +638,7 @@ std::vector<std::string> objective_sentences(const Summary& summary) {
 std::string missed_objectives(const Summary& summary) {
   std::string out;
   for (const auto& slo : summary.slos) {
-    if (slo.missed) out += (out.empty() ? "" : " ") + slo_sentence(slo);
+    if (slo.missed) out += (out.empty() ? "" : " ") + slo_sentence(summary, slo);
   }
   return out;
 }

@@ -68,7 +68,7 @@ std::vector<std::vector<std::string>> left_out_table(const analysis::Summary& su
 std::string left_out_sentence(const analysis::Summary& summary);  // empty where none was
 std::vector<std::vector<std::string>> turn_table(const analysis::Summary& summary);
 std::string cannot_conclude_sentence(const AgentView& view);  // empty unless it can't
-std::string slo_sentence(const analysis::SloOutcome& slo);
+std::string slo_sentence(const analysis::Summary& summary, const analysis::SloOutcome& slo);
 // Lists for a reader of many agents: of those that can't be concluded the first three, of
 // objectives that can't be judged the first, and how many more there are.
 std::vector<std::string> open_questions(const std::vector<AgentView>& all);

@@ -5,6 +5,9 @@
 
 #include <cmath>
 #include <random>
+#include <thread>
+
+#include "../src/whole_device.hpp"
 
 namespace kts::workload_cuda::clock_map_test {
 namespace {
@@ -87,6 +90,16 @@ TEST(ClockMap, UncertainPairsDoNotMoveTheDrift) {
   map.add({1e9, 90'000, 50'000});
   EXPECT_EQ(map.drift_ratio(), 0);
   EXPECT_FALSE(map.drift_known());
+}
+
+// `grow` allocates in its warm-up, which has the device already.
+TEST(WholeDevice, IsTakenAgainByItsHolderAndByNobodyElse) {
+  const std::scoped_lock alone(whole_device());
+  ASSERT_TRUE(whole_device().try_lock());
+  whole_device().unlock();
+  bool taken = true;
+  std::thread([&taken] { taken = whole_device().try_lock(); }).join();
+  EXPECT_FALSE(taken);
 }
 
 }  // namespace
