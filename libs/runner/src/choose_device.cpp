@@ -9,6 +9,7 @@
 #include "kts/mps/control.hpp"
 #include "kts/runner/local_run.hpp"
 #include "kts/workload/registry.hpp"
+#include "sharing_host.hpp"
 
 namespace kts::runner {
 namespace {
@@ -19,6 +20,19 @@ std::string cpu_announcement(const device::CpuInfo& cpu, std::string_view why) {
       "part "
       "of the GPU's",
       why.empty() ? "" : fmt::format(" ({})", why), cpu.allowed_cores.back());
+}
+
+// CUDA numbers no instances: of a card that is in MIG mode one is looked at, as mode mig would.
+Result<ProbeAnswer> probe(const std::string& device, const std::filesystem::path& worker,
+                          const Result<std::vector<device::Gpu>>& gpus,
+                          process::SignalWatch* signals) {
+  const device::Gpu* card =
+      gpus && device.find(':') != std::string::npos ? card_of_instances(*gpus, device) : nullptr;
+  if (card == nullptr || card->mig_instances.empty()) {
+    return probe_device(worker, device, signals);
+  }
+  return probe_device(worker, "cuda", signals,
+                      {"CUDA_VISIBLE_DEVICES=" + card->mig_instances.front()});
 }
 
 }  // namespace
@@ -66,13 +80,15 @@ Status check_sharing_mode(const scenario::Scenario& scenario,
 }
 
 Result<ProbeAnswer> probe_device(const std::filesystem::path& worker, std::string_view device,
-                                 process::SignalWatch* signals) {
+                                 process::SignalWatch* signals,
+                                 std::vector<std::string> environment) {
   KTS_TRY(OutputFile log, OutputFile::create("/dev/null"));
   AgentLaunch launch;
   launch.name = "probe";
   launch.command.argv = {worker.string(),    "fft", "--controlled", "--agent",  "probe",
                          "--size",           "64",  "--arrival",    "saturate", "--device",
                          std::string(device)};
+  launch.command.environment = std::move(environment);
   launch.log = &log;
   std::vector<AgentLaunch> launches;
   launches.push_back(std::move(launch));
@@ -101,7 +117,7 @@ Result<DeviceChoice> choose_device(std::string_view wish, const std::filesystem:
     return DeviceChoice{"cpu", cpu_announcement(cpu, "no NVIDIA GPU here")};
   }
   const std::string device = wish == "auto" ? "cuda" : std::string(wish);
-  const auto answer = probe_device(worker, device, signals);
+  const auto answer = probe(device, worker, gpus, signals);
   if (answer) return DeviceChoice{device, fmt::format("device: {} ({})", device, answer->name)};
   if (wish != "auto" || answer.error().code == ErrorCode::kInterrupted) {
     return tl::unexpected(answer.error());

@@ -7,7 +7,9 @@
 namespace kts::runner::choose_device_test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 const Result<std::vector<device::Gpu>> kNoDriver = environment_lacks("no driver");
 const Result<std::vector<device::Gpu>> kOneGpu = std::vector<device::Gpu>(1);
@@ -32,6 +34,24 @@ TEST_F(FakeRun, AutoFallsBackWithTheReasonAndAnExplicitWishDoesNot) {
   EXPECT_EQ(choice->device, "cpu");
   EXPECT_THAT(choice->announcement, HasSubstr("the GPU can't be used: exit status 1"));
   EXPECT_FALSE(choose_device("cuda:3", "/bin/false", run_.cpu, kOneGpu));
+}
+
+// CUDA numbers cards, not instances: with one visible there is no cuda:1.
+TEST_F(FakeRun, ACardInMigModeIsTriedByAnInstanceOfIt) {
+  std::vector<device::Gpu> cards(2);
+  cards[1].index = 1;
+  cards[1].mig_enabled = true;
+  cards[1].mig_instances = {"MIG-1a", "MIG-1b"};
+  const std::string worker = (folder_.path() / "worker").string();
+  ASSERT_TRUE(write_file(worker, "#!/bin/sh\necho \"$CUDA_VISIBLE_DEVICES $*\" >&2\nexit 4\n"));
+  std::filesystem::permissions(worker, std::filesystem::perms::owner_all);
+  const auto said = [&](const char* wish) {
+    const auto choice = choose_device(wish, worker, run_.cpu, cards);
+    return choice ? "it works" : to_line(choice.error());
+  };
+  EXPECT_THAT(said("cuda:1"), AllOf(HasSubstr("MIG-1a fft"), HasSubstr("--device cuda")));
+  EXPECT_THAT(said("cuda:1"), Not(HasSubstr("cuda:1")));
+  EXPECT_THAT(said("cuda:0"), AllOf(Not(HasSubstr("MIG")), HasSubstr("--device cuda:0")));
 }
 
 TEST_F(FakeRun, WhatIsNoDeviceIsBadInputThatNamesTheFlag) {
