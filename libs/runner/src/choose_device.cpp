@@ -22,10 +22,22 @@ std::string cpu_announcement(const device::CpuInfo& cpu, std::string_view why) {
       why.empty() ? "" : fmt::format(" ({})", why), cpu.allowed_cores.back());
 }
 
+// Which card CUDA will number first is not known yet: what all have in common, or nothing.
+std::string compute_mode_of(const Result<std::vector<device::Gpu>>& gpus) {
+  if (!gpus || gpus->empty()) return {};
+  const std::string& first = gpus->front().compute_mode;
+  const bool alike =
+      std::ranges::all_of(*gpus, [&](const device::Gpu& gpu) { return gpu.compute_mode == first; });
+  return alike ? first : std::string();
+}
+
 // CUDA numbers no instances: of a card that is in MIG mode one is looked at, as mode mig would.
 Result<ProbeAnswer> probe(const std::string& device, const std::filesystem::path& worker,
                           const Result<std::vector<device::Gpu>>& gpus,
                           process::SignalWatch* signals) {
+  device::SharingFacts facts;
+  facts.compute_mode = compute_mode_of(gpus);
+  KTS_CHECK_OK(device::check_sharing("exclusive", "cuda", facts));
   const device::Gpu* card =
       gpus && device.find(':') != std::string::npos ? card_of_instances(*gpus, device) : nullptr;
   if (card == nullptr || card->mig_instances.empty()) {
@@ -73,10 +85,11 @@ Status check_sharing_mode(const scenario::Scenario& scenario,
   for (const device::Gpu& gpu : gpus ? *gpus : std::vector<device::Gpu>{}) {
     if (gpu.mig_enabled) mig = mig.value_or(false) || *gpu.mig_enabled;
   }
-  return device::check_sharing(
-      scenario.sharing, device_kind(scenario.device),
-      device::inspect_sharing(device::mps_pipe_folder(),
-                              process::find_program(mps::kControlProgram).has_value(), mig));
+  device::SharingFacts facts = device::inspect_sharing(
+      device::mps_pipe_folder(), process::find_program(mps::kControlProgram).has_value(), mig);
+  facts.compute_mode = compute_mode_of(gpus);
+  return device::check_sharing(scenario.sharing, device_kind(scenario.device), facts,
+                               scenario.agents.size());
 }
 
 Result<ProbeAnswer> probe_device(const std::filesystem::path& worker, std::string_view device,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "fixture.hpp"
 #include "places.hpp"
@@ -70,6 +73,45 @@ TEST_F(FakeRun, ExclusiveIsForOneAgent) {
   EXPECT_EQ(status.error().code, ErrorCode::kBadInput);
   run_.scenario.agents.pop_back();
   EXPECT_TRUE(check_sharing_mode(run_.scenario, kNoDriver));
+}
+
+TEST_F(FakeRun, AComputeModeThatForbidsTheRunIsSaidBeforeIt) {
+  std::vector<device::Gpu> cards(2);
+  for (device::Gpu& gpu : cards) gpu.compute_mode = "exclusive-process";
+  run_.scenario.device = "cuda";
+  const Status status = check_sharing_mode(run_.scenario, cards);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::kEnvironment);
+  EXPECT_THAT(to_line(status.error()),
+              AllOf(HasSubstr("one process may use it, not 2"), Not(HasSubstr("\n"))));
+  // Which of unlike cards it will be isn't known.
+  cards[1].compute_mode = "default";
+  EXPECT_TRUE(check_sharing_mode(run_.scenario, cards));
+  for (device::Gpu& gpu : cards) gpu.compute_mode = "prohibited";
+  const auto choice = choose_device("cuda", in_build("tests/kts_fake_worker"), run_.cpu, cards);
+  ASSERT_FALSE(choice);
+  EXPECT_EQ(choice.error().code, ErrorCode::kEnvironment);
+  EXPECT_THAT(to_line(choice.error()), HasSubstr("compute mode is prohibited"));
+}
+
+TEST_F(FakeRun, ADaemonOfAnotherUserIsSaidInOneLine) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can make another user's files";
+  const auto pipes = TemporaryDirectory::create("kts-other", "/tmp").value();
+  ASSERT_TRUE(write_file(pipes.path() / "control", ""));
+  ASSERT_EQ(chown((pipes.path() / "control").c_str(), 65534, 65534), 0);
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", (in_build("tests/fake-mps") + ":" + path).c_str(), 1);
+  setenv("CUDA_MPS_PIPE_DIRECTORY", pipes.path().c_str(), 1);
+  run_.scenario.device = "cuda";
+  run_.scenario.sharing = "mps";
+  const Status status = check_sharing_mode(run_.scenario, kOneGpu);
+  setenv("PATH", path.c_str(), 1);
+  unsetenv("CUDA_MPS_PIPE_DIRECTORY");
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::kEnvironment);
+  EXPECT_THAT(
+      to_line(status.error()),
+      AllOf(HasSubstr("control: an MPS daemon of another user is in force"), Not(HasSubstr("\n"))));
 }
 
 TEST_F(FakeRun, ModesThatTheDeviceCannotProvideAreEnvironmentErrors) {

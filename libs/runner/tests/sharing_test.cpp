@@ -151,17 +151,19 @@ class ForeignDaemon {
                   "CUDA_MPS_LOG_DIRECTORY=" + pipes.string()}} {
     EXPECT_TRUE(make_directories(pipes));
     EXPECT_TRUE(process::run(command_));
-  }
-  ~ForeignDaemon() {
     command_.argv = {in_build("tests/fake-mps/nvidia-cuda-mps-control")};
-    process::RunOptions quit;
-    quit.input = "quit\n";
-    EXPECT_TRUE(process::run(command_, quit));
+    tell("get_server_list");  // it answers once it is up
   }
+  ~ForeignDaemon() { tell("quit"); }
   ForeignDaemon(const ForeignDaemon&) = delete;
   ForeignDaemon& operator=(const ForeignDaemon&) = delete;
 
  private:
+  void tell(const std::string& command) {
+    process::RunOptions options;
+    options.input = command + "\n";
+    EXPECT_TRUE(process::run(command_, options));
+  }
   process::Command command_;
 };
 
@@ -183,6 +185,17 @@ TEST_F(SharedRun, AWorkerThatAnotherDaemonHasCaughtEndsTheRunBeforeItsFirstBlock
               HasSubstr("on the MPS of a daemon that kts didn't start: light ("));
   EXPECT_THAT(to_line(status.error()), Not(HasSubstr("\n")));
   EXPECT_FALSE(exists("blocks/01-solo-light"));
+}
+
+TEST_F(SharedRun, AStaleDaemonOfAnEarlierRunIsNamed) {
+  const auto root = TemporaryDirectory::create("kts-mps", "/tmp").value();
+  const ForeignDaemon daemon(root.path() / "pipe");
+  // Of a process that started when the machine did, as none of our number can have.
+  ASSERT_TRUE(write_file(root.path() / "owner", std::to_string(getpid()) + " 0\n"));
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_THAT(text("environment.json"),
+              HasSubstr("CUDA_MPS_PIPE_DIRECTORY=" + (root.path() / "pipe").string()));
 }
 
 TEST_F(SharedRun, MpsIsMeasuredOnADaemonOfItsOwnBesideAnotherOne) {
