@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kts/telemetry/dcgm.hpp"
+#include "kts/telemetry/sources.hpp"
 
 namespace kts::analysis {
 namespace {
@@ -69,6 +70,10 @@ class Joiner {
                           table_.source->title));
       }
       return;
+    }
+    // Runs of an older kts have them.
+    if (table_.source->scope == "process" && header_.sharing == "mps") {
+      return lacks(fmt::format("{}: {}", table_.source->title, telemetry::kFiguresOfMpsClients));
     }
     if (table_.source->renewed_elsewhere) {
       const auto renewal = table_.renewal_ns;

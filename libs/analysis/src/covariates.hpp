@@ -23,7 +23,8 @@ struct BlockWindow {
 
 // Joins what stands in telemetry/ to the blocks: by the card's UUID, where there is one, and by
 // time. Readings that speak of more than the block don't count, and covariates_missing says of
-// which fields none did. Malformed lines are left out, with a warning.
+// which fields none did. Under MPS what is said of one process counts for none, and it says that
+// too. Malformed lines are left out, with a warning.
 [[nodiscard]] Status read_covariates(const std::filesystem::path& run,
                                      const std::vector<BlockWindow>& blocks,
                                      const std::string& card_uuid, Summary& header);

@@ -203,6 +203,23 @@ TEST_F(Covariates, AProcessCountsForTheAgentThatItIs) {
   EXPECT_EQ(all[1].phase, Phase::kShared);
 }
 
+TEST_F(Covariates, UnderMpsNoProcessHasFiguresOfItsOwnAndThatIsSaid) {
+  folder_.write("environment.json", R"({"sharing":"mps"})");
+  const std::string head =
+      "epoch_ns,gpu,pid,agent,name,memory_bytes,sm_percent,memory_percent,use_epoch_ns\n" +
+      std::to_string(kEpoch + 500 * kMillisecond) + ",0,7,router,kts-worker,";
+  // As kts records it, and as an older one did.
+  for (const char* figures : {",,,\n", "1000,,,\n"}) {
+    folder_.write("telemetry/processes.csv", head + figures);
+    const auto data = load(folder_.path());
+    ASSERT_TRUE(data) << to_line(data.error());
+    EXPECT_THAT(data->header.covariates, IsEmpty());
+    EXPECT_EQ(data->header.covariates_missing,
+              "NVML's processes: under MPS the driver's figures are the server's");
+    EXPECT_THAT(data->header.warnings, ::testing::Each(::testing::Not(HasSubstr("telemetry"))));
+  }
+}
+
 // Processes are asked more seldom than their use is renewed: a look may tell of another block.
 TEST_F(Covariates, AProcessUseIsOfThePeriodThatItNames) {
   const auto at = [](int ms) { return std::to_string(kEpoch + ms * kMillisecond); };

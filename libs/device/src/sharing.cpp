@@ -56,11 +56,24 @@ SharingFacts inspect_sharing(std::filesystem::path mps_pipe_folder, bool mps_pro
 }
 
 Status check_sharing(std::string_view wanted, std::string_view device_kind,
-                     const SharingFacts& facts) {
+                     const SharingFacts& facts, std::size_t agents) {
   if (device_kind == "cpu") {
     if (wanted == "time-slicing" || wanted == "exclusive" || wanted == "streams") return {};
     return environment_lacks(fmt::format("a CPU can't be shared by '{}'", wanted),
                              "take --sharing time-slicing or streams, or a GPU");
+  }
+  if (facts.compute_mode == "prohibited") {
+    return environment_lacks(
+        "the card's compute mode is prohibited: no process may use it, and kts never changes that",
+        "have an administrator set it: nvidia-smi --compute-mode=DEFAULT");
+  }
+  if (facts.compute_mode == "exclusive-process" && wanted == "time-slicing" && agents > 1) {
+    return environment_lacks(
+        fmt::format("the card's compute mode is exclusive-process: one process may use it, not {}, "
+                    "and kts never changes that",
+                    agents),
+        "take --sharing mps or streams, or have an administrator set it: nvidia-smi "
+        "--compute-mode=DEFAULT");
   }
   const bool mig = facts.mig_enabled.value_or(false);
   if (wanted == "mig") {

@@ -16,10 +16,11 @@ using testing::HasSubstr;
 
 constexpr const char* kModes[] = {"exclusive", "time-slicing", "mps", "mig", "streams"};
 
-std::string modes_in_force(std::string_view device_kind, const SharingFacts& facts) {
+std::string modes_in_force(std::string_view device_kind, const SharingFacts& facts,
+                           std::size_t agents = 1) {
   std::string modes;
   for (const char* mode : kModes) {
-    const Status status = check_sharing(mode, device_kind, facts);
+    const Status status = check_sharing(mode, device_kind, facts, agents);
     if (status) {
       modes += std::string(modes.empty() ? "" : " ") + mode;
     } else {
@@ -59,6 +60,18 @@ TEST(Sharing, ADaemonOfAnotherUserForbidsMpsAlone) {
   const Status status = check_sharing("mps", "cuda", seen);
   ASSERT_FALSE(status);
   EXPECT_THAT(to_line(status.error()), HasSubstr("/x/control: an MPS daemon of another user"));
+}
+
+TEST(Sharing, TheComputeModeSaysHowManyProcessesMayBeThere) {
+  SharingFacts seen = facts(true, false);
+  seen.compute_mode = "exclusive-process";
+  EXPECT_EQ(modes_in_force("cuda", seen), "exclusive time-slicing mps streams");
+  EXPECT_EQ(modes_in_force("cuda", seen, 2), "exclusive mps streams");
+  seen.compute_mode = "prohibited";
+  EXPECT_EQ(modes_in_force("cuda", seen), "");
+  EXPECT_EQ(modes_in_force("cpu", seen, 2), "exclusive time-slicing streams");
+  seen.compute_mode = "default";
+  EXPECT_EQ(modes_in_force("cuda", seen, 2), "exclusive time-slicing mps streams");
 }
 
 TEST(Sharing, ADaemonIsKnownByItsControlPipe) {

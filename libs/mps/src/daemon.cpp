@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <sstream>
 
 #include "kts/base/units.hpp"
 
@@ -62,10 +63,32 @@ bool is_alive(std::int64_t pid) {
   return pid > 0 && (kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
 }
 
-// Numbers are used again: the name tells.
+// Numbers are used again: the name tells, as much as the kernel keeps of it.
 bool is_daemon(std::int64_t pid) {
+  constexpr std::size_t kKeptOfNames = 15;
   return is_alive(pid) &&
-         kControlProgram.starts_with(first_line(fmt::format("/proc/{}/comm", pid)));
+         first_line(fmt::format("/proc/{}/comm", pid)) == kControlProgram.substr(0, kKeptOfNames);
+}
+
+// When a process started, in ticks since the machine did; empty when /proc doesn't tell.
+std::string start_of(std::int64_t pid) {
+  const std::string text = first_line(fmt::format("/proc/{}/stat", pid));
+  // Its name may hold anything; behind it comes field 3.
+  const auto name_end = text.rfind(')');
+  if (name_end == std::string::npos) return {};
+  std::istringstream fields(text.substr(name_end + 1));
+  std::string field;
+  for (int i = 3; i <= 22; ++i) fields >> field;
+  return fields ? field : std::string();
+}
+
+// The process that made a folder, as its file says: "PID START", of an older kts "PID".
+bool owner_lives(std::string_view owner) {
+  const auto space = owner.find(' ');
+  const auto pid = parse_int64(owner.substr(0, space));
+  if (!pid || !is_alive(*pid)) return false;
+  const std::string start = start_of(*pid);
+  return space == std::string_view::npos || start.empty() || start == owner.substr(space + 1);
 }
 
 }  // namespace
@@ -92,7 +115,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const DaemonSpec& spec) {
     return environment_lacks(with_errno("cannot make the folder", errno), {},
                              daemon->pipe_folder_.string());
   }
-  KTS_CHECK_OK(write_file(root / kOwnerFile, fmt::format("{}\n", getpid())));
+  KTS_CHECK_OK(write_file(root / kOwnerFile, fmt::format("{} {}\n", getpid(), start_of(getpid()))));
   KTS_TRY(process::Guard guard,
           process::Guard::start(kScript, {spec.program.string(), root.string(),
                                           std::filesystem::absolute(spec.log_folder).string()}));
@@ -130,9 +153,9 @@ std::vector<Leftover> find_leftovers(const std::filesystem::path& parent) {
   std::error_code ec;
   for (const auto& entry : std::filesystem::directory_iterator(parent, ec)) {
     if (!entry.path().filename().string().starts_with(kPrefix)) continue;
-    const auto owner = parse_int64(first_line(entry.path() / kOwnerFile));
+    const std::string owner = first_line(entry.path() / kOwnerFile);
     const auto daemon = parse_int64(first_line(entry.path() / "pipe" / kPidFile));
-    if (!owner || !daemon || is_alive(*owner) || !is_daemon(*daemon)) continue;
+    if (owner.empty() || !daemon || owner_lives(owner) || !is_daemon(*daemon)) continue;
     found.push_back({entry.path() / "pipe", *daemon});
   }
   std::ranges::sort(found, {}, &Leftover::pipe_folder);

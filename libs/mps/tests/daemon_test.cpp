@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +29,23 @@ bool await(Condition condition) {
     usleep(10'000);
   }
   return false;
+}
+
+// A process that is called so once this returns, and waits for its end.
+pid_t named_child(const char* name) {
+  int ends[2];
+  if (pipe(ends) != 0) return -1;
+  const pid_t pid = fork();
+  if (pid == 0) {
+    prctl(PR_SET_NAME, name);
+    if (write(ends[1], "", 1) != 1) _exit(1);
+    for (;;) pause();
+  }
+  char named = 0;
+  EXPECT_EQ(read(ends[0], &named, 1), 1);
+  close(ends[0]);
+  close(ends[1]);
+  return pid;
 }
 
 // With the fake program, which starts, answers and misbehaves as the real one might.
@@ -142,6 +160,41 @@ TEST_F(MpsDaemon, OneOfAKilledRunIsFoundAndSaidHowToEnd) {
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].daemon, pid_in((*daemon)->pipe_folder()));
   EXPECT_THAT(describe(found[0]), HasSubstr("CUDA_MPS_PIPE_DIRECTORY=" + root.string()));
+}
+
+TEST_F(MpsDaemon, OneWhoseMakersNumberIsAnothersNowIsFound) {
+  auto daemon = Daemon::start(spec());
+  ASSERT_TRUE(daemon);
+  const auto owner = (*daemon)->pipe_folder().parent_path() / "owner";
+  const std::string us = read_file(owner).value();
+  ASSERT_THAT(us, testing::MatchesRegex("[0-9]+ [0-9]+\n"));
+  ASSERT_TRUE(write_file(owner, std::to_string(getpid()) + " 1\n"));
+  EXPECT_EQ(find_leftovers(folder_.path()).size(), 1U);
+  // As an older kts wrote it, whose process may be any that lives.
+  ASSERT_TRUE(write_file(owner, std::to_string(getpid()) + "\n"));
+  EXPECT_THAT(find_leftovers(folder_.path()), IsEmpty());
+  ASSERT_TRUE(write_file(owner, us));
+  EXPECT_THAT(find_leftovers(folder_.path()), IsEmpty());
+}
+
+TEST_F(MpsDaemon, AnotherProcessThatHasADaemonsNumberIsNone) {
+  const auto root = folder_.path() / "kts-mps-old";
+  ASSERT_TRUE(make_directories(root / "pipe"));
+  const pid_t ended = fork();
+  if (ended == 0) _exit(0);
+  waitpid(ended, nullptr, 0);
+  ASSERT_TRUE(write_file(root / "owner", std::to_string(ended) + "\n"));
+  // Us, one without a name, and one whose name is less than a daemon's.
+  const pid_t nameless = named_child("");
+  const pid_t shorter = named_child("nvidia");
+  for (const pid_t pid : {getpid(), nameless, shorter}) {
+    ASSERT_TRUE(write_file(root / "pipe" / "nvidia-cuda-mps-control.pid", std::to_string(pid)));
+    EXPECT_THAT(find_leftovers(folder_.path()), IsEmpty()) << pid;
+  }
+  for (const pid_t pid : {nameless, shorter}) {
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+  }
 }
 
 TEST(StaticPartitions, AreOfferedByProgramsThatKnowTheCommand) {

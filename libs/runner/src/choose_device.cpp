@@ -9,6 +9,7 @@
 #include "kts/mps/control.hpp"
 #include "kts/runner/local_run.hpp"
 #include "kts/workload/registry.hpp"
+#include "sharing_host.hpp"
 
 namespace kts::runner {
 namespace {
@@ -19,6 +20,31 @@ std::string cpu_announcement(const device::CpuInfo& cpu, std::string_view why) {
       "part "
       "of the GPU's",
       why.empty() ? "" : fmt::format(" ({})", why), cpu.allowed_cores.back());
+}
+
+// Which card CUDA will number first is not known yet: what all have in common, or nothing.
+std::string compute_mode_of(const Result<std::vector<device::Gpu>>& gpus) {
+  if (!gpus || gpus->empty()) return {};
+  const std::string& first = gpus->front().compute_mode;
+  const bool alike =
+      std::ranges::all_of(*gpus, [&](const device::Gpu& gpu) { return gpu.compute_mode == first; });
+  return alike ? first : std::string();
+}
+
+// CUDA numbers no instances: of a card that is in MIG mode one is looked at, as mode mig would.
+Result<ProbeAnswer> probe(const std::string& device, const std::filesystem::path& worker,
+                          const Result<std::vector<device::Gpu>>& gpus,
+                          process::SignalWatch* signals) {
+  device::SharingFacts facts;
+  facts.compute_mode = compute_mode_of(gpus);
+  KTS_CHECK_OK(device::check_sharing("exclusive", "cuda", facts));
+  const device::Gpu* card =
+      gpus && device.find(':') != std::string::npos ? card_of_instances(*gpus, device) : nullptr;
+  if (card == nullptr || card->mig_instances.empty()) {
+    return probe_device(worker, device, signals);
+  }
+  return probe_device(worker, "cuda", signals,
+                      {"CUDA_VISIBLE_DEVICES=" + card->mig_instances.front()});
 }
 
 }  // namespace
@@ -59,20 +85,23 @@ Status check_sharing_mode(const scenario::Scenario& scenario,
   for (const device::Gpu& gpu : gpus ? *gpus : std::vector<device::Gpu>{}) {
     if (gpu.mig_enabled) mig = mig.value_or(false) || *gpu.mig_enabled;
   }
-  return device::check_sharing(
-      scenario.sharing, device_kind(scenario.device),
-      device::inspect_sharing(device::mps_pipe_folder(),
-                              process::find_program(mps::kControlProgram).has_value(), mig));
+  device::SharingFacts facts = device::inspect_sharing(
+      device::mps_pipe_folder(), process::find_program(mps::kControlProgram).has_value(), mig);
+  facts.compute_mode = compute_mode_of(gpus);
+  return device::check_sharing(scenario.sharing, device_kind(scenario.device), facts,
+                               scenario.agents.size());
 }
 
 Result<ProbeAnswer> probe_device(const std::filesystem::path& worker, std::string_view device,
-                                 process::SignalWatch* signals) {
+                                 process::SignalWatch* signals,
+                                 std::vector<std::string> environment) {
   KTS_TRY(OutputFile log, OutputFile::create("/dev/null"));
   AgentLaunch launch;
   launch.name = "probe";
   launch.command.argv = {worker.string(),    "fft", "--controlled", "--agent",  "probe",
                          "--size",           "64",  "--arrival",    "saturate", "--device",
                          std::string(device)};
+  launch.command.environment = std::move(environment);
   launch.log = &log;
   std::vector<AgentLaunch> launches;
   launches.push_back(std::move(launch));
@@ -101,7 +130,7 @@ Result<DeviceChoice> choose_device(std::string_view wish, const std::filesystem:
     return DeviceChoice{"cpu", cpu_announcement(cpu, "no NVIDIA GPU here")};
   }
   const std::string device = wish == "auto" ? "cuda" : std::string(wish);
-  const auto answer = probe_device(worker, device, signals);
+  const auto answer = probe(device, worker, gpus, signals);
   if (answer) return DeviceChoice{device, fmt::format("device: {} ({})", device, answer->name)};
   if (wish != "auto" || answer.error().code == ErrorCode::kInterrupted) {
     return tl::unexpected(answer.error());

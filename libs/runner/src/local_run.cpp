@@ -21,6 +21,7 @@
 #include "kts/runner/plan.hpp"
 #include "kts/runner/traces.hpp"
 #include "kts/telemetry/recorder.hpp"
+#include "kts/telemetry/sources.hpp"
 #include "sharing_host.hpp"
 #include "worker_command.hpp"
 
@@ -258,6 +259,9 @@ class RunInParts::Execution {
         options.card = environment_.gpu->uuid;
       }
       options.dcgm_url = run_.dcgm_url;
+      if (scenario_.sharing == "mps") {
+        options.no_figures_of_processes = telemetry::kFiguresOfMpsClients;
+      }
       options.offset = offset_;
       options.folder = run_.folder / "telemetry";
       options.suffix = part_ == 1 ? continued() : fmt::format("-{}", part_);
@@ -297,7 +301,7 @@ class RunInParts::Execution {
       return "the agents are threads of one process";
     }
     if (!on_gpu_) return "its process could not be looked at";
-    if (scenario_.sharing == "mps") return "under MPS the driver's figures are the server's";
+    if (scenario_.sharing == "mps") return std::string(telemetry::kFiguresOfMpsClients);
     if (run_.gpus == nullptr) return "the driver can't be asked";
     return "the driver lists no process of its ID, as in a container";
   }

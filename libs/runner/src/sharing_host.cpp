@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <utility>
 
+#include "kts/base/units.hpp"
 #include "kts/device/sharing.hpp"
 #include "kts/mps/daemon.hpp"
 
@@ -172,6 +175,9 @@ class OnInstances final : public SharingHost {
 
   process::Command adapt(process::Command command, std::size_t agent) const override {
     command.environment.push_back("CUDA_VISIBLE_DEVICES=" + instances_[agent]);
+    // It is the only one that CUDA numbers there.
+    const auto device = std::ranges::find(command.argv, "--device");
+    if (device != command.argv.end()) *std::next(device) = "cuda";
     command.environment.push_back("CUDA_MPS_PIPE_DIRECTORY=" + nowhere_.path().string());
     return command;
   }
@@ -220,20 +226,27 @@ Result<std::unique_ptr<SharingHost>> take_instances(const LocalRun& run) {
   KTS_TRY(TemporaryDirectory nowhere, short_folder("kts-no-mps"));
   if (run.gpus == nullptr) return environment_lacks("no driver tells the card's MIG instances");
   KTS_TRY(const std::vector<device::Gpu> gpus, run.gpus->gpus());
-  std::vector<std::string> instances;
-  for (const device::Gpu& gpu : gpus) {
-    if (gpu.mig_enabled.value_or(false) && instances.empty()) instances = gpu.mig_instances;
-  }
-  if (instances.size() < run.scenario.agents.size()) {
+  const device::Gpu* card = card_of_instances(gpus, run.scenario.device);
+  const std::size_t there = card == nullptr ? 0 : card->mig_instances.size();
+  if (there < run.scenario.agents.size()) {
     return environment_lacks(
         fmt::format("{} agents, but the card has {} MIG instances, and kts never changes them",
-                    run.scenario.agents.size(), instances.size()),
-        "have an administrator make as many instances as there are agents");
+                    run.scenario.agents.size(), there),
+        "have an administrator make as many instances as there are agents",
+        fmt::format("--device {}", run.scenario.device));
   }
-  return std::make_unique<OnInstances>(std::move(instances), std::move(nowhere));
+  return std::make_unique<OnInstances>(card->mig_instances, std::move(nowhere));
 }
 
 }  // namespace
+
+const device::Gpu* card_of_instances(std::span<const device::Gpu> gpus, std::string_view device) {
+  const auto wanted = parse_int64(device.substr(device.find(':') + 1));
+  const auto card = std::ranges::find_if(gpus, [&](const device::Gpu& gpu) {
+    return wanted ? gpu.index == *wanted : !gpu.mig_instances.empty();
+  });
+  return card != gpus.end() && card->mig_enabled.value_or(false) ? &*card : nullptr;
+}
 
 Result<std::unique_ptr<SharingHost>> make_sharing_host(const LocalRun& run) {
   const std::string& mode = run.scenario.sharing;

@@ -5,8 +5,10 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "kts/base/error.hpp"
+#include "kts/device/gpu.hpp"
 #include "kts/mps/control.hpp"
 #include "kts/process/fleet.hpp"
 #include "kts/runner/local_run.hpp"
@@ -28,6 +30,11 @@ class SharingHost {
   // A worker's failure, with what the mode has to do with it.
   [[nodiscard]] virtual Error explain(Error error) { return error; }
 };
+
+// The card whose instances mode mig hands out: that of NVML's index N for "cuda:N", as CUDA doesn't
+// number instances, else the first that has any. nullptr: MIG isn't enabled there.
+[[nodiscard]] const device::Gpu* card_of_instances(std::span<const device::Gpu> gpus,
+                                                   std::string_view device);
 
 // kEnvironment when the mode can't be had here.
 [[nodiscard]] Result<std::unique_ptr<SharingHost>> make_sharing_host(const LocalRun& run);

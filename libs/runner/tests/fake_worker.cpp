@@ -70,8 +70,11 @@ class Input {
 
 class FakeWorker {
  public:
-  FakeWorker(std::string mode, std::string agent, EpochOffset offset)
-      : mode_(std::move(mode)), agent_(std::move(agent)), offset_(offset) {}
+  FakeWorker(std::string mode, std::string agent, std::string device, EpochOffset offset)
+      : mode_(std::move(mode)),
+        agent_(std::move(agent)),
+        device_(std::move(device)),
+        offset_(offset) {}
 
   int work() {
     start();
@@ -117,8 +120,9 @@ class FakeWorker {
     say(control::to_line(ready));
   }
 
-  // As CUDA does when it meets a daemon; and tells what the daemon was asked for.
-  static void become_client() {
+  // As CUDA does when it meets a daemon; and tells what the daemon was asked for. With
+  // KTS_FAKE_CLIENT_OF it is a client of that one, whatever it was given.
+  void become_client() const {
     const auto value = [](const char* name) {
       const char* text = std::getenv(name);
       return std::string(text == nullptr ? "" : text);
@@ -126,13 +130,16 @@ class FakeWorker {
     const std::string pipes = value("CUDA_MPS_PIPE_DIRECTORY");
     // Only what a mode gave it: other tests look at the process's words.
     if (!pipes.empty())
-      std::fprintf(stderr, "pipes=%s threads=%s priority=%s memory=%s\n", pipes.c_str(),
-                   value("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE").c_str(),
+      std::fprintf(stderr, "pipes=%s threads=%s priority=%s memory=%s visible=%s device=%s\n",
+                   pipes.c_str(), value("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE").c_str(),
                    value("CUDA_MPS_CLIENT_PRIORITY").c_str(),
-                   value("CUDA_MPS_PINNED_DEVICE_MEM_LIMIT").c_str());
-    if (pipes.empty() || access((pipes + "/control").c_str(), F_OK) != 0) return;
-    const std::string mark = pipes + "/client-" + std::to_string(getpid());
-    if (std::FILE* file = std::fopen(mark.c_str(), "w")) std::fclose(file);
+                   value("CUDA_MPS_PINNED_DEVICE_MEM_LIMIT").c_str(),
+                   value("CUDA_VISIBLE_DEVICES").c_str(), device_.c_str());
+    for (const std::string& daemon : {pipes, value("KTS_FAKE_CLIENT_OF")}) {
+      if (daemon.empty() || access((daemon + "/control").c_str(), F_OK) != 0) continue;
+      const std::string mark = daemon + "/client-" + std::to_string(getpid());
+      if (std::FILE* file = std::fopen(mark.c_str(), "w")) std::fclose(file);
+    }
   }
 
   void prepare(const control::Prepare& prepare) {
@@ -241,7 +248,7 @@ class FakeWorker {
     say(control::to_line(control::Ack{step, prepare_.block, std::nullopt}));
   }
 
-  std::string mode_, agent_;
+  std::string mode_, agent_, device_;
   EpochOffset offset_;
   Input input_;
   control::Prepare prepare_;
@@ -269,5 +276,5 @@ int main(int argc, char** argv) {
   if (flags.contains("--epoch-offset-ns")) {
     offset.value = Nanoseconds(kts::parse_int64(flags["--epoch-offset-ns"]).value());
   }
-  return FakeWorker(mode, agent, offset).work();
+  return FakeWorker(mode, agent, flags["--device"], offset).work();
 }

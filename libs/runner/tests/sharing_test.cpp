@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <tuple>
 
 #include "fixture.hpp"
 #include "kts/process/run.hpp"
@@ -26,6 +27,7 @@ class SharedRun : public FakeRun {
   }
   ~SharedRun() override {
     unsetenv("KTS_FAKE_MPS");
+    unsetenv("KTS_FAKE_CLIENT_OF");
     unsetenv("CUDA_MPS_PIPE_DIRECTORY");
   }
   std::filesystem::path nobody() const { return folder_.path() / "nobody"; }
@@ -38,6 +40,43 @@ class SharedRun : public FakeRun {
     return log.substr(begin, log.find_first_of(" \n", begin) - begin);
   }
 };
+
+// Cards as a test says they are. The fake workers' is the first, and they all use it.
+class Cards final : public device::GpuSource {
+ public:
+  explicit Cards(std::vector<device::Gpu> gpus) : gpus_(std::move(gpus)) {}
+  Result<device::DriverInfo> driver() override { return environment_lacks("none"); }
+  Result<std::vector<device::Gpu>> gpus() override { return gpus_; }
+  Result<device::GpuSample> sample(int /*index*/) override { return device::GpuSample{}; }
+  Result<std::vector<device::GpuProcess>> compute_processes(int /*index*/) override {
+    return std::vector<device::GpuProcess>{{4711, 5'000'000'000, "trainer"}};
+  }
+
+ private:
+  std::vector<device::Gpu> gpus_;
+};
+device::Gpu card(int index, std::string uuid, std::vector<std::string> instances = {}) {
+  device::Gpu gpu;
+  gpu.index = index;
+  gpu.uuid = std::move(uuid);
+  gpu.mig_enabled = !instances.empty();
+  gpu.mig_instances = std::move(instances);
+  return gpu;
+}
+
+TEST_F(SharedRun, TheDriversFiguresOfOneProcessAreRecordedButUnderMps) {
+  Cards cards({card(0, "cpu:1")});
+  run_.gpus = &cards;
+  ASSERT_TRUE(execute());
+  EXPECT_THAT(text("telemetry/processes.csv"), HasSubstr(",4711,,trainer,5000000000,,,"));
+  run_.folder = folder_.path() / "mps";
+  run_.scenario.sharing = "mps";
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_THAT(text("telemetry/processes.csv"), HasSubstr(",4711,,trainer,,,,"));
+  EXPECT_THAT(text("environment.json"),
+              HasSubstr("\"memory_bytes\": \"under MPS the driver's figures are the server's\""));
+}
 
 class MpsRun : public SharedRun {
  protected:
@@ -112,17 +151,19 @@ class ForeignDaemon {
                   "CUDA_MPS_LOG_DIRECTORY=" + pipes.string()}} {
     EXPECT_TRUE(make_directories(pipes));
     EXPECT_TRUE(process::run(command_));
-  }
-  ~ForeignDaemon() {
     command_.argv = {in_build("tests/fake-mps/nvidia-cuda-mps-control")};
-    process::RunOptions quit;
-    quit.input = "quit\n";
-    EXPECT_TRUE(process::run(command_, quit));
+    tell("get_server_list");  // it answers once it is up
   }
+  ~ForeignDaemon() { tell("quit"); }
   ForeignDaemon(const ForeignDaemon&) = delete;
   ForeignDaemon& operator=(const ForeignDaemon&) = delete;
 
  private:
+  void tell(const std::string& command) {
+    process::RunOptions options;
+    options.input = command + "\n";
+    EXPECT_TRUE(process::run(command_, options));
+  }
   process::Command command_;
 };
 
@@ -134,12 +175,77 @@ TEST_F(SharedRun, TimeSlicingKeepsClearOfADaemonThatIsInForce) {
   EXPECT_THAT(given("light", "pipes"), HasSubstr("/tmp/kts-no-mps-"));
 }
 
+TEST_F(SharedRun, AWorkerThatAnotherDaemonHasCaughtEndsTheRunBeforeItsFirstBlock) {
+  const ForeignDaemon daemon(nobody());
+  setenv("KTS_FAKE_CLIENT_OF", nobody().c_str(), 1);
+  const Status status = execute();
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::kEnvironment);
+  EXPECT_THAT(to_line(status.error()),
+              HasSubstr("on the MPS of a daemon that kts didn't start: light ("));
+  EXPECT_THAT(to_line(status.error()), Not(HasSubstr("\n")));
+  EXPECT_FALSE(exists("blocks/01-solo-light"));
+}
+
+TEST_F(SharedRun, AStaleDaemonOfAnEarlierRunIsNamed) {
+  const auto root = TemporaryDirectory::create("kts-mps", "/tmp").value();
+  const ForeignDaemon daemon(root.path() / "pipe");
+  // Of a process that started when the machine did, as none of our number can have.
+  ASSERT_TRUE(write_file(root.path() / "owner", std::to_string(getpid()) + " 0\n"));
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_THAT(text("environment.json"),
+              HasSubstr("CUDA_MPS_PIPE_DIRECTORY=" + (root.path() / "pipe").string()));
+}
+
 TEST_F(SharedRun, MpsIsMeasuredOnADaemonOfItsOwnBesideAnotherOne) {
   const ForeignDaemon daemon(nobody());
   run_.scenario.sharing = "mps";
   const Status status = execute();
   ASSERT_TRUE(status) << to_line(status.error());
   EXPECT_THAT(given("light", "pipes"), Not(HasSubstr("nobody")));
+}
+
+class MigRun : public SharedRun {
+ protected:
+  MigRun() {
+    run_.scenario.sharing = "mig";
+    run_.gpus = &cards_;
+  }
+  Cards cards_{{card(0, "GPU-0", {"MIG-0a", "MIG-0b"}), card(1, "GPU-1", {"MIG-1a", "MIG-1b"}),
+                card(2, "GPU-2", {"MIG-2a"}), card(3, "GPU-3")}};
+};
+
+TEST_F(MigRun, EachAgentHasAnInstanceOfTheCardAloneBeforeIt) {
+  for (const auto& [device, first, second] :
+       {std::tuple("cuda", "MIG-0a", "MIG-0b"), std::tuple("cuda:1", "MIG-1a", "MIG-1b")}) {
+    run_.scenario.device = device;
+    run_.folder = folder_.path() / device;
+    const Status status = execute();
+    ASSERT_TRUE(status) << to_line(status.error());
+    EXPECT_EQ(given("light", "visible"), first);
+    EXPECT_EQ(given("heavy", "visible"), second);
+    for (const char* agent : {"light", "heavy"}) {
+      EXPECT_EQ(given(agent, "device"), "cuda");
+      EXPECT_THAT(given(agent, "pipes"), HasSubstr("/tmp/kts-no-mps"));
+    }
+  }
+}
+
+TEST_F(MigRun, TooFewInstancesAreRefusedBeforeTheFirstWorker) {
+  for (const auto& [device, there] :
+       {std::pair("cuda:2", 1), std::pair("cuda:3", 0), std::pair("cuda:4", 0)}) {
+    run_.scenario.device = device;
+    run_.folder = folder_.path() / device;
+    const Status status = execute();
+    ASSERT_FALSE(status) << device;
+    EXPECT_EQ(status.error().code, ErrorCode::kEnvironment);
+    EXPECT_THAT(to_line(status.error()),
+                HasSubstr("--device " + std::string(device) + ": 2 agents, but the card has " +
+                          std::to_string(there) + " MIG instances, and kts never changes them"));
+    EXPECT_THAT(to_line(status.error()), Not(HasSubstr("\n")));
+    EXPECT_EQ(given("light", "device"), "nothing");
+  }
 }
 
 TEST_F(SharedRun, RunsInPartsAreTheSameBlocksInTheSameOrder) {

@@ -111,7 +111,8 @@ class ThreadedRecorder final : public Recorder {
       run(asked(0.3, nvml_track(gpus, gpu, paces.nvml)));
       run(asked(0.38, gpm_track(gpus, gpu, paces.gpm)),
           asked(0.11, counters_track(gpus, gpu, paces.counters)),
-          asked(0.18, processes_track(gpus, gpu, paces.processes, agents_, options_.offset)),
+          asked(0.18, processes_track(gpus, gpu, paces.processes, agents_, options_.offset,
+                                      options_.no_figures_of_processes)),
           asked(0.03, xid_track(gpus, gpu, paces.xid)));
     }
     if (exporter) {

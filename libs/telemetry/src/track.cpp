@@ -129,10 +129,11 @@ class XidTrack final : public OfGpu {
 class ProcessesTrack final : public OfGpu {
  public:
   ProcessesTrack(device::GpuSource& gpus, int gpu, Nanoseconds pace, const KnownAgents& agents,
-                 EpochOffset offset)
+                 EpochOffset offset, std::string no_figures)
       : OfGpu("processes", gpus, gpu, pace),
         agents_(agents),
         offset_(offset),
+        no_figures_(std::move(no_figures)),
         since_us_(std::max<std::int64_t>(0, now_ns() / 1000)) {}
 
  protected:
@@ -142,14 +143,9 @@ class ProcessesTrack final : public OfGpu {
     for (const device::GpuProcess& process : listed) {
       Process& one = processes[process.pid];
       one.name = process.name;
-      one.memory_bytes = process.memory_bytes;
+      if (no_figures_.empty()) one.memory_bytes = process.memory_bytes;
     }
-    const auto uses = gpus().process_use(gpu(), since_us_);
-    use_refused_ = uses ? std::string() : to_line(uses.error());
-    for (const device::ProcessUse& use : uses.value_or(std::vector<device::ProcessUse>{})) {
-      processes[use.pid].uses.push_back(use);
-      since_us_ = std::max(since_us_, use.epoch_us);
-    }
+    if (no_figures_.empty()) add_use(processes);
     Rows rows;
     const std::int64_t now = now_ns();
     for (const auto& [pid, one] : processes) {
@@ -166,6 +162,11 @@ class ProcessesTrack final : public OfGpu {
     return rows;
   }
   [[nodiscard]] std::map<std::string, std::string> refused() const override {
+    if (!no_figures_.empty()) {
+      return {{"memory_bytes", no_figures_},
+              {"sm_percent", no_figures_},
+              {"memory_percent", no_figures_}};
+    }
     if (use_refused_.empty()) return {};
     return {{"sm_percent", use_refused_}, {"memory_percent", use_refused_}};
   }
@@ -192,12 +193,21 @@ class ProcessesTrack final : public OfGpu {
       return periods > 0 ? std::optional(sum / periods) : std::nullopt;
     }
   };
+  void add_use(std::map<std::int64_t, Process>& processes) {
+    const auto uses = gpus().process_use(gpu(), since_us_);
+    use_refused_ = uses ? std::string() : to_line(uses.error());
+    for (const device::ProcessUse& use : uses.value_or(std::vector<device::ProcessUse>{})) {
+      processes[use.pid].uses.push_back(use);
+      since_us_ = std::max(since_us_, use.epoch_us);
+    }
+  }
   [[nodiscard]] std::int64_t now_ns() const {
     return offset_.to_epoch(MonotonicTimeline::now()).time_since_epoch().count();
   }
 
   const KnownAgents& agents_;
   EpochOffset offset_;
+  std::string no_figures_;
   std::int64_t since_us_;
   std::string use_refused_;
 };
@@ -325,8 +335,9 @@ std::unique_ptr<Track> xid_track(device::GpuSource& gpus, int gpu, Nanoseconds p
   return std::make_unique<XidTrack>("xid", gpus, gpu, pace);
 }
 std::unique_ptr<Track> processes_track(device::GpuSource& gpus, int gpu, Nanoseconds pace,
-                                       const KnownAgents& agents, EpochOffset offset) {
-  return std::make_unique<ProcessesTrack>(gpus, gpu, pace, agents, offset);
+                                       const KnownAgents& agents, EpochOffset offset,
+                                       std::string no_figures) {
+  return std::make_unique<ProcessesTrack>(gpus, gpu, pace, agents, offset, std::move(no_figures));
 }
 std::unique_ptr<Track> dcgm_track(std::string url, std::string card, Nanoseconds slowest,
                                   const std::atomic<bool>& stop) {

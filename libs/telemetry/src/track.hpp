@@ -71,10 +71,11 @@ class Track {
 [[nodiscard]] std::unique_ptr<Track> counters_track(device::GpuSource& gpus, int gpu,
                                                     Nanoseconds pace);
 [[nodiscard]] std::unique_ptr<Track> xid_track(device::GpuSource& gpus, int gpu, Nanoseconds pace);
-// `offset` tells the driver's wall clock, from which on use counts.
+// `offset` tells the driver's wall clock, from which on use counts. `no_figures` as in
+// RecorderOptions: which processes there are is told without them.
 [[nodiscard]] std::unique_ptr<Track> processes_track(device::GpuSource& gpus, int gpu,
                                                      Nanoseconds pace, const KnownAgents& agents,
-                                                     EpochOffset offset);
+                                                     EpochOffset offset, std::string no_figures);
 [[nodiscard]] std::unique_ptr<Track> dcgm_track(std::string url, std::string card,
                                                 Nanoseconds slowest, const std::atomic<bool>& stop);
 

@@ -15,6 +15,7 @@
 #include <numeric>
 #include <optional>
 #include <semaphore>
+#include <span>
 #include <thread>
 
 #include "kts/base/files.hpp"
@@ -26,6 +27,7 @@ namespace kts::telemetry::recorder_test {
 namespace {
 
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using namespace std::chrono_literals;
@@ -64,7 +66,9 @@ class Watched final : public device::GpuSource {
     return answer;
   }
   Result<std::vector<device::GpuProcess>> compute_processes(int index) override {
-    return source_->compute_processes(index);
+    auto answer = source_->compute_processes(index);
+    listed.release();
+    return answer;
   }
   Result<device::GpuCounters> counters(int index) override {
     auto answer = source_->counters(index);
@@ -90,7 +94,7 @@ class Watched final : public device::GpuSource {
   std::map<std::string, std::string> refusals(int index) override {
     return source_->refusals(index);
   }
-  std::counting_semaphore<> samples{0}, counted{0}, gpms{0}, used{0}, xids{0};
+  std::counting_semaphore<> samples{0}, counted{0}, gpms{0}, listed{0}, used{0}, xids{0};
   std::optional<std::vector<device::ProcessUse>> uses;  // instead of the recording's
   std::vector<std::int64_t> asked_since;                // of the thread until the recorder stopped
 
@@ -203,6 +207,26 @@ TEST_F(Recorded, UseFromBeforeAnAgentWasThereIsNotItsOwn) {
   for (const std::string& line : lines("processes.csv")) {
     EXPECT_THAT(line, testing::Not(HasSubstr(",999,router,,,9.000")));
   }
+}
+
+TEST_F(Recorded, WhereFiguresOfOneProcessSayNothingTheyStayEmptyAndTheFactsSayWhy) {
+  Watched source(kEventful);
+  RecorderOptions given = options(&source);
+  given.no_figures_of_processes = "they are the server's";
+  auto recorder = Recorder::start(std::move(given)).value();
+  recorder->know({{486, "router"}});
+  await_new(source.listed, 3);
+  const auto facts = recorder->stop().value();
+  const auto rows = lines("processes.csv");
+  EXPECT_THAT(rows, testing::Contains(EndsWith(",486,router,trainer,,,,")));
+  for (const std::string& line : std::span(rows).subspan(1)) {
+    EXPECT_THAT(line, EndsWith(",,,,")) << line;
+  }
+  EXPECT_THAT(source.asked_since, IsEmpty());
+  EXPECT_THAT(facts_of(facts, "processes").refused,
+              ElementsAre(testing::Pair("memory_bytes", "they are the server's"),
+                          testing::Pair("memory_percent", "they are the server's"),
+                          testing::Pair("sm_percent", "they are the server's")));
 }
 
 TEST_F(Recorded, UseIsTheMeanOfTheNewestPeriodsAlone) {

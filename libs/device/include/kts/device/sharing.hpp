@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -17,14 +18,15 @@ struct SharingFacts {
   bool mps_is_another_users = false;      // of that daemon
   bool mps_program = false;               // nvidia-cuda-mps-control is on the PATH
   std::optional<bool> mig_enabled;
+  std::string compute_mode;  // as Gpu's; empty: not known
 };
 [[nodiscard]] SharingFacts inspect_sharing(std::filesystem::path mps_pipe_folder, bool mps_program,
                                            std::optional<bool> mig_enabled);
 [[nodiscard]] std::filesystem::path mps_pipe_folder();
 
 // kEnvironment, saying what to do, when kts can't have its agents share the device in mode
-// `wanted`. `device_kind` is "cpu" or "cuda".
+// `wanted`, that many of them. `device_kind` is "cpu" or "cuda".
 [[nodiscard]] Status check_sharing(std::string_view wanted, std::string_view device_kind,
-                                   const SharingFacts& facts);
+                                   const SharingFacts& facts, std::size_t agents = 1);
 
 }  // namespace kts::device

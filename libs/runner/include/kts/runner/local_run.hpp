@@ -82,14 +82,15 @@ class RunInParts {
 // Whether the agents' kernels can be traced: kEnvironment on a CPU, kBadInput in mode streams.
 [[nodiscard]] Status check_tracing(const scenario::Scenario& scenario);
 
-// What a worker says when asked to start on a device.
+// What a worker says when asked to start on a device, with `environment` added to ours.
 struct ProbeAnswer {
   std::string name;
   std::string uuid;
 };
 [[nodiscard]] Result<ProbeAnswer> probe_device(const std::filesystem::path& worker,
                                                std::string_view device,
-                                               process::SignalWatch* signals = nullptr);
+                                               process::SignalWatch* signals = nullptr,
+                                               std::vector<std::string> environment = {});
 struct DeviceChoice {
   std::string device;        // cpu | cuda[:N]
   std::string announcement;  // one line that says what and why

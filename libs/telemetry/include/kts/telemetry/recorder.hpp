@@ -40,6 +40,9 @@ struct RecorderOptions {
   EpochOffset offset;
   std::filesystem::path folder;  // telemetry/
   std::string suffix;            // of the files' names: "nvml<suffix>.csv"
+  // Why the driver's figures of one process say nothing, as under MPS: they stay empty, and this is
+  // what refused says. Empty: they count.
+  std::string no_figures_of_processes;
   Paces paces;
   double core_share = kCoreShare;
   // The CPU time of the calling thread; null: the kernel's.

@@ -38,6 +38,10 @@ struct Source {
   bool renewed_elsewhere = false;
 };
 
+// Why what the driver says of one process is left out there.
+inline constexpr std::string_view kFiguresOfMpsClients =
+    "under MPS the driver's figures are the server's";
+
 [[nodiscard]] std::span<const Source> sources();
 // nullptr: kts knows no such source.
 [[nodiscard]] const Source* find_source(std::string_view name);
