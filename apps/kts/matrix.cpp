@@ -125,6 +125,9 @@ Result<std::filesystem::path> measure(const MatrixOptions& options) {
   }
   const bool on_gpu = runner::device_kind(scenario.device) == "cuda";
   plan.others_absent = options.absent;
+  plan.warn = [&](const std::string& text) {
+    machine->progress().note(fmt::format("warning: {}", text));
+  };
   plan.first_solo_absent = on_gpu && scenario.sharing != "streams";
   if (options.minutes > 0) {
     plan.deadline = MonotonicTimeline::now() +

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kts/analysis/matrix.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -59,9 +61,20 @@ class Contention {
     }
     std::map<Set, std::vector<const AgentBlock*>> sets;
     for (const AgentBlock& block : data_.blocks) {
-      if (block.phase == Phase::kShared) sets[set_of(block)].push_back(&block);
+      if (block.phase == Phase::kShared) sets[set_of(block.active)].push_back(&block);
     }
-    for (const auto& [set, blocks] : sets) matrix.sets.push_back(measure(set, blocks));
+    std::map<Set, std::vector<const NotShared*>> not_shared;
+    for (const NotShared& block : data_.not_shared) {
+      const Set set = set_of(block.active);
+      not_shared[set].push_back(&block);
+      sets[set];  // one of which nothing counts is in the results too
+    }
+    for (const auto& [set, blocks] : sets) {
+      matrix.sets.push_back(measure(set, blocks));
+      if (const auto found = not_shared.find(set); found != not_shared.end()) {
+        say_not_shared(matrix.sets.back(), found->second);
+      }
+    }
     std::ranges::stable_sort(matrix.sets, {}, [](const SetResult& s) { return s.agents.size(); });
     matrix.largest = largest_of(matrix);
     for (const auto* list : {&matrix.header.conditions, &warnings_}) {
@@ -91,13 +104,25 @@ class Contention {
     return largest;
   }
 
+  static void say_not_shared(SetResult& set, const std::vector<const NotShared*>& blocks) {
+    set.not_shared = static_cast<int>(blocks.size());
+    set.why_not_shared = blocks.back()->why;
+    if (set.blocks > 0) return;
+    for (MatrixCell& cell : set.cells) {
+      cell.why = set.not_shared == 1
+                     ? "its only block was not shared: "
+                     : fmt::format("none of its {} blocks was shared: ", set.not_shared);
+      cell.why += set.why_not_shared;
+    }
+  }
+
   [[nodiscard]] std::string original(const std::string& agent) const {
     const auto found = data_.baseline.find(agent);
     return found == data_.baseline.end() ? agent : found->second;
   }
-  [[nodiscard]] Set set_of(const AgentBlock& block) const {
+  [[nodiscard]] Set set_of(const std::vector<std::string>& active) const {
     Set set;
-    for (const std::string& agent : block.active) {
+    for (const std::string& agent : active) {
       set.push_back(static_cast<std::size_t>(
           std::ranges::find(agents_, original(agent), &AgentInfo::name) - agents_.begin()));
     }

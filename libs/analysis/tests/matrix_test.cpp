@@ -98,6 +98,33 @@ TEST_F(MatrixTest, CopiesAreNoAgentsOfTheirOwn) {
   EXPECT_NEAR(*matrix.alone[0].rate_per_s.value, kPerBlock, 1e-9);
 }
 
+TEST_F(MatrixTest, ASetThatWasNeverSharedIsThereAndSaysWhy) {
+  add_set({"light", "heavy"}, 0, kPerBlock);
+  const auto leave_out = [this](std::vector<std::string> active, const std::string& why) {
+    data_.not_shared.push_back({number_++, std::move(active), why});
+  };
+  leave_out({"light", "light-2"}, "a foreign process");
+  leave_out({"light", "heavy"}, "a foreign process");
+  leave_out({"light", "light-2"}, "no overlap");
+  const Matrix matrix = contention(data_);
+  ASSERT_EQ(matrix.sets.size(), 2U);
+
+  const SetResult* twins = find_set(matrix, {"light", "light"});
+  ASSERT_NE(twins, nullptr);
+  EXPECT_EQ(twins->blocks, 0);
+  EXPECT_EQ(twins->not_shared, 2);
+  EXPECT_EQ(twins->why_not_shared, "no overlap");
+  ASSERT_EQ(twins->cells.size(), 1U);
+  EXPECT_EQ(twins->cells[0].why, "none of its 2 blocks was shared: no overlap");
+  EXPECT_FALSE(twins->cells[0].df.value || twins->cells[0].kept.value || twins->kept_sum);
+
+  const SetResult* pair = find_set(matrix, {"light", "heavy"});
+  ASSERT_NE(pair, nullptr);
+  EXPECT_EQ(pair->blocks, kBlocks);
+  EXPECT_EQ(pair->not_shared, 1);
+  EXPECT_EQ(pair->cells.at(0).why, "");
+}
+
 TEST_F(MatrixTest, SegmentsOfOneBlockCountAsOne) {
   for (AgentBlock& block : data_.blocks) {
     if (block.agent == "light") block.block = 1;

@@ -70,6 +70,8 @@ std::string matrix_json(const Matrix& matrix) {
                      [](const analysis::SetResult& s) -> Json {
                        return {{"agents", s.agents},
                                {"blocks", s.blocks},
+                               {"blocks_not_shared", s.not_shared},
+                               {"why_not_shared", text(s.why_not_shared)},
                                {"kept_sum", optional(s.kept_sum)},
                                {"cells", array(s.cells, cell_json)}};
                      })},

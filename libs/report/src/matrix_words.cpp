@@ -114,6 +114,20 @@ std::string scaling_sentence(const Scaling& scaling) {
   return out + ".";
 }
 
+// Of the sets that have no block which counts.
+std::string not_shared_sentence(const analysis::Matrix& matrix) {
+  std::vector<const SetResult*> sets;
+  for (const SetResult& set : matrix.sets) {
+    if (set.blocks == 0 && set.not_shared > 0) sets.push_back(&set);
+  }
+  if (sets.empty()) return {};
+  std::string out = fmt::format("Nothing is known of {} together", together(sets[0]->agents));
+  if (sets.size() > 1) {
+    out += fmt::format(", nor of {} more set{}", sets.size() - 1, sets.size() == 2 ? "" : "s");
+  }
+  return out + fmt::format(": {}.", printable(sets[0]->cells.at(0).why));
+}
+
 }  // namespace
 
 std::vector<CellView> costliest(const analysis::Matrix& matrix, std::size_t size) {
@@ -133,7 +147,8 @@ std::string beside(const SetResult& set, std::string_view agent) {
 std::string together(const std::vector<std::string>& agents) { return listed(agents, ", ", ", "); }
 
 std::string verdict_words(const MatrixCell& cell) {
-  return cell.overloaded ? "overloaded" : std::string(name(cell.verdict));
+  if (cell.overloaded) return "overloaded";
+  return cell.why.empty() ? std::string(name(cell.verdict)) : "not shared";
 }
 
 std::string df_text(const MatrixCell& cell) {
@@ -172,7 +187,9 @@ std::vector<Scaling> scalings(const analysis::Matrix& matrix) {
 }
 
 std::string finding(const Matrix& matrix) {
-  if (!matrix.header.inconclusive.empty() && matrix.sets.empty()) {
+  const bool nothing =
+      std::ranges::all_of(matrix.sets, [](const SetResult& set) { return set.blocks == 0; });
+  if (!matrix.header.inconclusive.empty() && nothing) {
     return fmt::format("This matrix can't support a conclusion: {}.",
                        printable(matrix.header.inconclusive.front()));
   }
@@ -211,6 +228,7 @@ std::vector<std::string> sentences(const Matrix& matrix) {
   for (const Scaling& scaling : scalings(matrix)) {
     if (auto said = scaling_sentence(scaling); !said.empty()) out.push_back(said);
   }
+  if (auto said = not_shared_sentence(matrix); !said.empty()) out.push_back(said);
   return out;
 }
 
@@ -218,6 +236,7 @@ std::string matrix_method_sentence(const Matrix& matrix) {
   std::size_t least = 0;
   std::size_t most = 0;
   for (const SetResult& set : matrix.sets) {
+    if (set.blocks == 0) continue;
     const auto blocks = static_cast<std::size_t>(set.blocks);
     least = least == 0 ? blocks : std::min(least, blocks);
     most = std::max(most, blocks);

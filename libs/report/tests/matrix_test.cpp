@@ -82,6 +82,12 @@ Matrix study() {
   add({"router", "thinker|heavy", "thinker|heavy", "thinker|heavy"},
       {cell("router", 22.5, 48.4, 0.97), cell("thinker|heavy", 14.1, 3.1, 0.3, 3)}, 1.87);
   m.sets.push_back(SetResult{{"router", "decode", "decode"}, 1, {empty}, {}});
+  MatrixCell unshared;
+  unshared.agent = "decode";
+  unshared.copies = 2;
+  unshared.why = "none of its 3 blocks was shared: a foreign process was on the device";
+  m.sets.push_back(
+      SetResult{{"decode", "decode"}, 0, {unshared}, {}, 3, "a foreign process was on the device"});
   analysis::MemoryUse memory;
   for (const char* name : {"router", "thinker|heavy", "decode", "decode-2"}) {
     analysis::AgentMemory agent;

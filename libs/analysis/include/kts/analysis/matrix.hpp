@@ -26,18 +26,20 @@ struct MatrixCell {
   Estimate gpu_time_df;  // at p99: what CUDA events alone would say
   Estimate kept;         // throughput of one copy, shared / solo
   bool overloaded = false;
-  std::string why;                   // of overloaded
+  std::string why;                   // of overloaded, or why there is nothing at all
   std::optional<bool> slo_met = {};  // empty without an SLO, or when it isn't settled
 };
 
 // Agents that were active together.
 struct SetResult {
   std::vector<std::string> agents;  // in the run's order, an agent as often as it was active
-  int blocks = 0;
-  std::vector<MatrixCell> cells;  // one an agent
+  int blocks = 0;                   // that count
+  std::vector<MatrixCell> cells;    // one an agent
   // Sum over all that were active of the throughput kept: 1 is what a card of one's own does for
   // one agent (system throughput, Eyerman & Eeckhout 2008). Empty unless all have theirs.
   std::optional<double> kept_sum;
+  int not_shared = 0;               // blocks that don't count, since they were not
+  std::string why_not_shared = {};  // of the last of them
 };
 
 struct AloneResult {
