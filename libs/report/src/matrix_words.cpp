@@ -107,9 +107,15 @@ std::string scaling_sentence(const Scaling& scaling) {
       "From {} to {} agents ({} beside {}), {}'s p99 goes from {} to {} ms", first.agents,
       last.agents, printable(scaling.agent), printable(scaling.neighbour), printable(scaling.agent),
       number(first.view.cell->p99.value), number(last.view.cell->p99.value));
-  if (first.view.set->kept_sum && last.view.set->kept_sum) {
+  const analysis::Estimate& before = first.view.set->kept_sum;
+  const analysis::Estimate& after = last.view.set->kept_sum;
+  if (before.value && after.value) {
+    const auto told = [](const analysis::Estimate& sum) {
+      const std::string bounds = interval(sum);
+      return number(*sum.value) + (bounds.empty() ? "" : " (95 % " + bounds + ")");
+    };
     out += fmt::format(", and all together do {} instead of {} times what one does alone",
-                       number(*last.view.set->kept_sum), number(*first.view.set->kept_sum));
+                       told(after), told(before));
   }
   return out + ".";
 }

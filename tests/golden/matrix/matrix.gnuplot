@@ -24,7 +24,7 @@ set object rectangle from screen 0.13158,0.36434 to screen 0.24561,0.54264 fc rg
 set label '1.04×' at screen 0.18860,0.48450 center front tc rgb "#101418"
 set label '0.936–1.14' at screen 0.18860,0.41473 center front tc rgb "#101418"
 set object rectangle from screen 0.24561,0.36434 to screen 0.35965,0.54264 fc rgb "#d0d5dc" fs solid border rgb "#fefefe"
-set label '2.10× at p95' at screen 0.30263,0.48450 center front tc rgb "#101418"
+set label '2.10× at p90' at screen 0.30263,0.48450 center front tc rgb "#101418"
 set label '1.89–2.31' at screen 0.30263,0.41473 center front tc rgb "#101418"
 set label 'decode' at screen 0.12061,0.27519 right front tc rgb "#1f2937"
 set object rectangle from screen 0.13158,0.18605 to screen 0.24561,0.36434 fc rgb "#f6dcca" fs solid border rgb "#fefefe"
