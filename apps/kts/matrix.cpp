@@ -69,7 +69,9 @@ Result<analysis::Matrix> measured(const std::filesystem::path& folder) {
 Result<scenario::Scenario> scenario_of(const MatrixOptions& options, LocalMachine& machine) {
   if (options.resume.empty()) {
     KTS_TRY(scenario::Scenario scenario, machine.load(options.local));
-    return scenario::as_matrix(std::move(scenario), options.slots);
+    KTS_TRY(scenario, scenario::as_matrix(std::move(scenario), options.slots));
+    scenario.plan.others_absent |= options.absent;
+    return scenario;
   }
   LocalOptions again = options.local;
   again.scenario = (std::filesystem::path(options.resume) / "scenario.yaml").string();
@@ -77,12 +79,23 @@ Result<scenario::Scenario> scenario_of(const MatrixOptions& options, LocalMachin
   if (!std::filesystem::exists(again.scenario, ec)) {
     return bad_input("there is no run in it", "name the folder of a kts matrix", options.resume);
   }
-  KTS_TRY(scenario::Scenario scenario, machine.load(again));
-  if (scenario.plan.order != scenario::Order::kMatrix) {
+  KTS_TRY(const scenario::Scenario earlier, scenario::load(again.scenario));
+  if (earlier.plan.order != scenario::Order::kMatrix) {
     return bad_input("is not the run of a matrix", "name the folder of a kts matrix",
                      again.scenario);
   }
-  return scenario;
+  if (options.absent && !earlier.plan.others_absent) {
+    return bad_input("the run began with the others parked, so it doesn't go on with them absent",
+                     "leave --absent out, or begin a run of its own", options.resume);
+  }
+  const std::string& wish = options.local.device;
+  if (!wish.empty() && wish != "auto" && wish != earlier.device) {
+    return bad_input(
+        fmt::format("the run began on {}, so it doesn't go on on {}", earlier.device, wish),
+        "leave --device out, or begin a run of its own", options.resume);
+  }
+  again.device.clear();
+  return machine.load(again);
 }
 
 // The scenario of the set whose agents are predicted to hold most memory.
@@ -107,10 +120,10 @@ Result<std::filesystem::path> measure(const MatrixOptions& options) {
   KTS_TRY(const auto machine, LocalMachine::open(options.local.worker));
   KTS_TRY(scenario::Scenario scenario, scenario_of(options, *machine));
   KTS_CHECK_OK(machine->check_sharing(scenario));
+  const bool absent = scenario.plan.others_absent;
   // With --absent no more than a set's agents are there at once.
-  if (Status fits = machine->check_memory(options.absent ? largest_set(scenario) : scenario);
-      !fits) {
-    if (!options.absent) fits.error().hint += "; --absent keeps only a set's own processes";
+  if (Status fits = machine->check_memory(absent ? largest_set(scenario) : scenario); !fits) {
+    if (!absent) fits.error().hint += "; --absent keeps only a set's own processes";
     return tl::unexpected(std::move(fits).error());
   }
   const bool resumes = !options.resume.empty();
@@ -124,7 +137,10 @@ Result<std::filesystem::path> measure(const MatrixOptions& options) {
     KTS_CHECK_OK(runner::prepare_folder(folder));
   }
   const bool on_gpu = runner::device_kind(scenario.device) == "cuda";
-  plan.others_absent = options.absent;
+  plan.others_absent = absent;
+  plan.warn = [&](const std::string& text) {
+    machine->progress().note(fmt::format("warning: {}", text));
+  };
   plan.first_solo_absent = on_gpu && scenario.sharing != "streams";
   if (options.minutes > 0) {
     plan.deadline = MonotonicTimeline::now() +

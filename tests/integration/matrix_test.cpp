@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -104,6 +105,33 @@ TEST_F(MatrixCli, AnInterruptedRunGoesOnAfterItsLastWholeBlock) {
   const Outcome whole = matrix({"--resume", path("run")});
   ASSERT_THAT(whole.exit, AnyOf(0, 5)) << whole.err;
   EXPECT_EQ(blocks_of(json("run/matrix.json")), 3 * 3);
+}
+
+TEST_F(MatrixCli, AResumedRunKeepsItsWayAndItsDevice) {
+  const std::string one =
+      scenario("{order: matrix, cycles: 1, block: 40ms, sets: [[light, heavy]]}");
+  ASSERT_THAT(matrix({one, "--absent", "--out", path("absent")}).exit, AnyOf(0, 5));
+  EXPECT_THAT(text("absent/scenario.yaml"), HasSubstr("others: absent"));
+  ASSERT_THAT(matrix({"--resume", path("absent"), "--minutes", "0.02"}).exit, AnyOf(0, 5));
+  int blocks = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path() / "absent/blocks")) {
+    const auto block = Json::parse(read_file(entry.path() / "block.json").value());
+    EXPECT_THAT(block.at("parked"), testing::IsEmpty()) << block.dump();
+    ++blocks;
+  }
+  EXPECT_GT(blocks, 5);
+
+  ASSERT_THAT(matrix({one, "--out", path("parked")}).exit, AnyOf(0, 5));
+  const std::string before = text("parked/matrix.json");
+  const auto refused = [](const Outcome& outcome, std::string_view words) {
+    EXPECT_EQ(outcome.exit, 2) << outcome.err;
+    EXPECT_TRUE(one_line(outcome.err)) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(std::string(words)));
+  };
+  refused(matrix({"--resume", path("parked"), "--absent"}), "others parked");
+  refused(Program::run({kKts, "matrix", "--device", "cuda:1", "--resume", path("parked")}),
+          "the run began on cpu");
+  EXPECT_EQ(text("parked/matrix.json"), before);
 }
 
 TEST_F(MatrixCli, BadInputIsOneLine) {

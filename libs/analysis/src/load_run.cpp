@@ -895,6 +895,7 @@ Result<RunData> load_run_folder(const fs::path& run, const LoadOptions& options)
     if (why.empty()) continue;
     header.inconclusive.push_back(fmt::format("{} was not shared: {}", block.name, why));
     leave_out_shared_block(data, block.number);
+    data.not_shared.push_back({block.number, block.active, why});
   }
 
   KTS_CHECK_OK(read_covariates(run, windows_of(blocks), card_of(jobs, header), header));

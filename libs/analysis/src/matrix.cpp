@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kts/analysis/matrix.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -16,6 +18,9 @@
 
 namespace kts::analysis {
 namespace {
+
+// Below p99, for agents that haven't the samples for it; the highest first.
+constexpr std::array kLowerQuantiles{0.95, 0.9, 0.75, 0.5};
 
 // Places in the header's agents, ascending, with repeats.
 using Set = std::vector<std::size_t>;
@@ -59,9 +64,20 @@ class Contention {
     }
     std::map<Set, std::vector<const AgentBlock*>> sets;
     for (const AgentBlock& block : data_.blocks) {
-      if (block.phase == Phase::kShared) sets[set_of(block)].push_back(&block);
+      if (block.phase == Phase::kShared) sets[set_of(block.active)].push_back(&block);
     }
-    for (const auto& [set, blocks] : sets) matrix.sets.push_back(measure(set, blocks));
+    std::map<Set, std::vector<const NotShared*>> not_shared;
+    for (const NotShared& block : data_.not_shared) {
+      const Set set = set_of(block.active);
+      not_shared[set].push_back(&block);
+      sets[set];  // one of which nothing counts is in the results too
+    }
+    for (const auto& [set, blocks] : sets) {
+      matrix.sets.push_back(measure(set, blocks));
+      if (const auto found = not_shared.find(set); found != not_shared.end()) {
+        say_not_shared(matrix.sets.back(), found->second);
+      }
+    }
     std::ranges::stable_sort(matrix.sets, {}, [](const SetResult& s) { return s.agents.size(); });
     matrix.largest = largest_of(matrix);
     for (const auto* list : {&matrix.header.conditions, &warnings_}) {
@@ -91,13 +107,25 @@ class Contention {
     return largest;
   }
 
+  static void say_not_shared(SetResult& set, const std::vector<const NotShared*>& blocks) {
+    set.not_shared = static_cast<int>(blocks.size());
+    set.why_not_shared = blocks.back()->why;
+    if (set.blocks > 0) return;
+    for (MatrixCell& cell : set.cells) {
+      cell.why = set.not_shared == 1
+                     ? "its only block was not shared: "
+                     : fmt::format("none of its {} blocks was shared: ", set.not_shared);
+      cell.why += set.why_not_shared;
+    }
+  }
+
   [[nodiscard]] std::string original(const std::string& agent) const {
     const auto found = data_.baseline.find(agent);
     return found == data_.baseline.end() ? agent : found->second;
   }
-  [[nodiscard]] Set set_of(const AgentBlock& block) const {
+  [[nodiscard]] Set set_of(const std::vector<std::string>& active) const {
     Set set;
-    for (const std::string& agent : block.active) {
+    for (const std::string& agent : active) {
       set.push_back(static_cast<std::size_t>(
           std::ranges::find(agents_, original(agent), &AgentInfo::name) - agents_.begin()));
     }
@@ -119,6 +147,7 @@ class Contention {
     part.header.source = data_.header.source;
     part.header.sharing = data_.header.sharing;
     part.header.agents = agents;
+    part.also_quantiles = {0.75, 0.9};
     for (const AgentInfo& agent : agents) {
       part.baseline[agent.name] = agent.name;
       for (const AgentBlock* block : solo_blocks(agent.name)) part.blocks.push_back(*block);
@@ -145,6 +174,8 @@ class Contention {
     for (const AgentBlock* block : solo_blocks(agent.name)) numbers.insert(block->block);
     row.blocks = static_cast<int>(numbers.size());
     row.p50 = latency->p50;
+    row.p75 = latency->p75;
+    row.p90 = latency->p90;
     row.p95 = latency->p95;
     row.p99 = latency->p99;
     row.rate_per_s = rate_of(solo_blocks(agent.name), 1);
@@ -179,19 +210,52 @@ class Contention {
       shared.push_back(block);
     }
     const Summary summary = summary_of(agents, std::move(shared));
-    double kept_sum = 0;
-    bool all_kept = true;
     for (const AgentInfo& agent : agents) {
       MatrixCell cell = cell_of(summary, agent.name);
       cell.copies = copies[agent.name];
       cell.kept = ratio_of(rate_of(shared_of[agent.name], cell.copies),
                            rate_of(solo_blocks(agent.name), 1));
-      all_kept &= cell.kept.value.has_value();
-      kept_sum += cell.copies * cell.kept.value.value_or(0);
       result.cells.push_back(std::move(cell));
     }
-    if (all_kept) result.kept_sum = kept_sum;
+    result.kept_sum = sum_of_kept(result.cells, shared_of);
     return result;
+  }
+
+  // Student's t over the sums of the blocks, and in quadrature what each baseline's interval adds
+  // (docs/matrix.md).
+  [[nodiscard]] Estimate sum_of_kept(
+      const std::vector<MatrixCell>& cells,
+      const std::map<std::string, std::vector<const AgentBlock*>>& shared_of) const {
+    Estimate sum{0, {}, {}};
+    std::map<std::int64_t, std::pair<double, std::size_t>> of_block;  // by its start
+    double below = 0;
+    double above = 0;
+    bool bounded = true;
+    for (const MatrixCell& cell : cells) {
+      if (!cell.kept.value) return {};
+      const Estimate alone = rate_of(solo_blocks(cell.agent), 1);
+      const double kept = cell.copies * *cell.kept.value;
+      *sum.value += kept;
+      for (const AgentBlock* block : shared_of.at(cell.agent)) {
+        auto& [kept_in_block, agents] = of_block[block->window_start_ns];
+        kept_in_block += *rate_of({block}, 1).value / *alone.value;
+        ++agents;
+      }
+      bounded &= has_interval(alone) && *alone.ci_low > 0;
+      if (!bounded) continue;
+      below += std::pow(kept * (1 - *alone.value / *alone.ci_high), 2);
+      above += std::pow(kept * (*alone.value / *alone.ci_low - 1), 2);
+    }
+    std::vector<double> sums;
+    for (const auto& [start, block] : of_block) {
+      if (block.second == cells.size()) sums.push_back(block.first);
+    }
+    const Estimate spread = mean_of(sums);
+    if (!bounded || !has_interval(spread)) return sum;
+    const double reach = *spread.ci_high - *spread.value;
+    sum.ci_low = std::max(0.0, *sum.value - std::sqrt(reach * reach + below));
+    sum.ci_high = *sum.value + std::sqrt(reach * reach + above);
+    return sum;
   }
 
   static MatrixCell cell_of(const Summary& summary, const std::string& agent) {
@@ -201,6 +265,8 @@ class Contention {
       cell.n = latency->n;
       cell.blocks = latency->blocks;
       cell.p50 = latency->p50;
+      cell.p75 = latency->p75;
+      cell.p90 = latency->p90;
       cell.p95 = latency->p95;
       cell.p99 = latency->p99;
     }
@@ -219,7 +285,7 @@ class Contention {
       cell.samples_needed = p99->samples_needed;
     }
     if (cell.verdict == Verdict::kCannotConclude && !has_interval(cell.df)) {
-      for (const double quantile : {0.95, 0.5}) {
+      for (const double quantile : kLowerQuantiles) {
         const auto* lower = find_degradation(summary, agent, Measure::kLatency, quantile);
         if (!lower || !has_interval(lower->ratio)) continue;
         cell.quantile = quantile;

@@ -10,7 +10,24 @@
 
 namespace kts::analysis {
 
-// Mean of the blocks' rates of one copy, with Student's interval; fewer than five blocks have none.
+// With Student's interval; fewer than five values have none.
+[[nodiscard]] inline Estimate mean_of(const std::vector<double>& values) {
+  if (values.empty()) return {};
+  const auto n = static_cast<double>(values.size());
+  double mean = 0;
+  for (const double value : values) mean += value / n;
+  Estimate estimate{mean, {}, {}};
+  if (values.size() < static_cast<std::size_t>(stats::kMinBlocks)) return estimate;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  const double reach = stats::student_t_quantile(0.975, static_cast<int>(values.size()) - 1) *
+                       std::sqrt(squares / (n - 1) / n);
+  estimate.ci_low = std::max(0.0, mean - reach);
+  estimate.ci_high = mean + reach;
+  return estimate;
+}
+
+// Mean of the blocks' rates of one copy.
 [[nodiscard]] inline Estimate rate_of(const std::vector<const AgentBlock*>& blocks, int copies) {
   std::vector<double> rates;
   for (const AgentBlock* block : blocks) {
@@ -19,19 +36,7 @@ namespace kts::analysis {
       rates.push_back(static_cast<double>(block->completed_in_window) / length_s / copies);
     }
   }
-  if (rates.empty()) return {};
-  const auto n = static_cast<double>(rates.size());
-  double mean = 0;
-  for (const double rate : rates) mean += rate / n;
-  Estimate estimate{mean, {}, {}};
-  if (rates.size() < static_cast<std::size_t>(stats::kMinBlocks)) return estimate;
-  double squares = 0;
-  for (const double rate : rates) squares += (rate - mean) * (rate - mean);
-  const double reach = stats::student_t_quantile(0.975, static_cast<int>(rates.size()) - 1) *
-                       std::sqrt(squares / (n - 1) / n);
-  estimate.ci_low = std::max(0.0, mean - reach);
-  estimate.ci_high = mean + reach;
-  return estimate;
+  return mean_of(rates);
 }
 
 }  // namespace kts::analysis

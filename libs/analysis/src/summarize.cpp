@@ -205,8 +205,9 @@ void warn_of_abandoned(const AgentInfo& info, Phase phase, const std::vector<Gro
 }
 
 void measure_group(GroupStats& stats, Measure measure, const AgentInfo& info,
-                   const GroupStats* lender) {
+                   const std::vector<double>& also, const GroupStats* lender) {
   std::vector<double> quantiles(kReportedQuantiles.begin(), kReportedQuantiles.end());
+  if (measure == Measure::kLatency) quantiles.insert(quantiles.end(), also.begin(), also.end());
   if (measure == Measure::kLatency && info.slo_quantile &&
       std::ranges::find(quantiles, *info.slo_quantile) == quantiles.end()) {
     quantiles.push_back(*info.slo_quantile);
@@ -215,7 +216,7 @@ void measure_group(GroupStats& stats, Measure measure, const AgentInfo& info,
       distribution_of(stats.group, measure, quantiles, lender ? &(*lender)[measure] : nullptr);
 }
 
-void measure_everything(std::vector<AgentStats>& agents) {
+void measure_everything(std::vector<AgentStats>& agents, const std::vector<double>& also) {
   struct Task {
     const AgentInfo* info;
     std::vector<GroupStats>* groups;
@@ -234,7 +235,7 @@ void measure_everything(std::vector<AgentStats>& agents) {
     const Task& task = tasks[i];
     const GroupStats* lender = nullptr;
     for (GroupStats& group : *task.groups) {
-      measure_group(group, task.measure, *task.info, lender);
+      measure_group(group, task.measure, *task.info, also, lender);
       lender = &task.groups->front();
     }
   });
@@ -283,6 +284,8 @@ MeasureResult to_row(const AgentStats& agent, Phase phase, const GroupStats& sta
   row.lost = stats.group.lost;
   row.mean = distribution.mean_ms;
   row.p50 = stats.estimate(measure, 0.5);
+  row.p75 = stats.estimate(measure, 0.75);
+  row.p90 = stats.estimate(measure, 0.9);
   row.p95 = stats.estimate(measure, 0.95);
   row.p99 = stats.estimate(measure, 0.99);
   row.p999 = stats.estimate(measure, 0.999);
@@ -315,10 +318,12 @@ std::optional<double> ratio_of(std::optional<double> numerator, std::optional<do
 }
 
 void add_degradation(const AgentStats& agent, const GroupStats& solo, const GroupStats& shared,
-                     Summary& summary) {
+                     const std::vector<double>& also, Summary& summary) {
   for (const Measure measure : kDegradationMeasures) {
     if (solo[measure].n == 0 || shared[measure].n == 0) continue;
-    for (const double p : kDegradationQuantiles) {
+    std::vector<double> quantiles(kDegradationQuantiles.begin(), kDegradationQuantiles.end());
+    if (measure == Measure::kLatency) quantiles.insert(quantiles.end(), also.begin(), also.end());
+    for (const double p : quantiles) {
       Degradation entry;
       entry.agent = agent.info.name;
       entry.measure = measure;
@@ -508,7 +513,7 @@ Summary summarize(const RunData& data) {
     mark_lost_tokens(agent.info.name, Phase::kSolo, agent.solo, warnings);
     mark_lost_tokens(agent.info.name, Phase::kShared, agent.shared, warnings);
   }
-  measure_everything(agents);
+  measure_everything(agents, data.also_quantiles);
 
   summary.agents.clear();
   for (AgentStats& agent : agents) {
@@ -568,7 +573,7 @@ Summary summarize(const RunData& data) {
     // A queue that grows has no quantiles to compare.
     if (solo && !agent.shared.empty() && !overloaded) {
       const GroupStats& shared = agent.shared.front();
-      add_degradation(agent, *solo, shared, summary);
+      add_degradation(agent, *solo, shared, data.also_quantiles, summary);
       add_finding(agent, *find_result(summary, agent.info.name, Phase::kSolo, Measure::kLatency),
                   *find_result(summary, agent.info.name, Phase::kShared, Measure::kLatency),
                   summary);

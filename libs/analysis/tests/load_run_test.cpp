@@ -729,6 +729,10 @@ struct NotShared : testing::Test {
     EXPECT_EQ(data->header.inconclusive[0], "blocks/02-shared was not shared: " + why);
     EXPECT_EQ(exit_code(data->header), 5);
     for (const AgentBlock& block : data->blocks) EXPECT_NE(block.block, 2);
+    ASSERT_EQ(data->not_shared.size(), 1u);
+    EXPECT_EQ(data->not_shared[0].block, 2);
+    EXPECT_EQ(data->not_shared[0].why, why);
+    EXPECT_FALSE(data->not_shared[0].active.empty());
   }
 };
 

@@ -86,7 +86,7 @@ TEST_F(MatrixTest, CopiesArePooledAndKeptIsOfOne) {
   EXPECT_EQ(cell.n, static_cast<std::uint64_t>(kBlocks * kPerBlock));
   EXPECT_EQ(cell.blocks, kBlocks);
   EXPECT_NEAR(*cell.kept.value, 0.5, 1e-9);
-  EXPECT_NEAR(*matrix.sets[0].kept_sum, 1, 1e-9);
+  EXPECT_NEAR(*matrix.sets[0].kept_sum.value, 1, 1e-9);
 }
 
 TEST_F(MatrixTest, CopiesAreNoAgentsOfTheirOwn) {
@@ -96,6 +96,33 @@ TEST_F(MatrixTest, CopiesAreNoAgentsOfTheirOwn) {
   ASSERT_EQ(matrix.alone.size(), 2U);
   EXPECT_EQ(matrix.alone[0].agent, "light");
   EXPECT_NEAR(*matrix.alone[0].rate_per_s.value, kPerBlock, 1e-9);
+}
+
+TEST_F(MatrixTest, ASetThatWasNeverSharedIsThereAndSaysWhy) {
+  add_set({"light", "heavy"}, 0, kPerBlock);
+  const auto leave_out = [this](std::vector<std::string> active, const std::string& why) {
+    data_.not_shared.push_back({number_++, std::move(active), why});
+  };
+  leave_out({"light", "light-2"}, "a foreign process");
+  leave_out({"light", "heavy"}, "a foreign process");
+  leave_out({"light", "light-2"}, "no overlap");
+  const Matrix matrix = contention(data_);
+  ASSERT_EQ(matrix.sets.size(), 2U);
+
+  const SetResult* twins = find_set(matrix, {"light", "light"});
+  ASSERT_NE(twins, nullptr);
+  EXPECT_EQ(twins->blocks, 0);
+  EXPECT_EQ(twins->not_shared, 2);
+  EXPECT_EQ(twins->why_not_shared, "no overlap");
+  ASSERT_EQ(twins->cells.size(), 1U);
+  EXPECT_EQ(twins->cells[0].why, "none of its 2 blocks was shared: no overlap");
+  EXPECT_FALSE(twins->cells[0].df.value || twins->cells[0].kept.value || twins->kept_sum.value);
+
+  const SetResult* pair = find_set(matrix, {"light", "heavy"});
+  ASSERT_NE(pair, nullptr);
+  EXPECT_EQ(pair->blocks, kBlocks);
+  EXPECT_EQ(pair->not_shared, 1);
+  EXPECT_EQ(pair->cells.at(0).why, "");
 }
 
 TEST_F(MatrixTest, SegmentsOfOneBlockCountAsOne) {
@@ -116,6 +143,52 @@ TEST_F(MatrixTest, AnAgentOfFewIterationsIsJudgedAtALowerQuantile) {
   EXPECT_TRUE(heavy->df.ci_low && heavy->df.ci_high);
   // A verdict is of p99 alone.
   EXPECT_EQ(heavy->verdict, Verdict::kCannotConclude);
+}
+
+// Eight blocks of these many each. The floors of stats::upper_bound_floor are 72, 36, 13 and 6; a
+// bound also takes samples above the quantile.
+TEST_F(MatrixTest, TheHighestQuantileThatTheSamplesSupportStandsIn) {
+  for (const auto& [per_block, quantile] : {std::pair(20, 0.95), {10, 0.9}, {5, 0.75}, {1, 0.5}}) {
+    data_.blocks.clear();
+    for (int b = 0; b < kBlocks; ++b) add({"heavy"}, "heavy", Phase::kSolo, 0, per_block);
+    add_set({"heavy", "light"}, 1, per_block);
+    const Matrix matrix = contention(data_);
+    const MatrixCell* heavy = find_cell(matrix.sets.at(0), "heavy");
+    ASSERT_NE(heavy, nullptr);
+    EXPECT_EQ(heavy->quantile, quantile) << heavy->n;
+    EXPECT_TRUE(heavy->df.ci_low && heavy->df.ci_high) << heavy->n;
+    if (per_block == 1) continue;
+    EXPECT_TRUE(heavy->p75.value && heavy->p90.value && matrix.alone.at(0).p90.value);
+  }
+}
+
+// What one gains another loses: each alone is uncertain, their sum isn't.
+TEST_F(MatrixTest, TheSumOfKeptHasTheIntervalOfTheSum) {
+  for (int b = 0; b < kBlocks; ++b) {
+    const int number = number_++;
+    const int more = b % 2 == 0 ? 60 : -60;
+    add({"light", "heavy"}, "light", Phase::kShared, 0, 200 + more, number);
+    add({"light", "heavy"}, "heavy", Phase::kShared, 0, 200 - more, number);
+  }
+  Matrix matrix = contention(data_);
+  const Estimate& sum = matrix.sets.at(0).kept_sum;
+  EXPECT_NEAR(*sum.value, 1, 1e-9);
+  EXPECT_NEAR(*sum.ci_low, 1, 1e-9);
+  EXPECT_NEAR(*sum.ci_high, 1, 1e-9);
+  const Estimate& kept = matrix.sets[0].cells.at(0).kept;
+  EXPECT_GT(*kept.ci_high - *kept.ci_low, 0.1);
+
+  // A baseline's doubt is the sum's.
+  for (AgentBlock& block : data_.blocks) {
+    if (block.phase == Phase::kSolo && block.agent == "light") {
+      block.completed_in_window += block.block % 2 == 0 ? 80 : 0;
+      block.completed_in_window -= block.block % 2 == 0 ? 0 : 80;
+    }
+  }
+  matrix = contention(data_);
+  // Of eight rates of 400 ± 80 the mean is known to 71.5 (t(7) 2.3646, s 85.5); half of it counts.
+  EXPECT_NEAR(*matrix.sets.at(0).kept_sum.ci_low, 1 - 0.5 * (1 - 400 / 471.5), 1e-3);
+  EXPECT_NEAR(*matrix.sets[0].kept_sum.ci_high, 1 + 0.5 * (400 / 328.5 - 1), 1e-3);
 }
 
 TEST_F(MatrixTest, SmallerSetsComeFirst) {

@@ -24,6 +24,8 @@ Json cell_json(const MatrixCell& c) {
           {"blocks", c.blocks},
           {"unit", "ms"},
           {"p50", estimate_json(c.p50)},
+          {"p75", estimate_json(c.p75)},
+          {"p90", estimate_json(c.p90)},
           {"p95", estimate_json(c.p95)},
           {"p99", estimate_json(c.p99)},
           {"df", std::move(df)},
@@ -61,6 +63,8 @@ std::string matrix_json(const Matrix& matrix) {
                                 {"blocks", a.blocks},
                                 {"unit", "ms"},
                                 {"p50", estimate_json(a.p50)},
+                                {"p75", estimate_json(a.p75)},
+                                {"p90", estimate_json(a.p90)},
                                 {"p95", estimate_json(a.p95)},
                                 {"p99", estimate_json(a.p99)},
                                 {"rate_per_s", estimate_json(a.rate_per_s)},
@@ -70,7 +74,9 @@ std::string matrix_json(const Matrix& matrix) {
                      [](const analysis::SetResult& s) -> Json {
                        return {{"agents", s.agents},
                                {"blocks", s.blocks},
-                               {"kept_sum", optional(s.kept_sum)},
+                               {"blocks_not_shared", s.not_shared},
+                               {"why_not_shared", text(s.why_not_shared)},
+                               {"kept_sum", estimate_json(s.kept_sum)},
                                {"cells", array(s.cells, cell_json)}};
                      })},
       {"memory", memory_json(matrix.header.memory)},
@@ -89,12 +95,15 @@ std::string matrix_csv(const Matrix& matrix) {
   for (const auto& set : matrix.sets) {
     for (const MatrixCell& cell : set.cells) {
       append(out, set, cell, "p50", "ms", cell.p50, "");
+      append(out, set, cell, "p75", "ms", cell.p75, "");
+      append(out, set, cell, "p90", "ms", cell.p90, "");
       append(out, set, cell, "p95", "ms", cell.p95, "");
       append(out, set, cell, "p99", "ms", cell.p99, "");
       append(out, set, cell, "df_" + quantile_name(cell.quantile), "ratio",
              cell.overloaded ? Estimate{} : cell.df, verdict_words(cell));
       append(out, set, cell, "gpu_time_df_p99", "ratio", cell.gpu_time_df, "");
       append(out, set, cell, "kept", "ratio", cell.kept, "");
+      append(out, set, cell, "kept_sum", "ratio", set.kept_sum, "");
     }
   }
   return out;

@@ -46,12 +46,12 @@ std::string growth_section(const Matrix& matrix) {
   std::string out;
   for (const Scaling& scaling : scalings(matrix)) {
     std::vector<std::vector<std::string>> rows{
-        {"agents", "p50 ms", "p99 ms", "95 %", "DF", "95 %", "kept", "sum kept"}};
+        {"agents", "p50 ms", "p99 ms", "95 %", "DF", "95 %", "kept", "sum kept", "95 %"}};
     for (const auto& point : scaling.points) {
       const MatrixCell& c = *point.view.cell;
       rows.push_back({fmt::format("{}", point.agents), number(c.p50.value), number(c.p99.value),
                       interval(c.p99), df_text(c), df_interval(c), kept_text(c.kept),
-                      number(point.view.set->kept_sum)});
+                      number(point.view.set->kept_sum.value), interval(point.view.set->kept_sum)});
     }
     out += plain_table(fmt::format("{} beside ever more of {}", escape_html(scaling.agent),
                                    escape_html(scaling.neighbour)),

@@ -92,7 +92,7 @@ std::string growth_tables(const Matrix& matrix) {
     for (const auto& point : scaling.points) {
       const MatrixCell& c = *point.view.cell;
       out += row({fmt::format("{}", point.agents), bounded(c.p50), bounded(c.p99), df_cell(c),
-                  kept_cell(c), number(point.view.set->kept_sum)});
+                  kept_cell(c), bounded(point.view.set->kept_sum)});
     }
     out += "\n";
   }

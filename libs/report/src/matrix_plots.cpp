@@ -242,9 +242,8 @@ Plot growth(const std::vector<Scaling>& all) {
     plot.script += lines + "\n" + data;
   };
   draw("latency p99, ms (95 %)", 0, true, [](const Scaling::Point& p) { return p.view.cell->p99; });
-  draw("sum of throughput kept (1: one agent alone)", 0.5, false, [](const Scaling::Point& p) {
-    return analysis::Estimate{p.view.set->kept_sum, {}, {}};
-  });
+  draw("sum of throughput kept (1: one agent alone; 95 %)", 0.5, false,
+       [](const Scaling::Point& p) { return p.view.set->kept_sum; });
   plot.script += "unset multiplot\n";
   return plot;
 }

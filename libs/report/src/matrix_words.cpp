@@ -107,11 +107,31 @@ std::string scaling_sentence(const Scaling& scaling) {
       "From {} to {} agents ({} beside {}), {}'s p99 goes from {} to {} ms", first.agents,
       last.agents, printable(scaling.agent), printable(scaling.neighbour), printable(scaling.agent),
       number(first.view.cell->p99.value), number(last.view.cell->p99.value));
-  if (first.view.set->kept_sum && last.view.set->kept_sum) {
+  const analysis::Estimate& before = first.view.set->kept_sum;
+  const analysis::Estimate& after = last.view.set->kept_sum;
+  if (before.value && after.value) {
+    const auto told = [](const analysis::Estimate& sum) {
+      const std::string bounds = interval(sum);
+      return number(*sum.value) + (bounds.empty() ? "" : " (95 % " + bounds + ")");
+    };
     out += fmt::format(", and all together do {} instead of {} times what one does alone",
-                       number(*last.view.set->kept_sum), number(*first.view.set->kept_sum));
+                       told(after), told(before));
   }
   return out + ".";
+}
+
+// Of the sets that have no block which counts.
+std::string not_shared_sentence(const analysis::Matrix& matrix) {
+  std::vector<const SetResult*> sets;
+  for (const SetResult& set : matrix.sets) {
+    if (set.blocks == 0 && set.not_shared > 0) sets.push_back(&set);
+  }
+  if (sets.empty()) return {};
+  std::string out = fmt::format("Nothing is known of {} together", together(sets[0]->agents));
+  if (sets.size() > 1) {
+    out += fmt::format(", nor of {} more set{}", sets.size() - 1, sets.size() == 2 ? "" : "s");
+  }
+  return out + fmt::format(": {}.", printable(sets[0]->cells.at(0).why));
 }
 
 }  // namespace
@@ -133,7 +153,8 @@ std::string beside(const SetResult& set, std::string_view agent) {
 std::string together(const std::vector<std::string>& agents) { return listed(agents, ", ", ", "); }
 
 std::string verdict_words(const MatrixCell& cell) {
-  return cell.overloaded ? "overloaded" : std::string(name(cell.verdict));
+  if (cell.overloaded) return "overloaded";
+  return cell.why.empty() ? std::string(name(cell.verdict)) : "not shared";
 }
 
 std::string df_text(const MatrixCell& cell) {
@@ -172,7 +193,9 @@ std::vector<Scaling> scalings(const analysis::Matrix& matrix) {
 }
 
 std::string finding(const Matrix& matrix) {
-  if (!matrix.header.inconclusive.empty() && matrix.sets.empty()) {
+  const bool nothing =
+      std::ranges::all_of(matrix.sets, [](const SetResult& set) { return set.blocks == 0; });
+  if (!matrix.header.inconclusive.empty() && nothing) {
     return fmt::format("This matrix can't support a conclusion: {}.",
                        printable(matrix.header.inconclusive.front()));
   }
@@ -211,6 +234,7 @@ std::vector<std::string> sentences(const Matrix& matrix) {
   for (const Scaling& scaling : scalings(matrix)) {
     if (auto said = scaling_sentence(scaling); !said.empty()) out.push_back(said);
   }
+  if (auto said = not_shared_sentence(matrix); !said.empty()) out.push_back(said);
   return out;
 }
 
@@ -218,6 +242,7 @@ std::string matrix_method_sentence(const Matrix& matrix) {
   std::size_t least = 0;
   std::size_t most = 0;
   for (const SetResult& set : matrix.sets) {
+    if (set.blocks == 0) continue;
     const auto blocks = static_cast<std::size_t>(set.blocks);
     least = least == 0 ? blocks : std::min(least, blocks);
     most = std::max(most, blocks);

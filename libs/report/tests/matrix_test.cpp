@@ -31,6 +31,8 @@ MatrixCell cell(const std::string& agent, double p99, double df, double kept, in
   c.n = 4000;
   c.blocks = 10;
   c.p50 = around(p99 / 3, 0.02);
+  c.p75 = around(p99 / 2, 0.03);
+  c.p90 = around(p99 / 1.7, 0.03);
   c.p95 = around(p99 / 1.5, 0.04);
   c.p99 = around(p99, 0.08);
   c.df = around(df, 0.1);
@@ -61,7 +63,7 @@ Matrix study() {
   }
   const auto add = [&m](std::vector<std::string> agents, std::vector<MatrixCell> cells,
                         double kept_sum) {
-    m.sets.push_back(SetResult{std::move(agents), 10, std::move(cells), kept_sum});
+    m.sets.push_back(SetResult{std::move(agents), 10, std::move(cells), around(kept_sum, 0.02)});
   };
   add({"router", "router"}, {cell("router", 0.9, 1.9, 1, 2)}, 2);
   add({"router", "thinker|heavy"},
@@ -71,8 +73,8 @@ Matrix study() {
   overloaded.why = "the backlog keeps growing in 10 of 10 blocks";
   add({"router", "decode"}, {overloaded, cell("decode", 2.2, 1.6, 0.62)}, 1.02);
   MatrixCell slow = cell("thinker|heavy", 30, 2.1, 0.5, 2);
-  slow.quantile = 0.95;
-  slow.n = 120;
+  slow.quantile = 0.9;
+  slow.n = 40;
   slow.verdict = Verdict::kCannotConclude;
   add({"thinker|heavy", "thinker|heavy"}, {slow}, 1);
   add({"router", "thinker|heavy", "thinker|heavy"},
@@ -82,6 +84,12 @@ Matrix study() {
   add({"router", "thinker|heavy", "thinker|heavy", "thinker|heavy"},
       {cell("router", 22.5, 48.4, 0.97), cell("thinker|heavy", 14.1, 3.1, 0.3, 3)}, 1.87);
   m.sets.push_back(SetResult{{"router", "decode", "decode"}, 1, {empty}, {}});
+  MatrixCell unshared;
+  unshared.agent = "decode";
+  unshared.copies = 2;
+  unshared.why = "none of its 3 blocks was shared: a foreign process was on the device";
+  m.sets.push_back(
+      SetResult{{"decode", "decode"}, 0, {unshared}, {}, 3, "a foreign process was on the device"});
   analysis::MemoryUse memory;
   for (const char* name : {"router", "thinker|heavy", "decode", "decode-2"}) {
     analysis::AgentMemory agent;

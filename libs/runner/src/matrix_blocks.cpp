@@ -2,6 +2,7 @@
 #include "kts/runner/matrix_blocks.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -18,6 +19,8 @@ namespace {
 constexpr double kUnknownWidth = 3;
 // Every DF of an agent rests on its solo blocks.
 constexpr int kSolosARound = 2;
+// Blocks in a row of which none counts: more would hardly.
+constexpr int kMostFruitless = 3;
 // Narrower than the band of a verdict's indifference: more blocks would tell nobody anything.
 constexpr double kSettledWidth = 0.025;
 
@@ -92,41 +95,79 @@ Result<std::optional<Block>> MatrixBlocks::next() {
 Status MatrixBlocks::look() {
   KTS_TRY(const analysis::Matrix matrix, measured_());
   for (Item& item : items_) {
+    int counted = 0;
     item.blocks = 0;
     item.width = kUnknownWidth;
     if (item.is_solo()) {
       const auto alone =
           std::ranges::find(matrix.alone, item.baselines.front(), &analysis::AloneResult::agent);
-      if (alone == matrix.alone.end()) continue;
-      const int absent = options_.first_solo_absent && !options_.others_absent ? 1 : 0;
-      item.blocks = (alone->blocks - absent + 1) / kSolosARound;
-      item.width = width_of(*alone);
+      if (alone != matrix.alone.end()) {
+        const int absent = options_.first_solo_absent && !options_.others_absent ? 1 : 0;
+        counted = alone->blocks;
+        item.blocks = (counted - absent + 1) / kSolosARound;
+        item.width = width_of(*alone);
+      }
     } else if (const analysis::SetResult* set = find_set(matrix, item.baselines)) {
-      item.blocks = set->blocks;
+      counted = item.blocks = set->blocks;
       item.width = width_of(*set);
     }
+    item.fruitless = counted > item.counted ? 0 : item.fruitless + item.issued;
+    item.counted = counted;
+    item.issued = 0;
   }
+  give_up_the_fruitless(matrix);
   return {};
+}
+
+void MatrixBlocks::give_up_the_fruitless(const analysis::Matrix& matrix) {
+  for (Item& item : items_) {
+    if (item.given_up || item.fruitless < kMostFruitless) continue;
+    item.given_up = true;
+    std::string why = "it has no samples";
+    if (const analysis::SetResult* set = find_set(matrix, item.baselines); set && !item.is_solo()) {
+      if (!set->why_not_shared.empty()) why = set->why_not_shared;
+    }
+    options_.warn(fmt::format("{}{} is given up, since {} blocks in a row don't count: {}",
+                              fmt::join(item.baselines, " + "), item.is_solo() ? " alone" : "",
+                              item.fruitless, why));
+  }
+}
+
+bool MatrixBlocks::rests_on(const Item& set, const Item& solo) {
+  return !set.is_solo() && solo.is_solo() &&
+         std::ranges::find(set.baselines, solo.baselines.front()) != set.baselines.end();
 }
 
 // The items of the next round; none at the end.
 std::vector<std::size_t> MatrixBlocks::choose() {
   const int enough = options_.deadline ? stats::kMinBlocks : scenario_.plan.cycles;
-  const int least = std::ranges::min(items_, {}, &Item::blocks).blocks;
   std::vector<std::size_t> chosen;
-  if (least < enough) {
-    cycle_ = least + 1;
+  std::optional<int> least;
+  for (const Item& item : items_) {
+    if (!item.given_up) least = std::min(least.value_or(item.blocks), item.blocks);
+  }
+  if (!least) {
+    ending_ = "nothing is left that has blocks which count";
+    return chosen;
+  }
+  if (*least < enough) {
+    cycle_ = *least + 1;
     for (std::size_t i = 0; i < items_.size(); ++i) {
-      if (items_[i].blocks == least) chosen.push_back(i);
+      if (!items_[i].given_up && items_[i].blocks == *least) chosen.push_back(i);
     }
     return chosen;
   }
   ++cycle_;
   if (!options_.deadline) {
-    ending_ = fmt::format("all have {} blocks", enough);
+    const bool all = std::ranges::none_of(items_, &Item::given_up);
+    ending_ = fmt::format("all {}have {} blocks", all ? "" : "others ", enough);
     return chosen;
   }
   for (std::size_t i = 0; i < items_.size(); ++i) {
+    // Nothing can be said of a set without its agents alone.
+    const bool hopeless = std::ranges::any_of(
+        items_, [&](const Item& solo) { return solo.given_up && rests_on(items_[i], solo); });
+    if (items_[i].given_up || hopeless) continue;
     if (items_[i].width > kSettledWidth) chosen.push_back(i);
   }
   if (chosen.empty()) {
@@ -138,14 +179,9 @@ std::vector<std::size_t> MatrixBlocks::choose() {
   chosen.resize(std::min(chosen.size(), (items_.size() + 1) / 2));
   // A set is only ever compared with what was measured beside it: what drifts then meets both.
   for (std::size_t i = 0; i < items_.size(); ++i) {
-    const auto rests_on = [&](std::size_t set) {
-      const auto& names = items_[set].baselines;
-      return !items_[set].is_solo() &&
-             std::ranges::find(names, items_[i].baselines.front()) != names.end();
-    };
+    const auto needs_it = [&](std::size_t set) { return rests_on(items_[set], items_[i]); };
     const bool missing = std::ranges::find(chosen, i) == chosen.end();
-    if (items_[i].is_solo() && missing && std::ranges::any_of(chosen, rests_on))
-      chosen.push_back(i);
+    if (missing && std::ranges::any_of(chosen, needs_it)) chosen.push_back(i);
   }
   return chosen;
 }
@@ -180,6 +216,7 @@ void MatrixBlocks::plan_round(const std::vector<std::size_t>& chosen) {
   }
   int index = static_cast<int>(issued_);
   for (const Place& place : places) {
+    ++items_[place.item].issued;
     round_.push_back(block_of(items_[place.item], runs_absent(place)));
     round_.back().index = ++index;
   }

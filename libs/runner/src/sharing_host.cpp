@@ -195,11 +195,11 @@ Result<TemporaryDirectory> short_folder(std::string_view prefix) {
 }
 
 Result<std::unique_ptr<SharingHost>> start_mps(const LocalRun& run) {
-  if (run.scenario.agents.size() > mps::kMaxClients) {
-    return environment_lacks(fmt::format("{} agents, but an MPS server takes {} clients",
-                                         run.scenario.agents.size(), mps::kMaxClients),
-                             "take fewer agents, or --sharing time-slicing",
-                             fmt::format("scenario {}", run.scenario.name));
+  if (const std::size_t alive = scenario::most_alive(run.scenario); alive > mps::kMaxClients) {
+    return environment_lacks(
+        fmt::format("{} agents, but an MPS server takes {} clients", alive, mps::kMaxClients),
+        "take fewer agents, or --sharing time-slicing",
+        fmt::format("scenario {}", run.scenario.name));
   }
   const auto program = mps_program(run);
   if (!program) {

@@ -5,12 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 namespace kts::runner::matrix_blocks_test {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ElementsAre;
 using testing::IsEmpty;
+
+constexpr std::size_t kTooMany = 500;
 
 scenario::Scenario two_agents(int cycles) {
   auto scenario = scenario::parse(
@@ -30,12 +34,13 @@ class FakeRun {
 
   MatrixBlocks blocks(MatrixBlocks::Options options = {}) {
     options.now = [this] { return MonotonicTime(now_); };
+    options.warn = [this](const std::string& text) { warnings_.push_back(text); };
     return {scenario_, std::move(options), [this] { return measured(); }};
   }
-  // Runs them all; empty when the source fails.
+  // Runs them all, as far as it isn't without end.
   std::vector<Block> run(MatrixBlocks& source) {
     std::vector<Block> done;
-    for (;;) {
+    while (done.size() < kTooMany) {
       auto block = source.next();
       EXPECT_TRUE(block);
       if (!block || !*block) return done;
@@ -44,9 +49,10 @@ class FakeRun {
       for (const std::size_t agent : (*block)->active) {
         names.push_back(scenario_.agents[agent].name.substr(0, 1));
       }
-      ++count_[names];
+      ++(spoilt_.contains(names) ? lost_ : count_)[names];
       now_ += 1s;
     }
+    return done;
   }
 
   Result<analysis::Matrix> measured() const {
@@ -70,12 +76,24 @@ class FakeRun {
         matrix.sets.push_back({names, blocks, {cell}, {}});
       }
     }
+    for (const auto& [names, blocks] : lost_) {
+      if (names.size() == 1) continue;
+      if (find_set(matrix, names) == nullptr) matrix.sets.push_back({names, 0, {}, {}});
+      for (analysis::SetResult& set : matrix.sets) {
+        if (set.agents != names) continue;
+        set.not_shared = blocks;
+        set.why_not_shared = "somebody else was there";
+      }
+    }
     return matrix;
   }
 
   scenario::Scenario scenario_;
   std::map<std::vector<std::string>, int> count_;
   std::map<std::vector<std::string>, double> width_;
+  std::set<std::vector<std::string>> spoilt_;  // whose blocks don't count
+  std::map<std::vector<std::string>, int> lost_;
+  std::vector<std::string> warnings_;
   Nanoseconds now_{0};
 };
 
@@ -132,6 +150,68 @@ TEST(MatrixBlocks, EndsBeforeTheDeadlineWhenAllIsSettled) {
   MatrixBlocks source = run.blocks({.deadline = MonotonicTime(1h)});
   EXPECT_EQ(run.run(source).size(), 35U);
   EXPECT_EQ(source.ending(), "nothing is left to settle");
+}
+
+TEST(MatrixBlocks, ASetWhoseBlocksDoNotCountIsGivenUpAndTheOthersGoOn) {
+  FakeRun run(two_agents(4));
+  run.spoilt_ = {{"a", "b"}};
+  MatrixBlocks source = run.blocks();
+  EXPECT_EQ(run.run(source).size(), 4U * 6 + 3);
+  EXPECT_EQ((run.lost_[{"a", "b"}]), 3);
+  EXPECT_EQ((run.count_[{"b", "b"}]), 4);
+  EXPECT_THAT(run.warnings_, ElementsAre("a + b is given up, since 3 blocks in a row don't count: "
+                                         "somebody else was there"));
+  EXPECT_EQ(source.ending(), "all others have 4 blocks");
+}
+
+TEST(MatrixBlocks, NoBudgetGoesIntoBlocksThatDoNotCount) {
+  FakeRun run(two_agents(10));
+  run.spoilt_ = {{"a", "b"}};
+  run.width_[{"b", "b"}] = 0.4;
+  MatrixBlocks source = run.blocks({.deadline = MonotonicTime(60s)});
+  run.run(source);
+  EXPECT_EQ((run.lost_[{"a", "b"}]), 3);
+  // All that the five of each leave: with its agent alone.
+  EXPECT_NEAR((run.count_[{"b", "b"}]), 5 + (60 - 33) / 2, 1);
+  EXPECT_EQ(source.ending(), "the time is up");
+}
+
+TEST(MatrixBlocks, NorIntoWhatRestsOnAnAgentThatHasNoneAlone) {
+  FakeRun run(two_agents(10));
+  run.spoilt_ = {{"a"}};
+  for (const char* other : {"a", "b"}) run.width_[{"a", other}] = 0.4;
+  MatrixBlocks source = run.blocks({.deadline = MonotonicTime(1h)});
+  run.run(source);
+  EXPECT_EQ((run.count_[{"a", "b"}]), stats::kMinBlocks);
+  EXPECT_THAT(run.warnings_, ElementsAre("a alone is given up, since 4 blocks in a row don't "
+                                         "count: it has no samples"));
+  EXPECT_EQ(source.ending(), "nothing is left to settle");
+}
+
+TEST(MatrixBlocks, WhatCountsAgainAfterABadBlockGoesOn) {
+  FakeRun run(two_agents(4));
+  run.spoilt_ = {{"a", "b"}};
+  MatrixBlocks source = run.blocks();
+  int bad = 0;
+  while (const auto block = source.next().value()) {
+    std::vector<std::string> names;
+    for (const std::size_t agent : block->active) {
+      names.push_back(run.scenario_.agents[agent].name.substr(0, 1));
+    }
+    // Two of three don't count.
+    const bool counts = names != std::vector<std::string>{"a", "b"} || ++bad % 3 == 0;
+    ++(counts ? run.count_ : run.lost_)[names];
+  }
+  EXPECT_EQ((run.count_[{"a", "b"}]), 4);
+  EXPECT_THAT(run.warnings_, IsEmpty());
+}
+
+TEST(MatrixBlocks, EndsWhenNothingCounts) {
+  FakeRun run(two_agents(4));
+  run.spoilt_ = {{"a"}, {"b"}, {"a", "a"}, {"a", "b"}, {"b", "b"}};
+  MatrixBlocks source = run.blocks();
+  EXPECT_LT(run.run(source).size(), kTooMany);
+  EXPECT_EQ(source.ending(), "nothing is left that has blocks which count");
 }
 
 TEST(MatrixBlocks, ContinuesWhereAnEarlierRunEnded) {

@@ -133,6 +133,20 @@ TEST_F(MpsRun, MoreAgentsThanAServerTakesAreRefusedBeforeTheStart) {
   EXPECT_FALSE(exists("mps"));
 }
 
+TEST_F(MpsRun, OnlyThoseThatAreThereAtOnceCountAgainstWhatAServerTakes) {
+  while (run_.scenario.agents.size() <= 48) {
+    run_.scenario.agents.push_back(run_.scenario.agents.back());
+    run_.scenario.agents.back().name = "heavy-" + std::to_string(run_.scenario.agents.size());
+  }
+  run_.scenario.plan.order = scenario::Order::kMatrix;
+  run_.scenario.plan.sets = {{"light", "heavy"}};
+  run_.scenario.plan.others_absent = true;
+  PlannedBlocks none({}, 1);
+  run_.blocks = &none;
+  const Status status = execute();
+  EXPECT_TRUE(status) << to_line(status.error());
+}
+
 TEST_F(MpsRun, AClientsCrashIsToldWithWhatItMeansForTheOthers) {
   misbehave("crash-block", "heavy");
   const std::string line = failure();

@@ -81,4 +81,11 @@ Result<Scenario> as_matrix(Scenario scenario, int slots) {
   return scenario;
 }
 
+std::size_t most_alive(const Scenario& scenario) {
+  if (!scenario.plan.others_absent) return scenario.agents.size();
+  std::size_t most = 1;
+  for (const Names& set : scenario.plan.sets) most = std::max(most, set.size());
+  return most;
+}
+
 }  // namespace kts::scenario

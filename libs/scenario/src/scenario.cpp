@@ -69,7 +69,7 @@ Result<std::vector<std::vector<std::string>>> read_sets(const YamlValue& value, 
 }
 
 Result<Plan> read_plan(const YamlValue& value) {
-  KTS_CHECK_OK(value.check_keys({"cycles", "block", "order", "sets", "leave_one_out"}));
+  KTS_CHECK_OK(value.check_keys({"cycles", "block", "order", "sets", "others", "leave_one_out"}));
   Plan plan;
   if (value.has("order")) {
     KTS_TRY(const std::string order, value.at("order").word({"interleaved", "study", "matrix"}));
@@ -81,6 +81,14 @@ Result<Plan> read_plan(const YamlValue& value) {
   }
   if (value.has("sets")) {
     KTS_TRY(plan.sets, read_sets(value.at("sets"), plan.order));
+  }
+  if (value.has("others")) {
+    const YamlValue others = value.at("others");
+    KTS_TRY(const std::string wanted, others.word({"parked", "absent"}));
+    if (plan.order != Order::kMatrix) {
+      return others.refuse("has a meaning for 'order: matrix' only", "remove it, or add the order");
+    }
+    plan.others_absent = wanted == "absent";
   }
   if (value.has("leave_one_out")) {
     KTS_TRY(const std::string wanted, value.at("leave_one_out").word({"true", "false"}));
@@ -425,10 +433,11 @@ Result<std::vector<TraceNote>> read_traces(const Scenario& scenario) {
 std::string to_yaml(const Scenario& scenario) {
   std::string out = fmt::format(
       "schema: {}\nname: {}\ndevice: {}\nsharing: {}\nsync: {}\nseed: {}\n"
-      "plan: {{cycles: {}, block: {}, order: {}{}{}}}\nagents:\n",
+      "plan: {{cycles: {}, block: {}, order: {}{}{}{}}}\nagents:\n",
       kSchema, scenario.name, scenario.device, scenario.sharing, scenario.sync, scenario.seed,
       scenario.plan.cycles, format_duration(scenario.plan.block), name_of(scenario.plan.order),
-      to_yaml(scenario.plan.sets), scenario.plan.leave_one_out ? ", leave_one_out: true" : "");
+      to_yaml(scenario.plan.sets), scenario.plan.others_absent ? ", others: absent" : "",
+      scenario.plan.leave_one_out ? ", leave_one_out: true" : "");
   for (const AgentSpec& agent : scenario.agents) out += to_yaml(agent);
   return out + to_yaml(scenario.chains) + to_yaml(scenario.variants);
 }

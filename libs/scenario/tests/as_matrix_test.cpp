@@ -51,6 +51,23 @@ TEST(AsMatrix, KeepsTheSetsThatAScenarioLists) {
   EXPECT_THAT(matrix->plan.sets, ElementsAre(ElementsAre("a", "b", "b-2"), ElementsAre("b", "a")));
 }
 
+TEST(AsMatrix, WithTheOthersAbsentNoMoreThanASetIsThereAtOnce) {
+  auto matrix = as_matrix(*parsed(""), 3).value();
+  EXPECT_EQ(most_alive(matrix), 6U);
+  matrix.plan.others_absent = true;
+  EXPECT_EQ(most_alive(matrix), 3U);
+  const auto again = parse(to_yaml(matrix), "scenario.yaml");
+  ASSERT_TRUE(again) << to_line(again.error());
+  EXPECT_EQ(*again, matrix);
+}
+
+TEST(AsMatrix, OthersAreOfAMatrixAlone) {
+  const auto refused = parsed("plan: {others: absent}");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(to_line(refused.error()), HasSubstr("order: matrix"));
+  EXPECT_FALSE(parsed("plan: {order: matrix, others: gone}"));
+}
+
 TEST(AsMatrix, WhatItMadeReadsBackAsItself) {
   const auto matrix = as_matrix(*parsed(""), 3);
   const auto again = parse(to_yaml(*matrix), "scenario.yaml");

@@ -17,8 +17,9 @@ struct MatrixCell {
   int copies = 1;  // how many of it are in the set; their samples are pooled
   std::uint64_t n = 0;
   int blocks = 0;
-  Estimate p50, p95, p99;  // latency, shared, ms
-  // The highest of p99, p95 and p50 of which the samples give a DF with an interval; else p99.
+  Estimate p50, p75, p90, p95, p99;  // latency, shared, ms
+  // The highest of p99, p95, p90, p75 and p50 of which the samples give a DF with an interval; else
+  // p99.
   double quantile = 0.99;
   Estimate df;                                 // of latency at `quantile`
   Verdict verdict = Verdict::kCannotConclude;  // of p99 alone
@@ -26,18 +27,21 @@ struct MatrixCell {
   Estimate gpu_time_df;  // at p99: what CUDA events alone would say
   Estimate kept;         // throughput of one copy, shared / solo
   bool overloaded = false;
-  std::string why;                   // of overloaded
+  std::string why;                   // of overloaded, or why there is nothing at all
   std::optional<bool> slo_met = {};  // empty without an SLO, or when it isn't settled
 };
 
 // Agents that were active together.
 struct SetResult {
   std::vector<std::string> agents;  // in the run's order, an agent as often as it was active
-  int blocks = 0;
-  std::vector<MatrixCell> cells;  // one an agent
+  int blocks = 0;                   // that count
+  std::vector<MatrixCell> cells;    // one an agent
   // Sum over all that were active of the throughput kept: 1 is what a card of one's own does for
-  // one agent (system throughput, Eyerman & Eeckhout 2008). Empty unless all have theirs.
-  std::optional<double> kept_sum;
+  // one agent (system throughput, Eyerman & Eeckhout 2008). Empty unless all have theirs. The
+  // interval is of the sum itself, block by block, since what one loses another may gain.
+  Estimate kept_sum;
+  int not_shared = 0;               // blocks that don't count, since they were not
+  std::string why_not_shared = {};  // of the last of them
 };
 
 struct AloneResult {
@@ -47,6 +51,7 @@ struct AloneResult {
   Estimate p50, p95, p99;  // latency, ms
   Estimate rate_per_s;     // completions
   bool overloaded = false;
+  Estimate p75 = {}, p90 = {};  // likewise
 };
 
 // What the agents of a set are predicted to hold of the device's memory.

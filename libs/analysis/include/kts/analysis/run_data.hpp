@@ -108,11 +108,20 @@ struct ChainBlock {
   std::uint64_t unfinished = 0;  // due, but some step is missing
 };
 
+// A shared block that counts for nothing, since it was not what it should be.
+struct NotShared {
+  int block = 0;
+  std::vector<std::string> active;
+  std::string why;
+};
+
 // Everything that a folder said, before any statistics.
 struct RunData {
   Summary header;  // run_id … agents, counts and warnings filled in; results empty
   std::vector<AgentBlock> blocks;  // in time order, per agent
   std::vector<ChainBlock> chains;
+  std::vector<double> also_quantiles = {};  // of latency, told beside p50, p95, p99 and p99.9
+  std::vector<NotShared> not_shared = {};   // in time order
   bool is_matrix = false;  // shared blocks are of several sets: contention() tells of them
   // Which agent's solo blocks are an agent's baseline; itself, unless an equal agent was measured.
   std::map<std::string, std::string> baseline;

@@ -54,6 +54,7 @@ struct MeasureResult {
   std::uint64_t lost = 0;
   std::optional<double> mean;
   Estimate p50, p95, p99, p999;
+  Estimate p75 = {}, p90 = {};  // latency, where RunData asks for them
   std::optional<double> max;
   std::optional<double> jitter;            // p99 / p50
   std::optional<double> rate_proxy_per_s;  // 1000 / mean ms
@@ -66,7 +67,7 @@ struct MeasureResult {
 struct Degradation {
   std::string agent;
   Measure measure = Measure::kLatency;  // latency, gpu_time, ttft or itl
-  double quantile = 0.99;               // 0.5, 0.95 or 0.99
+  double quantile = 0.99;               // 0.5, 0.95, 0.99, and what RunData asks for beside them
   Estimate ratio;
   std::optional<Neighbours> baseline;  // of the solo blocks; empty when the source doesn't say (v1)
   Verdict verdict = Verdict::kCannotConclude;  // of latency p99; else kCannotConclude and not shown

@@ -20,7 +20,8 @@ namespace kts::runner {
 // as far as they have the fewest yet, in a scattered order that every other round reverses, so that
 // drift meets all alike. Without a deadline as many rounds as the plan has cycles. With one, once
 // all have what an interval takes, each round goes to the half whose intervals are widest, until
-// the time is up or nothing is left to settle.
+// the time is up or nothing is left to settle. What goes on without a block that counts is given
+// up, and the others go on.
 class MatrixBlocks final : public BlockSource {
  public:
   struct Options {
@@ -31,6 +32,7 @@ class MatrixBlocks final : public BlockSource {
     bool first_solo_absent = false;
     std::optional<MonotonicTime> deadline = std::nullopt;
     std::function<MonotonicTime()> now = [] { return MonotonicTimeline::now(); };
+    std::function<void(const std::string&)> warn = [](const std::string&) {};
   };
   // `scenario` as as_matrix makes it. `measured` tells what there is so far; asked before each
   // round but that of block 1.
@@ -52,9 +54,15 @@ class MatrixBlocks final : public BlockSource {
     std::vector<std::string> baselines;  // names in the results
     int blocks = 0;                      // whole rounds of it
     double width = 0;                    // half the widest interval's, on logarithms
+    int counted = 0;                     // blocks that count
+    int issued = 0;                      // since that was last looked at
+    int fruitless = 0;                   // issued since one more counted
+    bool given_up = false;
     [[nodiscard]] bool is_solo() const { return active.size() == 1; }
   };
   [[nodiscard]] Status look();
+  void give_up_the_fruitless(const analysis::Matrix& matrix);
+  [[nodiscard]] static bool rests_on(const Item& set, const Item& solo);
   [[nodiscard]] std::vector<std::size_t> choose();
   void plan_round(const std::vector<std::size_t>& chosen);
   [[nodiscard]] Block block_of(const Item& item, bool absent) const;

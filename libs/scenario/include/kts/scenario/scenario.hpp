@@ -86,6 +86,7 @@ struct Plan {
   Nanoseconds block{2'000'000'000};
   Order order = Order::kInterleaved;
   std::vector<std::vector<std::string>> sets = {};  // kMatrix: agents that are active together
+  bool others_absent = false;  // kMatrix: processes of others than a set's are not there
   // kInterleaved: each cycle has a block more for each agent, shared by all but that one.
   bool leave_one_out = false;
   friend bool operator==(const Plan&, const Plan&) = default;
@@ -115,6 +116,9 @@ struct Scenario {
 // `slots`. An agent that stands in a set more than once gets copies ("fft-2", of another seed), so
 // that in the result a set names nobody twice. kBadInput when that makes too many agents or sets.
 [[nodiscard]] Result<Scenario> as_matrix(Scenario scenario, int slots);
+
+// How many agents' processes are there at once, at most.
+[[nodiscard]] std::size_t most_alive(const Scenario& scenario);
 
 // The same agents in another sharing mode, without what they asked of others.
 [[nodiscard]] Scenario in_mode(Scenario scenario, std::string_view mode);
