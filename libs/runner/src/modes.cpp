@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kts/base/units.hpp"
+#include "kts/runner/memory.hpp"
 
 namespace kts::runner {
 namespace {
@@ -126,6 +127,37 @@ Result<std::vector<Way>> find_ways(const ModesRun& modes) {
   return chosen;
 }
 
+// Whether it can have several iterations in flight. What arrives by itself has none ahead; on a
+// card a request is driven token by token and has one KV cache.
+bool can_queue_ahead(const AgentSpec& agent, int depth, const std::string& device) {
+  if (is_open(agent.arrival.process)) return false;
+  return depth == 1 || agent.workload.kind() != "request" || device_kind(device) != "cuda";
+}
+
+// Those of `agents` that can have `depth` iterations in flight get them.
+Status queue_ahead(Scenario& scenario, const std::vector<std::size_t>& agents, int depth,
+                   const std::string& names) {
+  bool any = agents.empty();
+  bool all_open = true;
+  for (const std::size_t place : agents) {
+    AgentSpec& agent = scenario.agents[place];
+    all_open = all_open && is_open(agent.arrival.process);
+    const bool can = can_queue_ahead(agent, depth, scenario.device);
+    if (can) agent.in_flight = depth;
+    any = any || can;
+  }
+  if (any) return {};
+  if (all_open) {
+    return bad_input(fmt::format("{} arrive by themselves, so none queues work ahead", names),
+                     "leave --in-flight out", "--in-flight");
+  }
+  return bad_input(
+      fmt::format("{} can't have {} in flight: on a card a request is driven token by token, one "
+                  "at a time",
+                  names, depth),
+      "choose --in-flight 1, or leave it out", "--in-flight");
+}
+
 Result<std::vector<Company>> find_companies(const ModesRun& modes) {
   const Scenario& scenario = modes.base.scenario;
   const std::vector<NamedParty> parties = parties_of(scenario);
@@ -147,23 +179,18 @@ Result<std::vector<Company>> find_companies(const ModesRun& modes) {
     for (const int depth : depths) {
       Company company;
       std::vector<std::size_t> places = light.agents;
-      std::vector<std::size_t> deep;
+      std::vector<std::size_t> meant;
       for (const NamedParty& party : group) {
         company.neighbours.push_back(party.name);
         for (const std::size_t place : party.agents) {
           places.push_back(place);
-          if (depth > 0 && !is_open(scenario.agents[place].arrival.process)) deep.push_back(place);
+          if (depth > 0) meant.push_back(place);
         }
       }
       company.name = fmt::format("{}", fmt::join(company.neighbours, ", "));
       company.slug = fmt::format("{}", fmt::join(company.neighbours, "-"));
-      if (depth > 0 && deep.empty()) {
-        return bad_input(
-            fmt::format("{} arrive by themselves, so none queues work ahead", company.name),
-            "leave --in-flight out", "--in-flight");
-      }
       Scenario changed = scenario;
-      for (const std::size_t place : deep) changed.agents[place].in_flight = depth;
+      KTS_CHECK_OK(queue_ahead(changed, meant, depth, company.name));
       company.scenario = with_agents(changed, places);
       if (depths.size() > 1) {
         company.name += fmt::format(" at in_flight {}", depth);
@@ -255,6 +282,18 @@ Result<ModesWork> plan_modes(const ModesRun& modes, const Result<std::vector<dev
         "name a mode that this machine has", "--modes");
   }
   return work;
+}
+
+const Scenario& largest_run(const ModesWork& work) {
+  const auto needs = [](const LocalRun& run) {
+    std::pair<std::uint64_t, std::uint64_t> bytes;
+    for (const AgentMemory& agent : predict_memory(run.scenario)) {
+      bytes.first += agent.plan.total();
+      bytes.second += agent.predicted_bytes();
+    }
+    return bytes;
+  };
+  return std::ranges::max_element(work.runs, {}, needs)->scenario;
 }
 
 Status run_modes(const ModesRun& modes, ModesWork work, Progress& progress) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "fixture.hpp"
+#include "kts/runner/memory.hpp"
 
 namespace kts::runner::modes_test {
 namespace {
@@ -30,8 +31,9 @@ class Modes : public FakeRun {
     for (const LocalRun& run : work.runs) names.push_back(run.folder.string());
     return names;
   }
-  static std::string refusal(const ModesRun& modes) {
-    const auto work = plan_modes(modes, kNoGpu);
+  static std::string refusal(const ModesRun& modes,
+                             const Result<std::vector<device::Gpu>>& gpus = kNoGpu) {
+    const auto work = plan_modes(modes, gpus);
     if (work) return "no error";
     EXPECT_EQ(work.error().code, ErrorCode::kBadInput);
     return to_line(work.error());
@@ -81,6 +83,50 @@ TEST_F(Modes, NeighboursAndDepthsMakeCompanies) {
   EXPECT_EQ(work->plan.entries[1].company, "heavy at in_flight 4");
   EXPECT_EQ(work->runs[2].scenario.agents[0].in_flight, 4);
   EXPECT_EQ(work->runs[6].scenario.agents[1].in_flight, 4);
+}
+
+TEST_F(Modes, OnlyThoseWhoMeetHaveToFitIntoMemory) {
+  auto& agents = run_.scenario.agents;
+  agents[1].workload = workload::complete("membw", {{"bytes", "4GiB"}}).value();
+  agents.push_back(agents[1]);
+  agents.back().name = "other";
+  agents.back().workload = workload::complete("membw", {{"bytes", "3GiB"}}).value();
+  const DeviceMemory card{"X", std::uint64_t{5} << 30, {}};
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing"};
+  const auto at_once = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(at_once) << to_line(at_once.error());
+  EXPECT_FALSE(check_memory(predict_memory(largest_run(*at_once)), card));
+  wish.beside_each = true;
+  const auto each = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(each) << to_line(each.error());
+  EXPECT_TRUE(check_memory(predict_memory(largest_run(*each)), card));
+  EXPECT_EQ(largest_run(*each).agents.at(1).name, "heavy");
+}
+
+TEST_F(Modes, OnACardARequestQueuesNothingAhead) {
+  auto& agents = run_.scenario.agents;
+  run_.scenario.device = "cuda";
+  agents.push_back(agents[1]);
+  agents.back().name = "llm";
+  agents.back().workload = workload::complete("request", {}).value();
+  const Result<std::vector<device::Gpu>> card = std::vector<device::Gpu>(1);
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing"};
+  wish.in_flight = {4};
+  const auto beside_both = plan_modes(wish, card);
+  ASSERT_TRUE(beside_both) << to_line(beside_both.error());
+  EXPECT_EQ(beside_both->runs.back().scenario.agents.at(1).in_flight, 4);
+  EXPECT_EQ(beside_both->runs.back().scenario.agents.at(2).in_flight, 1);
+  wish.beside_each = true;
+  EXPECT_EQ(refusal(wish, card),
+            "--in-flight: llm can't have 4 in flight: on a card a request is driven token by "
+            "token, one at a time; choose --in-flight 1, or leave it out");
+  wish.in_flight = {1};
+  EXPECT_TRUE(plan_modes(wish, card));
+  wish.in_flight = {4};
+  wish.base.scenario.device = "cpu";
+  EXPECT_TRUE(plan_modes(wish, kNoGpu));
 }
 
 TEST_F(Modes, TheAgentWithAnObjectiveIsTheOneThatIsCompared) {
