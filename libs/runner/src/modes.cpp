@@ -54,6 +54,23 @@ std::string compared(const Scenario& scenario) {
   return scenario.chains.empty() ? scenario.agents.front().name : scenario.chains.front().name;
 }
 
+// Whose latency matters: every chain and agent with an objective; without any, all whose requests
+// come by themselves, a chain's agents as the chain.
+std::vector<std::string> light_agents(const Scenario& scenario) {
+  const auto has_slo = [](const auto& each) { return each.slo.has_value(); };
+  const bool objectives = std::ranges::any_of(scenario.chains, has_slo) ||
+                          std::ranges::any_of(scenario.agents, has_slo);
+  std::vector<std::string> names;
+  const auto add = [&](const auto& each) {
+    const bool by_itself =
+        is_open(each.arrival.process) && each.arrival.process != workload::ArrivalProcess::kChain;
+    if (objectives ? has_slo(each) : by_itself) names.push_back(each.name);
+  };
+  std::ranges::for_each(scenario.chains, add);
+  std::ranges::for_each(scenario.agents, add);
+  return names;
+}
+
 std::vector<NamedParty> parties_of(const Scenario& scenario) {
   std::vector<NamedParty> parties;
   for (std::size_t i = 0; i < scenario.agents.size(); ++i) {
@@ -203,6 +220,26 @@ Result<std::vector<Company>> find_companies(const ModesRun& modes) {
   return companies;
 }
 
+// The light agents beside the compared one. One whose own load --in-flight varies is a neighbour
+// and no more: it has no baseline that all companies share.
+std::vector<ModesPlan::Other> find_others(const ModesRun& modes) {
+  const Scenario& scenario = modes.base.scenario;
+  const std::vector<NamedParty> parties = parties_of(scenario);
+  const std::string first = compared(scenario);
+  const NamedParty& light = party_with(parties, scenario, first);
+  std::vector<ModesPlan::Other> others;
+  for (const std::string& name : light_agents(scenario)) {
+    if (name == first) continue;
+    const NamedParty& party = party_with(parties, scenario, name);
+    const bool is_varied = &party != &light && modes.in_flight.size() > 1 &&
+                           std::ranges::any_of(party.agents, [&](std::size_t place) {
+                             return !is_open(scenario.agents[place].arrival.process);
+                           });
+    if (!is_varied) others.push_back({name, &party == &light ? first : party.name});
+  }
+  return others;
+}
+
 // Says whose words they are.
 class LabelledProgress final : public Progress {
  public:
@@ -231,6 +268,7 @@ Result<ModesWork> plan_modes(const ModesRun& modes, const Result<std::vector<dev
   ModesPlan& plan = work.plan;
   plan.scenario = scenario.name;
   plan.agent = compared(scenario);
+  plan.others = find_others(modes);
   plan.rounds = std::min(modes.rounds, scenario.plan.cycles);
   const auto add_run = [&](Scenario of_run, const std::string& folder) {
     LocalRun run = modes.base;

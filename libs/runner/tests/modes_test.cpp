@@ -13,6 +13,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::StartsWith;
 
 const Result<std::vector<device::Gpu>> kNoGpu = environment_lacks("no driver");
@@ -175,6 +176,83 @@ TEST_F(Modes, AChainIsComparedAsOneAndItsAgentsAreNoNeighbours) {
   EXPECT_THAT(other->plan.entries[0].neighbours, ElementsAre("answer"));
   wish.base.scenario.agents.erase(wish.base.scenario.agents.begin() + 1);
   EXPECT_THAT(refusal(wish), HasSubstr("one chain alone shares with nobody"));
+}
+
+std::vector<std::string> others_of(const ModesRun& wish) {
+  const auto work = plan_modes(wish, kNoGpu);
+  if (!work) return {to_line(work.error())};
+  std::vector<std::string> names;
+  for (const auto& other : work->plan.others) names.push_back(other.agent + " of " + other.party);
+  return names;
+}
+
+TEST_F(Modes, EveryAgentWhoseLatencyMattersIsALightOne) {
+  auto& agents = run_.scenario.agents;
+  agents.push_back(agents[0]);
+  agents.back().name = "other";
+  EXPECT_THAT(others_of(modes()), ElementsAre("other of other"));
+  agents[1].slo = scenario::Slo{};
+  EXPECT_THAT(others_of(modes()), IsEmpty());
+  agents[2].slo = scenario::Slo{};
+  EXPECT_THAT(others_of(modes()), ElementsAre("other of other"));
+  // Whose own load differs between the companies has no baseline that they share.
+  std::swap(agents[0], agents[1]);
+  agents[1].slo = scenario::Slo{};
+  agents[2].arrival = agents[0].arrival;
+  agents[0].slo.reset();
+  ModesRun wish = modes();
+  EXPECT_THAT(others_of(wish), ElementsAre("other of other"));
+  wish.in_flight = {1, 4};
+  EXPECT_THAT(others_of(wish), IsEmpty());
+}
+
+TEST_F(Modes, AChainIsALightOneAndAnAgentOfItWithAnObjectiveToo) {
+  auto& agents = run_.scenario.agents;
+  agents.push_back(agents[0]);
+  agents.back().name = "tool";
+  agents[1].arrival = agents[2].arrival = {};
+  agents[1].arrival.process = agents[2].arrival.process = workload::ArrivalProcess::kChain;
+  run_.scenario.chains = {chain_of("answer", {{"heavy"}, {"tool"}})};
+  EXPECT_THAT(others_of(modes()), ElementsAre("light of light"));
+  run_.scenario.chains[0].slo = agents[2].slo = scenario::Slo{};
+  EXPECT_THAT(others_of(modes()), ElementsAre("tool of answer"));
+  run_.scenario.chains[0].slo.reset();
+  agents[0].slo = scenario::Slo{};
+  EXPECT_THAT(others_of(modes()), ElementsAre("tool of answer"));
+}
+
+TEST_F(Modes, TheSameRunsAreToldOfEveryLightAgent) {
+  run_.scenario.plan.cycles = 2;
+  run_.scenario.agents.push_back(run_.scenario.agents[0]);
+  run_.scenario.agents.back().name = "other";
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing"};
+  wish.rounds = 1;
+  wish.beside_each = true;
+  auto work = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(work) << to_line(work.error());
+  EXPECT_EQ(work->runs.size(), 5U);
+  const Status status = run_modes(wish, *work, progress_);
+  ASSERT_TRUE(status) << to_line(status.error());
+  const auto summary = analysis::load_modes(run_.folder);
+  ASSERT_TRUE(summary) << to_line(summary.error());
+  EXPECT_EQ(summary->companies.size(), 2U);
+  ASSERT_EQ(summary->others.size(), 1U);
+  const analysis::ModesSummary& other = summary->others[0];
+  EXPECT_EQ(other.agent.name, "other");
+  EXPECT_EQ(other.agent.arrival, summary->agent.arrival);
+  EXPECT_GT(other.baseline.n, 0U);
+  // It met the compared one only.
+  ASSERT_EQ(other.companies.size(), 1U);
+  EXPECT_EQ(other.companies[0].company, "light");
+  const analysis::ModeResult& mode = other.companies[0].modes.at(0);
+  EXPECT_EQ(mode.entry.folder, "modes/time-slicing-beside-other");
+  EXPECT_GT(mode.n, 0U);
+  EXPECT_TRUE(mode.p50.value);
+  ASSERT_EQ(mode.neighbours.size(), 1U);
+  EXPECT_EQ(mode.neighbours[0].agent, "light");
+  EXPECT_TRUE(mode.neighbours[0].kept.value);
+  EXPECT_FALSE(other.companies[0].advice.empty());
 }
 
 TEST_F(Modes, WishesThatMakeNoSenseAreRefused) {
