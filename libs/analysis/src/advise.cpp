@@ -30,7 +30,8 @@ std::string ms(const Estimate& estimate) {
 }
 
 std::string kept(const ModeResult& mode) {
-  return mode.kept_ratio ? fmt::format("{:.0f} %", *mode.kept_ratio * 100) : "an unknown share";
+  return mode.kept_ratio.value ? fmt::format("{:.0f} %", *mode.kept_ratio.value * 100)
+                               : "an unknown share";
 }
 
 bool can_conclude(const ModeResult& mode) { return mode.measured && mode.inconclusive.empty(); }
@@ -54,7 +55,7 @@ const ModeResult* quickest(const Modes& modes) {
 }
 const ModeResult* kindest(const Modes& modes) {
   return *std::ranges::max_element(
-      modes, {}, [](const ModeResult* mode) { return mode->kept_ratio.value_or(-1); });
+      modes, {}, [](const ModeResult* mode) { return mode->kept_ratio.value.value_or(-1); });
 }
 
 struct Choice {
@@ -66,7 +67,7 @@ struct Choice {
 Modes those_sparing(const Modes& modes, double most) {
   Modes kind;
   std::ranges::copy_if(modes, std::back_inserter(kind), [&](const ModeResult* mode) {
-    return mode->kept_ratio.value_or(0) >= kGoodShare * most;
+    return mode->kept_ratio.value.value_or(0) >= kGoodShare * most;
   });
   return kind;
 }
@@ -128,14 +129,14 @@ Choice choose(const Modes& settled, const CompanyResult& company, const AgentInf
               fmt::format("it meets the objective ({}), and {}", objective,
                           meeting.size() == 1 ? "no other way does"
                                               : "leaves the neighbours most of the ways that do"),
-              those_sparing(meeting, kind->kept_ratio.value_or(0))};
+              those_sparing(meeting, kind->kept_ratio.value.value_or(0))};
     }
     return {quickest(settled), fmt::format("no way is sure to meet the objective ({}); this one "
                                            "comes nearest",
                                            objective)};
   }
   if (settled.size() == 1) return choose_only(*settled.front(), company.modes);
-  const double most = kindest(settled)->kept_ratio.value_or(0);
+  const double most = kindest(settled)->kept_ratio.value.value_or(0);
   const Modes kind = those_sparing(settled, most);
   const ModeResult* first = quickest(kind);
   // Those that p99 can't tell from the quickest compete by what they leave the neighbours.

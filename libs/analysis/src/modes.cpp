@@ -117,6 +117,20 @@ Estimate alone_rate(const AloneRates& rates, const std::string& agent, const std
   return {};
 }
 
+// A figure that isn't known of all is not of the mean either.
+Estimate mean_kept(const std::vector<ModeResult::Neighbour>& neighbours) {
+  const auto mean_of = [&](std::optional<double> Estimate::*figure) -> std::optional<double> {
+    double sum = 0;
+    for (const ModeResult::Neighbour& neighbour : neighbours) {
+      if (!(neighbour.kept.*figure)) return std::nullopt;
+      sum += *(neighbour.kept.*figure);
+    }
+    if (neighbours.empty()) return std::nullopt;
+    return sum / static_cast<double>(neighbours.size());
+  };
+  return {mean_of(&Estimate::value), mean_of(&Estimate::ci_low), mean_of(&Estimate::ci_high)};
+}
+
 ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
                      const MeasureResult& baseline, const AloneRates& rates) {
   const std::string& agent = baseline.agent;
@@ -139,8 +153,6 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
   if (const Degradation* df = find_degradation(summary, agent, Measure::kLatency, 0.99)) {
     result.df = df->ratio;
   }
-  double sum = 0;
-  std::size_t known = 0;
   std::vector<std::string> neighbours = entry.neighbours;
   for (const AgentInfo& other : summary.agents) {
     if (entry.neighbours.empty() && other.name != agent) neighbours.push_back(other.name);
@@ -152,15 +164,9 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
       neighbour.rate_per_s = latency->rate_achieved.value;
       neighbour.kept = ratio_of(latency->rate_achieved, alone_rate(rates, other, entry.company));
     }
-    if (neighbour.kept.value) {
-      sum += *neighbour.kept.value;
-      ++known;
-    }
     result.neighbours.push_back(std::move(neighbour));
   }
-  if (known > 0 && known == result.neighbours.size()) {
-    result.kept_ratio = sum / static_cast<double>(known);
-  }
+  result.kept_ratio = mean_kept(result.neighbours);
   return result;
 }
 
@@ -212,7 +218,8 @@ ModesPlan as_seen_by(const ModesPlan::Other& other, const ModesPlan& plan) {
   return seen;
 }
 
-ModesSummary compare(const ModesPlan& plan, const Runs& runs, const std::filesystem::path& folder) {
+ModesSummary compare_ways(const ModesPlan& plan, const Runs& runs,
+                          const std::filesystem::path& folder) {
   ModesSummary out;
   out.id = std::filesystem::weakly_canonical(folder).filename().string();
   out.scenario = plan.scenario;
@@ -316,9 +323,9 @@ bool is_modes_folder(const std::filesystem::path& folder) {
 Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
   KTS_TRY(const ModesPlan plan, read_plan(folder));
   const Runs runs = summarize_runs(plan, folder);
-  ModesSummary out = compare(plan, runs, folder);
+  ModesSummary out = compare_ways(plan, runs, folder);
   for (const ModesPlan::Other& other : plan.others) {
-    out.others.push_back(compare(as_seen_by(other, plan), runs, folder));
+    out.others.push_back(compare_ways(as_seen_by(other, plan), runs, folder));
     out.others.back().warnings.clear();
   }
   advise(out);

@@ -19,7 +19,7 @@ ModeResult mode(std::string way, double p99, double kept) {
   result.entry.way = std::move(way);
   result.measured = true;
   result.p99 = {p99, p99 * 0.95, p99 * 1.05};
-  result.kept_ratio = kept;
+  result.kept_ratio.value = kept;
   return result;
 }
 

@@ -297,7 +297,7 @@ TEST_F(Modes, EveryRunIsWholeAfterAllRounds) {
   ASSERT_TRUE(summary) << to_line(summary.error());
   EXPECT_EQ(summary->companies.at(0).modes.at(0).entry.way, "time-slicing");
   EXPECT_TRUE(summary->companies[0].modes[0].p50.value);
-  EXPECT_TRUE(summary->companies[0].modes[0].kept_ratio);
+  EXPECT_TRUE(summary->companies[0].modes[0].kept_ratio.value);
 }
 
 TEST_F(Modes, AWayThatFailsIsLeftOutWithTheReason) {

@@ -64,7 +64,9 @@ struct ModeResult {
     Estimate kept;                     // of its rate alone
   };
   std::vector<Neighbour> neighbours;
-  std::optional<double> kept_ratio;                  // mean of the neighbours'
+  // Mean of the neighbours', if all are known, and of their bounds: the mean is no less sure than
+  // they are, however they depend on each other.
+  Estimate kept_ratio;
   std::optional<std::uint64_t> memory_in_use_bytes;  // of all agents together
   std::optional<MemoryUse> memory;                   // empty where the run says nothing of it
   std::vector<std::string> inconclusive;
@@ -98,7 +100,8 @@ struct ModesSummary {
 [[nodiscard]] Result<ModesSummary> load_modes(const std::filesystem::path& folder);
 // Fills in who is best and why, of the others too.
 void advise(ModesSummary& summary);
-// Of the compared agent: 0; 3 when it has an objective that no way meets; 5 when nothing can be recommended.
+// Of the compared agent: 0; 3 when it has an objective that no way meets; 5 when nothing can be
+// recommended.
 [[nodiscard]] int exit_code(const ModesSummary& summary);
 
 }  // namespace kts::analysis
