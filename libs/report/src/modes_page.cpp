@@ -51,8 +51,8 @@ std::string frontier_whiskers(double x, const analysis::Estimate& p99, std::stri
     const std::optional<double> bound = up ? p99.ci_high : p99.ci_low;
     const std::string end =
         bound ? fmt::format("first {},{} head size screen 0.004,90 fixed front", x, *bound)
-              : fmt::format("first {}, graph {} head filled size screen 0.010,18 fixed front dt 3",
-                            x, up ? 1 : 0);
+              : fmt::format("first {}, graph {} head filled size screen 0.012,20 fixed front", x,
+                            up ? 1 : 0);
     out += fmt::format("set arrow from first {},{} to {} lw 1.5 lc rgb \"{}\"\n", x, *p99.value,
                        end, color);
   }
@@ -188,8 +188,7 @@ std::vector<Plot> plan_frontier(const ModesSummary& modes) {
   }
   plot.script += "unset multiplot\n";
   if (any_open) {
-    plot.title +=
-        "; a dotted arrow: on that side these samples give no bound, p99 may be anywhere there";
+    plot.title += "; an arrow: on that side these samples give no bound, p99 may be anywhere there";
   }
   return {plot};
 }
