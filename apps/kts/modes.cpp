@@ -42,7 +42,7 @@ Result<std::filesystem::path> measure(const ModesOptions& options) {
   modes.beside_each = options.beside == "each";
   modes.rounds = options.rounds;
   KTS_TRY(runner::ModesWork work, runner::plan_modes(modes, machine->gpus()));
-  KTS_CHECK_OK(machine->check_memory(modes.base.scenario));
+  KTS_CHECK_OK(machine->check_memory(runner::largest_run(work)));
   KTS_CHECK_OK(runner::prepare_folder(folder));
   for (const auto& entry : work.plan.entries) {
     if (!entry.folder.empty()) continue;

@@ -102,6 +102,7 @@ TEST_F(ModesCli, EveryModeIsARunAndTheComparisonComesAgainByteForByte) {
   EXPECT_THAT(outcome.err, HasSubstr("mps beside heavy is left out: a CPU can't be shared"));
   const Json modes = Json::parse(text("all/modes.json"));
   EXPECT_EQ(modes.at("agent").at("name"), "light");
+  EXPECT_EQ(modes.at("others"), Json::array());  // the other one saturates
   const Json& ways = modes.at("companies").at(0).at("modes");
   EXPECT_EQ(ways.size(), 4U);
   for (const Json& way : ways) {

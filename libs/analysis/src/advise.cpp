@@ -30,7 +30,8 @@ std::string ms(const Estimate& estimate) {
 }
 
 std::string kept(const ModeResult& mode) {
-  return mode.kept_ratio ? fmt::format("{:.0f} %", *mode.kept_ratio * 100) : "an unknown share";
+  return mode.kept_ratio.value ? fmt::format("{:.0f} %", *mode.kept_ratio.value * 100)
+                               : "an unknown share";
 }
 
 bool can_conclude(const ModeResult& mode) { return mode.measured && mode.inconclusive.empty(); }
@@ -54,7 +55,7 @@ const ModeResult* quickest(const Modes& modes) {
 }
 const ModeResult* kindest(const Modes& modes) {
   return *std::ranges::max_element(
-      modes, {}, [](const ModeResult* mode) { return mode->kept_ratio.value_or(-1); });
+      modes, {}, [](const ModeResult* mode) { return mode->kept_ratio.value.value_or(-1); });
 }
 
 struct Choice {
@@ -66,7 +67,7 @@ struct Choice {
 Modes those_sparing(const Modes& modes, double most) {
   Modes kind;
   std::ranges::copy_if(modes, std::back_inserter(kind), [&](const ModeResult* mode) {
-    return mode->kept_ratio.value_or(0) >= kGoodShare * most;
+    return mode->kept_ratio.value.value_or(0) >= kGoodShare * most;
   });
   return kind;
 }
@@ -128,14 +129,14 @@ Choice choose(const Modes& settled, const CompanyResult& company, const AgentInf
               fmt::format("it meets the objective ({}), and {}", objective,
                           meeting.size() == 1 ? "no other way does"
                                               : "leaves the neighbours most of the ways that do"),
-              those_sparing(meeting, kind->kept_ratio.value_or(0))};
+              those_sparing(meeting, kind->kept_ratio.value.value_or(0))};
     }
     return {quickest(settled), fmt::format("no way is sure to meet the objective ({}); this one "
                                            "comes nearest",
                                            objective)};
   }
   if (settled.size() == 1) return choose_only(*settled.front(), company.modes);
-  const double most = kindest(settled)->kept_ratio.value_or(0);
+  const double most = kindest(settled)->kept_ratio.value.value_or(0);
   const Modes kind = those_sparing(settled, most);
   const ModeResult* first = quickest(kind);
   // Those that p99 can't tell from the quickest compete by what they leave the neighbours.
@@ -215,14 +216,17 @@ std::string over_all(const std::vector<std::string>& choices, const std::set<std
   return fmt::format("It depends on the neighbour: {}.", fmt::join(choices, ", "));
 }
 
-}  // namespace
+// Of each company the ways that do as well as the best; none where nothing can be recommended.
+using Alike = std::vector<std::set<std::string>>;
 
-void advise(ModesSummary& summary) {
+Alike advise_alone(ModesSummary& summary) {
+  Alike all;
   std::set<std::string> best;
   std::set<std::string> everywhere;
   std::vector<std::string> choices;
   for (CompanyResult& company : summary.companies) {
     const std::set<std::string> alike = advise(company, summary);
+    all.push_back(alike);
     if (!company.best) continue;
     if (choices.empty()) {
       everywhere = alike;
@@ -240,6 +244,59 @@ void advise(ModesSummary& summary) {
   } else {
     summary.advice =
         over_all(choices, best, everywhere, choices.size() == summary.companies.size());
+  }
+  return all;
+}
+
+// The way that the compared agent was advised in the company of this run; empty: none.
+std::string advised_in(const ModesSummary& compared, const std::string& run) {
+  for (const CompanyResult& company : compared.companies) {
+    if (!company.best) continue;
+    const bool here = std::ranges::any_of(
+        company.modes, [&](const ModeResult& mode) { return mode.entry.folder == run; });
+    if (here) return company.modes[*company.best].entry.way;
+  }
+  return {};
+}
+
+// Whether it is sure to have a lower p99, or to meet the objective where the other isn't.
+bool does_better(const ModeResult& mode, const ModeResult& other) {
+  if (mode.slo_met == true && other.slo_met != true) return true;
+  return mode.p99.ci_high && other.p99.ci_low && *mode.p99.ci_high < *other.p99.ci_low;
+}
+
+// Where another light agent does better than under the way that the compared one is advised.
+std::string what_suits(const ModesSummary& other, const Alike& alike,
+                       const ModesSummary& compared) {
+  std::vector<std::string> choices;
+  for (std::size_t i = 0; i < other.companies.size(); ++i) {
+    const CompanyResult& company = other.companies[i];
+    if (!company.best) continue;
+    const ModeResult& best = company.modes[*company.best];
+    const std::string way = advised_in(compared, best.entry.folder);
+    if (way.empty() || alike[i].contains(way)) continue;
+    const auto advised = std::ranges::find(company.modes, way,
+                                           [](const ModeResult& mode) { return mode.entry.way; });
+    if (advised == company.modes.end() || !does_better(best, *advised)) continue;
+    choices.push_back(fmt::format("under {}{} (p99 {}, under {} {}{})", best.entry.way,
+                                  other.companies.size() == 1 ? "" : " beside " + company.company,
+                                  ms(best.p99), way,
+                                  advised->p99.value ? ms(advised->p99) : "unknown",
+                                  best.slo_met == true && advised->slo_met != true
+                                      ? "; only there it is sure to meet its objective"
+                                      : ""));
+  }
+  if (choices.empty()) return {};
+  return fmt::format(" {} does better {}.", other.agent.name, fmt::join(choices, ", "));
+}
+
+}  // namespace
+
+void advise(ModesSummary& summary) {
+  advise_alone(summary);
+  for (ModesSummary& other : summary.others) {
+    const Alike alike = advise_alone(other);
+    summary.advice += what_suits(other, alike, summary);
   }
 }
 

@@ -2,6 +2,7 @@
 #include "kts/analysis/modes.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -48,6 +49,11 @@ Result<ModesPlan> read_plan(const std::filesystem::path& folder) {
                               entry.at("reason"),
                               {}});
       if (entry.contains("neighbours")) plan.entries.back().neighbours = entry.at("neighbours");
+    }
+    if (json.contains("others")) {
+      for (const PlanJson& other : json.at("others")) {
+        plan.others.push_back({other.at("agent"), other.at("party")});
+      }
     }
     return plan;
   } catch (const PlanJson::exception& error) {
@@ -111,6 +117,20 @@ Estimate alone_rate(const AloneRates& rates, const std::string& agent, const std
   return {};
 }
 
+// A figure that isn't known of all is not of the mean either.
+Estimate mean_kept(const std::vector<ModeResult::Neighbour>& neighbours) {
+  const auto mean_of = [&](std::optional<double> Estimate::*figure) -> std::optional<double> {
+    double sum = 0;
+    for (const ModeResult::Neighbour& neighbour : neighbours) {
+      if (!(neighbour.kept.*figure)) return std::nullopt;
+      sum += *(neighbour.kept.*figure);
+    }
+    if (neighbours.empty()) return std::nullopt;
+    return sum / static_cast<double>(neighbours.size());
+  };
+  return {mean_of(&Estimate::value), mean_of(&Estimate::ci_low), mean_of(&Estimate::ci_high)};
+}
+
 ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
                      const MeasureResult& baseline, const AloneRates& rates) {
   const std::string& agent = baseline.agent;
@@ -133,8 +153,6 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
   if (const Degradation* df = find_degradation(summary, agent, Measure::kLatency, 0.99)) {
     result.df = df->ratio;
   }
-  double sum = 0;
-  std::size_t known = 0;
   std::vector<std::string> neighbours = entry.neighbours;
   for (const AgentInfo& other : summary.agents) {
     if (entry.neighbours.empty() && other.name != agent) neighbours.push_back(other.name);
@@ -146,61 +164,71 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
       neighbour.rate_per_s = latency->rate_achieved.value;
       neighbour.kept = ratio_of(latency->rate_achieved, alone_rate(rates, other, entry.company));
     }
-    if (neighbour.kept.value) {
-      sum += *neighbour.kept.value;
-      ++known;
-    }
     result.neighbours.push_back(std::move(neighbour));
   }
-  if (known > 0 && known == result.neighbours.size()) {
-    result.kept_ratio = sum / static_cast<double>(known);
-  }
+  result.kept_ratio = mean_kept(result.neighbours);
   return result;
 }
 
-}  // namespace
+// By their folders.
+using Runs = std::map<std::string, Result<Summary>>;
 
-std::string to_json(const ModesPlan& plan) {
-  PlanJson out{
-      {"schema", kPlanSchema}, {"scenario", plan.scenario},      {"agent", plan.agent},
-      {"rounds", plan.rounds}, {"baselines", PlanJson::array()}, {"entries", PlanJson::array()}};
-  for (const ModesPlan::Baseline& entry : plan.baselines) {
-    out["baselines"].push_back(
-        {{"agent", entry.agent}, {"company", entry.company}, {"folder", entry.folder}});
+Runs summarize_runs(const ModesPlan& plan, const std::filesystem::path& folder) {
+  Runs runs;
+  const auto add = [&](const std::string& run) {
+    if (!run.empty() && !runs.contains(run)) runs.emplace(run, summarize_run(folder / run));
+  };
+  for (const ModesPlan::Baseline& baseline : plan.baselines) add(baseline.folder);
+  for (const ModesPlan::Entry& entry : plan.entries) add(entry.folder);
+  return runs;
+}
+
+// The plan as if `other` were the compared one, whose place among its neighbours the compared one
+// takes: of the runs that it took part in.
+ModesPlan as_seen_by(const ModesPlan::Other& other, const ModesPlan& plan) {
+  ModesPlan seen = plan;
+  seen.agent = other.agent;
+  seen.entries.clear();
+  std::map<std::string, std::string> companies{{"", ""}};
+  for (ModesPlan::Entry entry : plan.entries) {
+    if (other.party != plan.agent) {
+      const auto place = std::ranges::find(entry.neighbours, other.party);
+      if (place == entry.neighbours.end()) continue;
+      // A company is called after its neighbours, and then how they queue.
+      const std::size_t names = fmt::format("{}", fmt::join(entry.neighbours, ", ")).size();
+      *place = plan.agent;
+      const std::string company =
+          fmt::format("{}{}", fmt::join(entry.neighbours, ", "),
+                      entry.company.substr(std::min(names, entry.company.size())));
+      companies[entry.company] = company;
+      entry.company = company;
+    } else {
+      companies[entry.company] = entry.company;
+    }
+    seen.entries.push_back(std::move(entry));
   }
-  for (const ModesPlan::Entry& entry : plan.entries) {
-    out["entries"].push_back({{"way", entry.way},
-                              {"sharing", entry.sharing},
-                              {"company", entry.company},
-                              {"folder", entry.folder},
-                              {"reason", entry.reason},
-                              {"neighbours", entry.neighbours}});
+  std::erase_if(seen.baselines, [&](const ModesPlan::Baseline& baseline) {
+    return !companies.contains(baseline.company);
+  });
+  for (ModesPlan::Baseline& baseline : seen.baselines) {
+    const bool own = baseline.agent == other.party;
+    baseline = {own ? other.agent : baseline.agent, own ? "" : companies[baseline.company],
+                baseline.folder};
   }
-  return out.dump(2, ' ', false, PlanJson::error_handler_t::replace) + "\n";
+  return seen;
 }
 
-Status write_plan(const ModesPlan& plan, const std::filesystem::path& folder) {
-  KTS_CHECK_OK(make_directories(folder / "modes"));
-  return write_file(plan_file(folder), to_json(plan));
-}
-
-bool is_modes_folder(const std::filesystem::path& folder) {
-  std::error_code ec;
-  return std::filesystem::exists(plan_file(folder), ec);
-}
-
-Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
-  KTS_TRY(const ModesPlan plan, read_plan(folder));
+ModesSummary compare_ways(const ModesPlan& plan, const Runs& runs,
+                          const std::filesystem::path& folder) {
   ModesSummary out;
   out.id = std::filesystem::weakly_canonical(folder).filename().string();
   out.scenario = plan.scenario;
   out.rounds = plan.rounds;
   out.baseline.agent = plan.agent;
   out.agent.name = plan.agent;
-
   AloneRates rates;
   for (const ModesPlan::Baseline& baseline : plan.baselines) {
-    const auto loaded = summarize_run(folder / baseline.folder);
+    const Result<Summary>& loaded = runs.at(baseline.folder);
     if (!loaded) {
       out.warnings.push_back(fmt::format("{} alone: {}", baseline.agent,
                                          why_unread(folder / baseline.folder, loaded.error())));
@@ -238,7 +266,7 @@ Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
     ModeResult result;
     result.entry = entry;
     if (!entry.folder.empty()) {
-      if (const auto run = summarize_run(folder / entry.folder); !run) {
+      if (const Result<Summary>& run = runs.at(entry.folder); !run) {
         result.entry.reason = why_unread(folder / entry.folder, run.error());
       } else {
         result = result_of(entry, *run, out.baseline, rates);
@@ -253,6 +281,52 @@ Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
       }
     }
     company->modes.push_back(std::move(result));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string to_json(const ModesPlan& plan) {
+  PlanJson out{
+      {"schema", kPlanSchema}, {"scenario", plan.scenario},      {"agent", plan.agent},
+      {"rounds", plan.rounds}, {"baselines", PlanJson::array()}, {"entries", PlanJson::array()}};
+  for (const ModesPlan::Baseline& entry : plan.baselines) {
+    out["baselines"].push_back(
+        {{"agent", entry.agent}, {"company", entry.company}, {"folder", entry.folder}});
+  }
+  for (const ModesPlan::Entry& entry : plan.entries) {
+    out["entries"].push_back({{"way", entry.way},
+                              {"sharing", entry.sharing},
+                              {"company", entry.company},
+                              {"folder", entry.folder},
+                              {"reason", entry.reason},
+                              {"neighbours", entry.neighbours}});
+  }
+  out["others"] = PlanJson::array();
+  for (const ModesPlan::Other& other : plan.others) {
+    out["others"].push_back({{"agent", other.agent}, {"party", other.party}});
+  }
+  return out.dump(2, ' ', false, PlanJson::error_handler_t::replace) + "\n";
+}
+
+Status write_plan(const ModesPlan& plan, const std::filesystem::path& folder) {
+  KTS_CHECK_OK(make_directories(folder / "modes"));
+  return write_file(plan_file(folder), to_json(plan));
+}
+
+bool is_modes_folder(const std::filesystem::path& folder) {
+  std::error_code ec;
+  return std::filesystem::exists(plan_file(folder), ec);
+}
+
+Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
+  KTS_TRY(const ModesPlan plan, read_plan(folder));
+  const Runs runs = summarize_runs(plan, folder);
+  ModesSummary out = compare_ways(plan, runs, folder);
+  for (const ModesPlan::Other& other : plan.others) {
+    out.others.push_back(compare_ways(as_seen_by(other, plan), runs, folder));
+    out.others.back().warnings.clear();
   }
   advise(out);
   return out;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kts/analysis/modes.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +10,7 @@
 namespace kts::analysis::modes_test {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -17,7 +19,7 @@ ModeResult mode(std::string way, double p99, double kept) {
   result.entry.way = std::move(way);
   result.measured = true;
   result.p99 = {p99, p99 * 0.95, p99 * 1.05};
-  result.kept_ratio = kept;
+  result.kept_ratio.value = kept;
   return result;
 }
 
@@ -43,6 +45,56 @@ TEST(Advice, IsTheLowestTailAmongThoseThatSpareTheNeighbours) {
   EXPECT_THAT(s.advice, HasSubstr("mps-75 would bring p99 to 1.20 ms"));
   EXPECT_THAT(s.advice, HasSubstr("Under time-slicing it is 7.60 ms"));
   EXPECT_EQ(exit_code(s), 0);
+}
+
+// Of an agent in the same runs.
+ModesSummary other(std::string name, std::vector<CompanyResult> companies) {
+  ModesSummary out;
+  out.agent.name = std::move(name);
+  out.companies = std::move(companies);
+  return out;
+}
+
+CompanyResult company(std::string name, std::vector<ModeResult> modes) {
+  for (ModeResult& mode : modes) mode.entry.folder = "modes/" + mode.entry.way;
+  return {std::move(name), std::move(modes), {}, {}};
+}
+
+TEST(Advice, DoesNotHideThatAnotherLightAgentDoesBetterOtherwise) {
+  ModesSummary s =
+      summary({company("encoder, gemm", {mode("time-slicing", 7.6, 0.9), mode("mps", 3.4, 0.96)})});
+  const std::string alone = s.advice;
+  s.others = {other(
+      "encoder", {company("fft, gemm", {mode("time-slicing", 20, 0.9), mode("mps", 60, 0.96)})})};
+  advise(s);
+  EXPECT_EQ(s.advice, alone +
+                          " encoder does better under time-slicing (p99 20.0 ms (19.0–21.0), "
+                          "under mps 60.0 ms (57.0–63.0)).");
+  EXPECT_EQ(s.companies[0].advice, alone);
+  EXPECT_THAT(s.others[0].companies[0].advice,
+              StartsWith("Beside fft, gemm take time-slicing: its p99 is the lowest. encoder's "));
+  EXPECT_EQ(exit_code(s), 0);
+
+  // Nor is there anything to say where its p99 can't be told apart or where it's lower too.
+  s.others[0].companies[0].modes[1] = mode("mps", 20.5, 0.9);
+  advise(s);
+  EXPECT_EQ(s.advice, alone);
+  s.others[0].companies[0].modes[1] = mode("mps", 2, 0.7);
+  advise(s);
+  EXPECT_EQ(s.advice, alone);
+}
+
+TEST(Advice, SaysWhereAnotherLightAgentMeetsItsObjectiveOnly) {
+  ModesSummary s =
+      summary({company("encoder", {mode("time-slicing", 7.6, 0.9), mode("mps", 3.4, 0.96)})});
+  s.others = {
+      other("encoder", {company("fft", {mode("time-slicing", 20, 0.9), mode("mps", 21, 0.96)})})};
+  s.others[0].agent.slo_latency_ms = 20.5;
+  s.others[0].agent.slo_quantile = 0.99;
+  s.others[0].companies[0].modes[0].slo_met = true;
+  advise(s);
+  EXPECT_THAT(s.advice, HasSubstr("encoder does better under time-slicing (p99 20.0 ms"));
+  EXPECT_THAT(s.advice, HasSubstr("; only there it is sure to meet its objective)."));
 }
 
 TEST(Advice, SaysWhenItDependsOnTheNeighbour) {
@@ -183,6 +235,33 @@ TEST(ModesPlan, OfARunThatCannotBeReadItSaysWhyWithoutItsPath) {
   EXPECT_EQ(reason(1), "no block of its run was finished");
   ASSERT_TRUE(write_file(block / "block.json", "{"));
   EXPECT_THAT(reason(0), StartsWith("blocks/01-shared/block.json: "));
+}
+
+TEST(ModesPlan, OtherLightAgentsSeeTheRunsThatTheyTookPartIn) {
+  const auto folder = TemporaryDirectory::create().value();
+  ModesPlan plan{"s", "fft", 2, {}, {}, {{"encoder", "encoder"}, {"tool", "fft"}}};
+  for (const int depth : {1, 4}) {
+    plan.entries.push_back({"mps",
+                            "mps",
+                            fmt::format("encoder, gemm at in_flight {}", depth),
+                            fmt::format("modes/mps-{}", depth),
+                            "",
+                            {"encoder", "gemm"}});
+  }
+  plan.entries.push_back({"mps", "mps", "topk", "modes/mps-topk", "", {"topk"}});
+  ASSERT_TRUE(write_plan(plan, folder.path()));
+  const auto loaded = load_modes(folder.path());
+  ASSERT_TRUE(loaded) << to_line(loaded.error());
+  const auto companies = [](const ModesSummary& of) {
+    std::vector<std::string> names;
+    for (const CompanyResult& each : of.companies) names.push_back(each.company);
+    return names;
+  };
+  ASSERT_EQ(loaded->others.size(), 2U);
+  EXPECT_THAT(companies(loaded->others[0]),
+              ElementsAre("fft, gemm at in_flight 1", "fft, gemm at in_flight 4"));
+  EXPECT_EQ(companies(loaded->others[1]), companies(*loaded));
+  EXPECT_EQ(loaded->others[1].agent.name, "tool");
 }
 
 TEST(ModesPlan, OneThatIsNoPlanIsRefused) {

@@ -42,6 +42,23 @@ void spread(std::vector<Label>& labels, double bottom, double top, double widest
   }
 }
 
+bool has_no_bound(const analysis::Estimate& p99) { return !p99.ci_low || !p99.ci_high; }
+
+// An interval's ends are barred; where the samples give no bound it goes on to the panel's edge.
+std::string frontier_whiskers(double x, const analysis::Estimate& p99, std::string_view color) {
+  std::string out;
+  for (const bool up : {false, true}) {
+    const std::optional<double> bound = up ? p99.ci_high : p99.ci_low;
+    const std::string end =
+        bound ? fmt::format("first {},{} head size screen 0.004,90 fixed front", x, *bound)
+              : fmt::format("first {}, graph {} head filled size screen 0.012,20 fixed front", x,
+                            up ? 1 : 0);
+    out += fmt::format("set arrow from first {},{} to {} lw 1.5 lc rgb \"{}\"\n", x, *p99.value,
+                       end, color);
+  }
+  return out;
+}
+
 // One panel a company, side by side: kept share to the right, p99 upwards on a log scale.
 std::string frontier_panel(const ModesSummary& modes, const CompanyResult& company, double left,
                            double right) {
@@ -52,21 +69,21 @@ std::string frontier_panel(const ModesSummary& modes, const CompanyResult& compa
   std::string points;
   for (std::size_t i = 0; i < company.modes.size(); ++i) {
     const ModeResult& mode = company.modes[i];
-    if (!mode.measured || !mode.p99.value || !mode.kept_ratio) continue;
+    if (!mode.measured || !mode.p99.value || !mode.kept_ratio.value) continue;
     const double value = *mode.p99.value;
     const double from = mode.p99.ci_low.value_or(value);
     const double to = mode.p99.ci_high.value_or(value);
     low = std::min(low, from);
     high = std::max(high, to);
-    widest = std::max(widest, *mode.kept_ratio);
-    const double x = *mode.kept_ratio * 100;
+    widest = std::max(widest, *mode.kept_ratio.value);
+    const double x = *mode.kept_ratio.value * 100;
     const std::string_view color = company.best == i ? kSolo.hex : kShared.hex;
     names.push_back({mode.entry.way, x, value});
-    points += fmt::format(
-        "set arrow from {0},{1} to {0},{2} heads size screen 0.004,90 fixed front lw 1.5 lc rgb "
-        "\"{3}\"\n"
-        "set object circle at {0},{4} size screen 0.006 front fc rgb \"{3}\" fs solid noborder\n",
-        x, from, to, color, value);
+    points += frontier_whiskers(x, mode.p99, color) +
+              fmt::format(
+                  "set object circle at {},{} size screen 0.006 front fc rgb \"{}\" fs "
+                  "solid noborder\n",
+                  x, value, color);
   }
   const double bottom = low / 1.5;
   const double top = high * 1.5;
@@ -99,7 +116,7 @@ std::string frontier_panel(const ModesSummary& modes, const CompanyResult& compa
 
 bool has_point(const CompanyResult& company) {
   return std::ranges::any_of(company.modes, [](const ModeResult& mode) {
-    return mode.measured && mode.p99.value && mode.kept_ratio;
+    return mode.measured && mode.p99.value && mode.kept_ratio.value;
   });
 }
 
@@ -110,8 +127,8 @@ std::string mode_row(const ModeCells& cells, bool best) {
          cell(cells.memory) + "</tr>\n";
 }
 
-std::string company_section(const ModesSummary& modes, const CompanyResult& company) {
-  std::string rows = mode_row(baseline_cells(modes), false);
+std::string company_section(const ModesSummary& light, const CompanyResult& company) {
+  std::string rows = mode_row(baseline_cells(light), false);
   std::vector<std::string> notes;
   for (std::size_t i = 0; i < company.modes.size(); ++i) {
     const ModeCells cells = cells_of(company.modes[i]);
@@ -119,9 +136,9 @@ std::string company_section(const ModesSummary& modes, const CompanyResult& comp
     if (!cells.note.empty()) notes.push_back(cells.way + ": " + cells.note);
   }
   return section(
-      "Beside " + escape_html(company.company),
+      escape_html(light.agent.name) + " beside " + escape_html(company.company),
       "<p>" + escape_html(company.advice) + "</p>\n" +
-          table("Latency quantiles of " + escape_html(modes.agent.name) +
+          table("Latency quantiles of " + escape_html(light.agent.name) +
                     " in ms; DF of p99; rate that the neighbours keep; ✓: recommended.",
                 head_cells({"way"},
                            {"p50", "p95", "p99", "p99.9", "DF in the mode", "DF against alone"},
@@ -150,6 +167,7 @@ std::vector<Plot> plan_frontier(const ModesSummary& modes) {
       "\"{}\"\n"
       "set grid lt 1 lw 1 lc rgb \"{}\"\nset multiplot\n",
       width, kPaper.hex, kMuted.hex, kMuted.hex, kGrid.hex);
+  bool any_open = false;
   for (std::size_t i = 0; i < drawn.size(); ++i) {
     const double share = 1.0 / static_cast<double>(drawn.size());
     const double begin = static_cast<double>(i) * share;
@@ -158,15 +176,20 @@ std::vector<Plot> plan_frontier(const ModesSummary& modes) {
         fmt::format("{}Beside {}:", i == 0 ? "" : " ", printable(drawn[i]->company));
     std::string separator = " ";
     for (const ModeResult& mode : drawn[i]->modes) {
-      if (!mode.measured || !mode.kept_ratio) continue;
+      if (!mode.measured || !mode.p99.value || !mode.kept_ratio.value) continue;
       plot.description +=
           fmt::format("{}{} {} ms at {:.0f} % kept", separator, printable(mode.entry.way),
-                      number(mode.p99.value), *mode.kept_ratio * 100);
+                      has_no_bound(mode.p99) ? bounded(mode.p99) : number(mode.p99.value),
+                      *mode.kept_ratio.value * 100);
       separator = ", ";
+      any_open = any_open || has_no_bound(mode.p99);
     }
     plot.description += ".";
   }
   plot.script += "unset multiplot\n";
+  if (any_open) {
+    plot.title += "; an arrow: on that side these samples give no bound, p99 may be anywhere there";
+  }
   return {plot};
 }
 
@@ -180,7 +203,11 @@ std::string modes_html(const ModesSummary& modes, const Drawing& drawing) {
       "<p class=\"finding\">{}</p>\n<dl class=\"facts\">\n{}</dl>\n</header>\n",
       escape_html(modes.scenario), escape_html(modes.advice), facts);
   body += figures(drawing);
-  for (const CompanyResult& company : modes.companies) body += company_section(modes, company);
+  for (const ModesSummary* light : light_agents(modes)) {
+    for (const CompanyResult& company : light->companies) body += company_section(*light, company);
+    const std::string advice = own_advice(*light, modes);
+    if (!advice.empty()) body += "<p>" + escape_html(advice) + "</p>\n";
+  }
   body += html_memory(kModesMemoryCaption, memory_table(modes), 3, {});
   body += section("Method", list(modes_method(modes)));
   body += section("Warnings", list(modes.warnings));

@@ -2,6 +2,7 @@
 #include "modes_words.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -52,6 +53,17 @@ ModeCells cells_of(const analysis::ModeResult& mode) {
   return cells;
 }
 
+std::vector<const analysis::ModesSummary*> light_agents(const analysis::ModesSummary& modes) {
+  std::vector<const analysis::ModesSummary*> all{&modes};
+  for (const analysis::ModesSummary& other : modes.others) all.push_back(&other);
+  return all;
+}
+
+std::string own_advice(const analysis::ModesSummary& light, const analysis::ModesSummary& modes) {
+  if (&light == &modes || light.companies.size() < 2) return {};
+  return fmt::format("{}: {}", light.agent.name, light.advice);
+}
+
 ModeCells baseline_cells(const analysis::ModesSummary& modes) {
   ModeCells cells;
   cells.way = "alone (" + modes.baseline_sharing + ")";
@@ -79,6 +91,12 @@ std::vector<std::pair<std::string, std::string>> modes_facts(const analysis::Mod
         fmt::format("{} of latency at most {} ms", quantile_name(*modes.agent.slo_quantile),
                     *modes.agent.slo_latency_ms));
   }
+  std::string others;
+  for (const analysis::ModesSummary& other : modes.others) {
+    others += fmt::format("{}{}{}", others.empty() ? "" : "; ", other.agent.name,
+                          other.agent.arrival.empty() ? "" : ", " + other.agent.arrival);
+  }
+  add("other light agents", others);
   add("device", modes.device.name.empty() ? modes.device.kind : modes.device.name);
   if (modes.device.kind == "cpu") {
     add("measured on", "one CPU core, where the operating system's scheduler plays the GPU's part");
@@ -90,14 +108,22 @@ std::vector<std::pair<std::string, std::string>> modes_facts(const analysis::Mod
 }
 
 std::vector<std::string> modes_method(const analysis::ModesSummary& modes) {
+  std::vector<std::string> names;
+  bool exclusive = false;
+  bool chain = false;
+  for (const analysis::ModesSummary* light : light_agents(modes)) {
+    names.push_back(light->agent.name);
+    (light->baseline_sharing == "exclusive" ? exclusive : chain) = true;
+  }
+  const std::string alone =
+      fmt::format("{}{}{}", exclusive ? "the agent alone in mode exclusive" : "",
+                  exclusive && chain ? ", of a chain " : "",
+                  chain ? "its chain alone, whose agents are a process each and take turns" : "");
   std::vector<std::string> said{
       fmt::format("Latency of {} when shared, from due to done, in ms, with 95 % intervals. DF is "
                   "that of p99: in the mode against its own solo blocks there, and against {} "
                   "(no neighbour's process, no MPS daemon).",
-                  modes.agent.name,
-                  modes.baseline_sharing == "exclusive"
-                      ? "the agent alone in mode exclusive"
-                      : "its chain alone, whose agents are a process each and take turns"),
+                  fmt::join(names, ", "), alone),
       "What a neighbour keeps is its rate when shared over its rate alone, its interval by "
       "Student's t over blocks. The ways took turns in "
       "rounds, so that slow drift meets them alike."};

@@ -22,6 +22,13 @@ struct ModeCells {
 // "gemm 96 % (94–98), decode 88 % (85–91)"
 [[nodiscard]] std::string neighbours_kept(const analysis::ModeResult& mode, bool with_intervals);
 [[nodiscard]] ModeCells cells_of(const analysis::ModeResult& mode);
+// The compared agent, and then the other light ones.
+[[nodiscard]] std::vector<const analysis::ModesSummary*> light_agents(
+    const analysis::ModesSummary& modes);
+// What its companies together say, where that isn't said of the only one; empty of the compared
+// agent, whose advice stands in front.
+[[nodiscard]] std::string own_advice(const analysis::ModesSummary& light,
+                                     const analysis::ModesSummary& modes);
 // The agent alone in mode exclusive.
 [[nodiscard]] ModeCells baseline_cells(const analysis::ModesSummary& modes);
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "expect_golden.hpp"
@@ -33,7 +34,7 @@ ModeResult way(std::string name, std::string sharing, std::string company, doubl
   mode.df = {p99 / 0.5, p99 / 0.55, p99 / 0.45};
   mode.df_common = {p99 / 0.443, p99 / 0.5, p99 / 0.4};
   mode.neighbours = {{mode.entry.company, 368.0 * kept, {kept, kept * 0.97, kept * 1.03}}};
-  mode.kept_ratio = kept;
+  mode.kept_ratio = mode.neighbours[0].kept;
   if (mode.entry.sharing != "mps") mode.memory_in_use_bytes = std::uint64_t{3} << 30;
   return mode;
 }
@@ -56,7 +57,7 @@ ModesSummary frontier() {
   modes.baseline.p95 = {0.324, 0.320, 0.330};
   modes.baseline.p99 = {0.443, 0.430, 0.460};
   modes.baseline.p999 = {0.535, 0.510, {}};
-  analysis::CompanyResult gemm{"gemm", {}, {}, {}};
+  analysis::CompanyResult gemm{"gemm, encoder", {}, {}, {}};
   gemm.modes = {
       way("time-slicing", "time-slicing", "gemm", 7.6, 0.90), way("mps", "mps", "gemm", 17.4, 1.0),
       way("mps-priority", "mps", "gemm", 3.42, 0.96), way("mps-75", "mps", "gemm", 1.2, 0.63),
@@ -85,6 +86,18 @@ ModesSummary frontier() {
   decode.modes = {way("time-slicing", "time-slicing", "decode", 5.3, 0.90),
                   way("mps", "mps", "decode", 0.474, 0.93)};
   modes.companies = {gemm, decode};
+  ModesSummary encoder;
+  encoder.agent.name = "encoder";
+  encoder.agent.workload = "encoder bert-base";
+  encoder.agent.arrival = "poisson 50/s";
+  encoder.baseline = modes.baseline;
+  encoder.baseline.agent = "encoder";
+  encoder.companies = {{"fft, gemm",
+                        {way("time-slicing", "time-slicing", "fft", 9.1, 0.99),
+                         way("mps-priority", "mps", "fft", 21, 0.98)},
+                        {},
+                        {}}};
+  modes.others = {encoder};
   modes.warnings = {"mps, beside gemm: something that a run had to say"};
   analysis::advise(modes);
   return modes;
@@ -119,6 +132,48 @@ TEST(ModesReport, TextFromLogsIsMadeHarmless) {
   EXPECT_THAT(modes_html(modes, {}), Not(HasSubstr("\x1b")));
   EXPECT_THAT(modes_markdown(modes), HasSubstr("\\|a\\|"));
   EXPECT_THAT(modes_table(modes, {}), Not(HasSubstr("script>\n")));
+}
+
+TEST(ModesReport, ABoundThatIsNotKnownIsDrawnOpen) {
+  ModesSummary modes = frontier();
+  EXPECT_THAT(plan_frontier(modes)[0].script, Not(HasSubstr("head filled")));
+  EXPECT_THAT(plan_frontier(modes)[0].title, Not(HasSubstr("arrow")));
+  modes.companies[0].modes[1].p99 = {13.8, 7.62, {}};
+  const Plot plot = plan_frontier(modes)[0];
+  EXPECT_THAT(plot.script, HasSubstr("from first 100,13.8 to first 100, graph 1 head filled"));
+  EXPECT_THAT(
+      plot.script,
+      HasSubstr("from first 100,13.8 to first 100,7.62 head size screen 0.004,90 fixed front"));
+  EXPECT_THAT(plot.title, HasSubstr("an arrow: on that side these samples give no bound"));
+  EXPECT_THAT(plot.description, HasSubstr("mps 13.8 (at least 7.62) ms at 100 % kept"));
+}
+
+// For whoever reads, each in one line; the terminal's first.
+std::vector<std::string> texts_of(const ModesSummary& modes) {
+  std::vector<std::string> texts{modes_table(modes, {}), modes_markdown(modes),
+                                 modes_html(modes, {})};
+  for (std::string& text : texts) std::ranges::replace(text, '\n', ' ');
+  return texts;
+}
+
+TEST(ModesReport, EveryLightAgentHasItsTables) {
+  ModesSummary modes = frontier();
+  for (const std::string& text : texts_of(modes)) {
+    EXPECT_THAT(text, HasSubstr("encoder beside fft, gemm"));
+    EXPECT_THAT(text, HasSubstr("encoder does better under time-slicing"));
+  }
+  EXPECT_THAT(modes_csv(modes), HasSubstr("\nencoder,\"fft, gemm\",time-slicing,"));
+  // Of the only company, too.
+  modes.companies.resize(1);
+  analysis::advise(modes);
+  EXPECT_THAT(texts_of(modes)[0], HasSubstr("encoder does better under time-slicing"));
+  // What an agent's companies say together is its own.
+  modes.others[0].companies.push_back(modes.others[0].companies[0]);
+  modes.others[0].companies[1].company = "fft, decode";
+  analysis::advise(modes);
+  for (const std::string& text : texts_of(modes)) {
+    EXPECT_THAT(text, HasSubstr("encoder: Take time-slicing: it is best"));
+  }
 }
 
 TEST(ModesReport, WithoutAMeasuredWayThereIsNoPlot) {

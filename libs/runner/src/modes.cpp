@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kts/base/units.hpp"
+#include "kts/runner/memory.hpp"
 
 namespace kts::runner {
 namespace {
@@ -51,6 +52,23 @@ std::string compared(const Scenario& scenario) {
   const auto agent = std::ranges::find_if(scenario.agents, has_slo);
   if (agent != scenario.agents.end()) return agent->name;
   return scenario.chains.empty() ? scenario.agents.front().name : scenario.chains.front().name;
+}
+
+// Whose latency matters: every chain and agent with an objective; without any, all whose requests
+// come by themselves, a chain's agents as the chain.
+std::vector<std::string> light_agents(const Scenario& scenario) {
+  const auto has_slo = [](const auto& each) { return each.slo.has_value(); };
+  const bool objectives = std::ranges::any_of(scenario.chains, has_slo) ||
+                          std::ranges::any_of(scenario.agents, has_slo);
+  std::vector<std::string> names;
+  const auto add = [&](const auto& each) {
+    const bool by_itself =
+        is_open(each.arrival.process) && each.arrival.process != workload::ArrivalProcess::kChain;
+    if (objectives ? has_slo(each) : by_itself) names.push_back(each.name);
+  };
+  std::ranges::for_each(scenario.chains, add);
+  std::ranges::for_each(scenario.agents, add);
+  return names;
 }
 
 std::vector<NamedParty> parties_of(const Scenario& scenario) {
@@ -126,6 +144,37 @@ Result<std::vector<Way>> find_ways(const ModesRun& modes) {
   return chosen;
 }
 
+// Whether it can have several iterations in flight. What arrives by itself has none ahead; on a
+// card a request is driven token by token and has one KV cache.
+bool can_queue_ahead(const AgentSpec& agent, int depth, const std::string& device) {
+  if (is_open(agent.arrival.process)) return false;
+  return depth == 1 || agent.workload.kind() != "request" || device_kind(device) != "cuda";
+}
+
+// Those of `agents` that can have `depth` iterations in flight get them.
+Status queue_ahead(Scenario& scenario, const std::vector<std::size_t>& agents, int depth,
+                   const std::string& names) {
+  bool any = agents.empty();
+  bool all_open = true;
+  for (const std::size_t place : agents) {
+    AgentSpec& agent = scenario.agents[place];
+    all_open = all_open && is_open(agent.arrival.process);
+    const bool can = can_queue_ahead(agent, depth, scenario.device);
+    if (can) agent.in_flight = depth;
+    any = any || can;
+  }
+  if (any) return {};
+  if (all_open) {
+    return bad_input(fmt::format("{} arrive by themselves, so none queues work ahead", names),
+                     "leave --in-flight out", "--in-flight");
+  }
+  return bad_input(
+      fmt::format("{} can't have {} in flight: on a card a request is driven token by token, one "
+                  "at a time",
+                  names, depth),
+      "choose --in-flight 1, or leave it out", "--in-flight");
+}
+
 Result<std::vector<Company>> find_companies(const ModesRun& modes) {
   const Scenario& scenario = modes.base.scenario;
   const std::vector<NamedParty> parties = parties_of(scenario);
@@ -147,23 +196,18 @@ Result<std::vector<Company>> find_companies(const ModesRun& modes) {
     for (const int depth : depths) {
       Company company;
       std::vector<std::size_t> places = light.agents;
-      std::vector<std::size_t> deep;
+      std::vector<std::size_t> meant;
       for (const NamedParty& party : group) {
         company.neighbours.push_back(party.name);
         for (const std::size_t place : party.agents) {
           places.push_back(place);
-          if (depth > 0 && !is_open(scenario.agents[place].arrival.process)) deep.push_back(place);
+          if (depth > 0) meant.push_back(place);
         }
       }
       company.name = fmt::format("{}", fmt::join(company.neighbours, ", "));
       company.slug = fmt::format("{}", fmt::join(company.neighbours, "-"));
-      if (depth > 0 && deep.empty()) {
-        return bad_input(
-            fmt::format("{} arrive by themselves, so none queues work ahead", company.name),
-            "leave --in-flight out", "--in-flight");
-      }
       Scenario changed = scenario;
-      for (const std::size_t place : deep) changed.agents[place].in_flight = depth;
+      KTS_CHECK_OK(queue_ahead(changed, meant, depth, company.name));
       company.scenario = with_agents(changed, places);
       if (depths.size() > 1) {
         company.name += fmt::format(" at in_flight {}", depth);
@@ -174,6 +218,26 @@ Result<std::vector<Company>> find_companies(const ModesRun& modes) {
   }
   if (companies.size() == 1) companies.front().slug.clear();
   return companies;
+}
+
+// The light agents beside the compared one. One whose own load --in-flight varies is a neighbour
+// and no more: it has no baseline that all companies share.
+std::vector<ModesPlan::Other> find_others(const ModesRun& modes) {
+  const Scenario& scenario = modes.base.scenario;
+  const std::vector<NamedParty> parties = parties_of(scenario);
+  const std::string first = compared(scenario);
+  const NamedParty& light = party_with(parties, scenario, first);
+  std::vector<ModesPlan::Other> others;
+  for (const std::string& name : light_agents(scenario)) {
+    if (name == first) continue;
+    const NamedParty& party = party_with(parties, scenario, name);
+    const bool is_varied = &party != &light && modes.in_flight.size() > 1 &&
+                           std::ranges::any_of(party.agents, [&](std::size_t place) {
+                             return !is_open(scenario.agents[place].arrival.process);
+                           });
+    if (!is_varied) others.push_back({name, &party == &light ? first : party.name});
+  }
+  return others;
 }
 
 // Says whose words they are.
@@ -204,6 +268,7 @@ Result<ModesWork> plan_modes(const ModesRun& modes, const Result<std::vector<dev
   ModesPlan& plan = work.plan;
   plan.scenario = scenario.name;
   plan.agent = compared(scenario);
+  plan.others = find_others(modes);
   plan.rounds = std::min(modes.rounds, scenario.plan.cycles);
   const auto add_run = [&](Scenario of_run, const std::string& folder) {
     LocalRun run = modes.base;
@@ -255,6 +320,18 @@ Result<ModesWork> plan_modes(const ModesRun& modes, const Result<std::vector<dev
         "name a mode that this machine has", "--modes");
   }
   return work;
+}
+
+const Scenario& largest_run(const ModesWork& work) {
+  const auto needs = [](const LocalRun& run) {
+    std::pair<std::uint64_t, std::uint64_t> bytes;
+    for (const AgentMemory& agent : predict_memory(run.scenario)) {
+      bytes.first += agent.plan.total();
+      bytes.second += agent.predicted_bytes();
+    }
+    return bytes;
+  };
+  return std::ranges::max_element(work.runs, {}, needs)->scenario;
 }
 
 Status run_modes(const ModesRun& modes, ModesWork work, Progress& progress) {

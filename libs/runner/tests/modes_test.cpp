@@ -6,12 +6,14 @@
 #include <algorithm>
 
 #include "fixture.hpp"
+#include "kts/runner/memory.hpp"
 
 namespace kts::runner::modes_test {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::StartsWith;
 
 const Result<std::vector<device::Gpu>> kNoGpu = environment_lacks("no driver");
@@ -30,8 +32,9 @@ class Modes : public FakeRun {
     for (const LocalRun& run : work.runs) names.push_back(run.folder.string());
     return names;
   }
-  static std::string refusal(const ModesRun& modes) {
-    const auto work = plan_modes(modes, kNoGpu);
+  static std::string refusal(const ModesRun& modes,
+                             const Result<std::vector<device::Gpu>>& gpus = kNoGpu) {
+    const auto work = plan_modes(modes, gpus);
     if (work) return "no error";
     EXPECT_EQ(work.error().code, ErrorCode::kBadInput);
     return to_line(work.error());
@@ -83,6 +86,50 @@ TEST_F(Modes, NeighboursAndDepthsMakeCompanies) {
   EXPECT_EQ(work->runs[6].scenario.agents[1].in_flight, 4);
 }
 
+TEST_F(Modes, OnlyThoseWhoMeetHaveToFitIntoMemory) {
+  auto& agents = run_.scenario.agents;
+  agents[1].workload = workload::complete("membw", {{"bytes", "4GiB"}}).value();
+  agents.push_back(agents[1]);
+  agents.back().name = "other";
+  agents.back().workload = workload::complete("membw", {{"bytes", "3GiB"}}).value();
+  const DeviceMemory card{"X", std::uint64_t{5} << 30, {}};
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing"};
+  const auto at_once = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(at_once) << to_line(at_once.error());
+  EXPECT_FALSE(check_memory(predict_memory(largest_run(*at_once)), card));
+  wish.beside_each = true;
+  const auto each = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(each) << to_line(each.error());
+  EXPECT_TRUE(check_memory(predict_memory(largest_run(*each)), card));
+  EXPECT_EQ(largest_run(*each).agents.at(1).name, "heavy");
+}
+
+TEST_F(Modes, OnACardARequestQueuesNothingAhead) {
+  auto& agents = run_.scenario.agents;
+  run_.scenario.device = "cuda";
+  agents.push_back(agents[1]);
+  agents.back().name = "llm";
+  agents.back().workload = workload::complete("request", {}).value();
+  const Result<std::vector<device::Gpu>> card = std::vector<device::Gpu>(1);
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing"};
+  wish.in_flight = {4};
+  const auto beside_both = plan_modes(wish, card);
+  ASSERT_TRUE(beside_both) << to_line(beside_both.error());
+  EXPECT_EQ(beside_both->runs.back().scenario.agents.at(1).in_flight, 4);
+  EXPECT_EQ(beside_both->runs.back().scenario.agents.at(2).in_flight, 1);
+  wish.beside_each = true;
+  EXPECT_EQ(refusal(wish, card),
+            "--in-flight: llm can't have 4 in flight: on a card a request is driven token by "
+            "token, one at a time; choose --in-flight 1, or leave it out");
+  wish.in_flight = {1};
+  EXPECT_TRUE(plan_modes(wish, card));
+  wish.in_flight = {4};
+  wish.base.scenario.device = "cpu";
+  EXPECT_TRUE(plan_modes(wish, kNoGpu));
+}
+
 TEST_F(Modes, TheAgentWithAnObjectiveIsTheOneThatIsCompared) {
   run_.scenario.agents[1].slo = scenario::Slo{};
   EXPECT_EQ(plan_modes(modes(), kNoGpu)->plan.agent, "heavy");
@@ -131,6 +178,83 @@ TEST_F(Modes, AChainIsComparedAsOneAndItsAgentsAreNoNeighbours) {
   EXPECT_THAT(refusal(wish), HasSubstr("one chain alone shares with nobody"));
 }
 
+std::vector<std::string> others_of(const ModesRun& wish) {
+  const auto work = plan_modes(wish, kNoGpu);
+  if (!work) return {to_line(work.error())};
+  std::vector<std::string> names;
+  for (const auto& other : work->plan.others) names.push_back(other.agent + " of " + other.party);
+  return names;
+}
+
+TEST_F(Modes, EveryAgentWhoseLatencyMattersIsALightOne) {
+  auto& agents = run_.scenario.agents;
+  agents.push_back(agents[0]);
+  agents.back().name = "other";
+  EXPECT_THAT(others_of(modes()), ElementsAre("other of other"));
+  agents[1].slo = scenario::Slo{};
+  EXPECT_THAT(others_of(modes()), IsEmpty());
+  agents[2].slo = scenario::Slo{};
+  EXPECT_THAT(others_of(modes()), ElementsAre("other of other"));
+  // Whose own load differs between the companies has no baseline that they share.
+  std::swap(agents[0], agents[1]);
+  agents[1].slo = scenario::Slo{};
+  agents[2].arrival = agents[0].arrival;
+  agents[0].slo.reset();
+  ModesRun wish = modes();
+  EXPECT_THAT(others_of(wish), ElementsAre("other of other"));
+  wish.in_flight = {1, 4};
+  EXPECT_THAT(others_of(wish), IsEmpty());
+}
+
+TEST_F(Modes, AChainIsALightOneAndAnAgentOfItWithAnObjectiveToo) {
+  auto& agents = run_.scenario.agents;
+  agents.push_back(agents[0]);
+  agents.back().name = "tool";
+  agents[1].arrival = agents[2].arrival = {};
+  agents[1].arrival.process = agents[2].arrival.process = workload::ArrivalProcess::kChain;
+  run_.scenario.chains = {chain_of("answer", {{"heavy"}, {"tool"}})};
+  EXPECT_THAT(others_of(modes()), ElementsAre("light of light"));
+  run_.scenario.chains[0].slo = agents[2].slo = scenario::Slo{};
+  EXPECT_THAT(others_of(modes()), ElementsAre("tool of answer"));
+  run_.scenario.chains[0].slo.reset();
+  agents[0].slo = scenario::Slo{};
+  EXPECT_THAT(others_of(modes()), ElementsAre("tool of answer"));
+}
+
+TEST_F(Modes, TheSameRunsAreToldOfEveryLightAgent) {
+  run_.scenario.plan.cycles = 2;
+  run_.scenario.agents.push_back(run_.scenario.agents[0]);
+  run_.scenario.agents.back().name = "other";
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing"};
+  wish.rounds = 1;
+  wish.beside_each = true;
+  auto work = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(work) << to_line(work.error());
+  EXPECT_EQ(work->runs.size(), 5U);
+  const Status status = run_modes(wish, *work, progress_);
+  ASSERT_TRUE(status) << to_line(status.error());
+  const auto summary = analysis::load_modes(run_.folder);
+  ASSERT_TRUE(summary) << to_line(summary.error());
+  EXPECT_EQ(summary->companies.size(), 2U);
+  ASSERT_EQ(summary->others.size(), 1U);
+  const analysis::ModesSummary& other = summary->others[0];
+  EXPECT_EQ(other.agent.name, "other");
+  EXPECT_EQ(other.agent.arrival, summary->agent.arrival);
+  EXPECT_GT(other.baseline.n, 0U);
+  // It met the compared one only.
+  ASSERT_EQ(other.companies.size(), 1U);
+  EXPECT_EQ(other.companies[0].company, "light");
+  const analysis::ModeResult& mode = other.companies[0].modes.at(0);
+  EXPECT_EQ(mode.entry.folder, "modes/time-slicing-beside-other");
+  EXPECT_GT(mode.n, 0U);
+  EXPECT_TRUE(mode.p50.value);
+  ASSERT_EQ(mode.neighbours.size(), 1U);
+  EXPECT_EQ(mode.neighbours[0].agent, "light");
+  EXPECT_TRUE(mode.neighbours[0].kept.value);
+  EXPECT_FALSE(other.companies[0].advice.empty());
+}
+
 TEST_F(Modes, WishesThatMakeNoSenseAreRefused) {
   ModesRun wish = modes();
   wish.ways = {"mpss"};
@@ -173,7 +297,7 @@ TEST_F(Modes, EveryRunIsWholeAfterAllRounds) {
   ASSERT_TRUE(summary) << to_line(summary.error());
   EXPECT_EQ(summary->companies.at(0).modes.at(0).entry.way, "time-slicing");
   EXPECT_TRUE(summary->companies[0].modes[0].p50.value);
-  EXPECT_TRUE(summary->companies[0].modes[0].kept_ratio);
+  EXPECT_TRUE(summary->companies[0].modes[0].kept_ratio.value);
 }
 
 TEST_F(Modes, AWayThatFailsIsLeftOutWithTheReason) {

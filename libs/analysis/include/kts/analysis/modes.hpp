@@ -31,12 +31,18 @@ struct ModesPlan {
     std::string company;  // empty: the same in all
     std::string folder;
   };
+  // Another agent or chain whose latency matters: the same runs are told from where it stands.
+  struct Other {
+    std::string agent;
+    std::string party;  // as the baselines name whom it is measured alone with; usually itself
+  };
   std::string scenario;
   // Whose latency is compared, a chain's or an agent's: the one with an objective, else the first.
   std::string agent;
   int rounds = 1;
   std::vector<Baseline> baselines;
   std::vector<Entry> entries;
+  std::vector<Other> others = {};  // none in old plans
 };
 [[nodiscard]] std::string to_json(const ModesPlan& plan);
 [[nodiscard]] Status write_plan(const ModesPlan& plan, const std::filesystem::path& folder);
@@ -58,7 +64,9 @@ struct ModeResult {
     Estimate kept;                     // of its rate alone
   };
   std::vector<Neighbour> neighbours;
-  std::optional<double> kept_ratio;                  // mean of the neighbours'
+  // Mean of the neighbours', if all are known, and of their bounds: the mean is no less sure than
+  // they are, however they depend on each other.
+  Estimate kept_ratio;
   std::optional<std::uint64_t> memory_in_use_bytes;  // of all agents together
   std::optional<MemoryUse> memory;                   // empty where the run says nothing of it
   std::vector<std::string> inconclusive;
@@ -81,15 +89,19 @@ struct ModesSummary {
   MeasureResult baseline;                      // latency alone
   std::string baseline_sharing = "exclusive";  // its mode; of a chain time-slicing, of its agents
   std::vector<CompanyResult> companies;
-  std::string advice;  // over all companies
+  std::string advice;  // over all companies; where another light agent does better otherwise
   std::vector<std::string> warnings;
+  // The other light agents, each in the runs that it took part in; they have no warnings of their
+  // own.
+  std::vector<ModesSummary> others = {};
 };
 
 // kBadInput when the folder isn't one of kts modes, or a run in it can't be read.
 [[nodiscard]] Result<ModesSummary> load_modes(const std::filesystem::path& folder);
-// Fills in who is best and why.
+// Fills in who is best and why, of the others too.
 void advise(ModesSummary& summary);
-// 0; 3 when the agent has an objective that no way meets; 5 when nothing can be recommended.
+// Of the compared agent: 0; 3 when it has an objective that no way meets; 5 when nothing can be
+// recommended.
 [[nodiscard]] int exit_code(const ModesSummary& summary);
 
 }  // namespace kts::analysis

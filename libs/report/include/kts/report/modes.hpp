@@ -13,7 +13,8 @@ namespace kts::report {
 // Sharing modes side by side. As for a Summary, renderers compute nothing, and the same comparison
 // gives the same bytes.
 [[nodiscard]] std::string modes_json(const analysis::ModesSummary& modes);  // kts.modes/1
-[[nodiscard]] std::string modes_csv(const analysis::ModesSummary& modes);   // one row a way
+[[nodiscard]] std::string modes_csv(
+    const analysis::ModesSummary& modes);  // one row an agent and way
 [[nodiscard]] std::string modes_markdown(const analysis::ModesSummary& modes);
 [[nodiscard]] std::string modes_html(const analysis::ModesSummary& modes, const Drawing& drawing);
 [[nodiscard]] std::string modes_table(const analysis::ModesSummary& modes, TerminalStyle style);

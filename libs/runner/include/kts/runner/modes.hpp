@@ -30,6 +30,8 @@ struct ModesWork {
 };
 [[nodiscard]] Result<ModesWork> plan_modes(const ModesRun& modes,
                                            const Result<std::vector<device::Gpu>>& gpus);
+// Of the run whose agents allocate the most memory together: when it fits, all do.
+[[nodiscard]] const scenario::Scenario& largest_run(const ModesWork& work);
 
 // Measures all of it in rounds, so that slow drift meets every way alike, every other round
 // backwards; modes/plan.json tells the rest. A way that fails is left out with the reason; without
