@@ -250,7 +250,7 @@ class Contention {
     for (const auto& [start, block] : of_block) {
       if (block.second == cells.size()) sums.push_back(block.first);
     }
-    const Estimate spread = mean_of(sums);
+    const Estimate spread = mean_with_interval(sums);
     if (!bounded || !has_interval(spread)) return sum;
     const double reach = *spread.ci_high - *spread.value;
     sum.ci_low = std::max(0.0, *sum.value - std::sqrt(reach * reach + below));

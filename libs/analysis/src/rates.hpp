@@ -11,7 +11,7 @@
 namespace kts::analysis {
 
 // With Student's interval; fewer than five values have none.
-[[nodiscard]] inline Estimate mean_of(const std::vector<double>& values) {
+[[nodiscard]] inline Estimate mean_with_interval(const std::vector<double>& values) {
   if (values.empty()) return {};
   const auto n = static_cast<double>(values.size());
   double mean = 0;
@@ -36,7 +36,7 @@ namespace kts::analysis {
       rates.push_back(static_cast<double>(block->completed_in_window) / length_s / copies);
     }
   }
-  return mean_of(rates);
+  return mean_with_interval(rates);
 }
 
 }  // namespace kts::analysis
