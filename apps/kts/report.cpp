@@ -105,24 +105,24 @@ template <typename Report>
 Status publish(const Report& report, const std::string& table, const std::string& json,
                const std::vector<std::string>& warnings, const std::filesystem::path& run,
                const std::filesystem::path& folder, const ReportOptions& options) {
-  const auto more = report::write_all(report, folder);
-  const auto cut = more ? draw_trace(run, folder, options) : std::vector<std::string>{};
-  // Of a full disk, say, what is printed needs nothing.
+  KTS_TRY(const std::vector<std::string> more, report::write_all(report, folder));
+  const auto cut = draw_trace(run, folder, options);
+  // The largest file: where the disk has no room for it, the rest is there.
+  if (!cut && cut.error().code != ErrorCode::kEnvironment) return tl::unexpected(cut.error());
   if (options.json) {
     fmt::print("{}", json);
   } else {
     fmt::print("{}\n{}\n", table, folder.string());
   }
   KTS_CHECK_OK(flush_output());
-  if (!more) return tl::unexpected(more.error());
-  fmt::print(stderr, "report: {}\n", (folder / "report.html").string());
   if (!cut) {
     return fail(
         cut.error().code, cut.error().message,
         fmt::format("{}; kts report {} --no-trace leaves it out", cut.error().hint, run.string()),
         cut.error().where);
   }
-  for (const auto* list : {&warnings, &*more, &*cut}) {
+  fmt::print(stderr, "report: {}\n", (folder / "report.html").string());
+  for (const auto* list : {&warnings, &more, &*cut}) {
     for (const auto& warning : *list) {
       fmt::print(stderr, "warning: {}\n", report::printable(warning));
     }
