@@ -79,8 +79,14 @@ TEST_F(RunOnKubernetes, CtrlCLeavesNothingBehind) {
 }
 
 TEST_F(RunOnKubernetes, AKilledWorkerEndsTheRun) {
-  // The worker, not the pod's process 1.
-  const Outcome outcome = run_struck_by("kill -KILL $(pgrep -f '[k]ts-worker gemm')");
+  // The worker, not the pod's process 1, and no worker of another test's: of a PID namespace of its
+  // own.
+  const Outcome outcome = run_struck_by(R"(
+    own=$(readlink /proc/self/ns/pid)
+    for worker in $(pgrep -f '[k]ts-worker gemm'); do
+      space=$(readlink /proc/$worker/ns/pid) || continue
+      [ "$space" = "$own" ] || kill -KILL $worker
+    done)");
   EXPECT_EQ(outcome.exit, 5) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("SIGKILL"));
   EXPECT_EQ(left(), "");
