@@ -340,33 +340,22 @@ void measure_kernels(Card& card, const Peaks& peaks) {
   {
     Matmul matmul;
     must(matmul.create(card.stream()));
-    for (const auto& [out, in, accumulate] :
-         {std::tuple{6144, 4096, false}, std::tuple{4096, 4096, true},
-          std::tuple{28672, 4096, false}, std::tuple{4096, 14336, true}}) {
-      const Product product{out, in, accumulate};
-      must(matmul.choose(product, rows, bf16(weights), bf16(x), y.get()));
-      const std::int64_t copies = kElements / (std::int64_t{out} * in);
-      const Times times = card.time(10, 16, [&](int i) {
-        must(
-            matmul.run(product, rows, bf16(weights) + i % copies * out * in, bf16(x), in, y.get()));
-      });
-      kernel_line(fmt::format("cuBLASLt {}x{} x {} rows", out, in, rows), times,
-                  2e-9 * static_cast<double>(rows) * out * in, 0, peaks);
-    }
-    // What the library makes of the few rows that gemv takes instead.
-    for (const std::int64_t few : {1, 8}) {
+    // Of a prefill's rows, and of the few that gemv takes instead.
+    for (const std::int64_t count : {rows, std::int64_t{1}, std::int64_t{8}}) {
+      const bool few = count < rows;
       for (const auto& [out, in, accumulate] :
            {std::tuple{6144, 4096, false}, std::tuple{4096, 4096, true},
             std::tuple{28672, 4096, false}, std::tuple{4096, 14336, true}}) {
         const Product product{out, in, accumulate};
-        must(matmul.choose(product, few, bf16(weights), bf16(x), y.get()));
+        must(matmul.choose(product, count, bf16(weights), bf16(x), y.get()));
         const std::int64_t copies = kElements / (std::int64_t{out} * in);
-        const Times times = card.time(20, 32, [&](int i) {
-          must(matmul.run(product, few, bf16(weights) + i % copies * out * in, bf16(x), in,
+        const Times times = card.time(few ? 20 : 10, few ? 32 : 16, [&](int i) {
+          must(matmul.run(product, count, bf16(weights) + i % copies * out * in, bf16(x), in,
                           y.get()));
         });
-        kernel_line(fmt::format("cuBLASLt {}x{} x {} rows", out, in, few), times, 0,
-                    2e-6 * static_cast<double>(out) * in, peaks);
+        kernel_line(fmt::format("cuBLASLt {}x{} x {} rows", out, in, count), times,
+                    2e-9 * static_cast<double>(count) * out * in,
+                    few ? 2e-6 * static_cast<double>(out) * in : 0, peaks);
       }
     }
     fmt::print("\nchosen: {}\n", matmul.describe());

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "kts/analysis/modes.hpp"
+#include "ratio.hpp"
 
 namespace kts::analysis {
 namespace {
@@ -19,11 +20,9 @@ std::string number(double value) {
   return fmt::format("{:.{}f}", value, decimals);
 }
 
-bool is_bounded(const Estimate& estimate) { return estimate.ci_low && estimate.ci_high; }
-
 std::string ms(const Estimate& estimate) {
   std::string out = number(estimate.value.value_or(0)) + " ms";
-  if (is_bounded(estimate)) {
+  if (has_interval(estimate)) {
     out += fmt::format(" ({}–{})", number(*estimate.ci_low), number(*estimate.ci_high));
   }
   return out;
@@ -38,12 +37,12 @@ bool can_conclude(const ModeResult& mode) { return mode.measured && mode.inconcl
 
 // What can be compared: a p99 with an interval, or a settled objective, in a run that can conclude.
 bool is_settled(const ModeResult& mode) {
-  return can_conclude(mode) && (is_bounded(mode.p99) || mode.slo_met.has_value());
+  return can_conclude(mode) && (has_interval(mode.p99) || mode.slo_met.has_value());
 }
 
 // What has no interval can't be told apart.
 bool overlap(const Estimate& a, const Estimate& b) {
-  if (!is_bounded(a) || !is_bounded(b)) return true;
+  if (!has_interval(a) || !has_interval(b)) return true;
   return *a.ci_low <= *b.ci_high && *b.ci_low <= *a.ci_high;
 }
 
@@ -101,7 +100,7 @@ std::string what_lower_quantiles_tell(const CompanyResult& company) {
   }
   if (modes.size() < 2) return {};
   for (const Estimate ModeResult::*quantile : {&ModeResult::p95, &ModeResult::p50}) {
-    const auto known = [&](const ModeResult* mode) { return is_bounded(mode->*quantile); };
+    const auto known = [&](const ModeResult* mode) { return has_interval(mode->*quantile); };
     if (!std::ranges::all_of(modes, known)) continue;
     std::ranges::stable_sort(modes, {}, [&](const ModeResult* mode) {
       return (mode->*quantile).value.value_or(INFINITY);

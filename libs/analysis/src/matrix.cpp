@@ -25,8 +25,6 @@ constexpr std::array kLowerQuantiles{0.95, 0.9, 0.75, 0.5};
 // Places in the header's agents, ascending, with repeats.
 using Set = std::vector<std::size_t>;
 
-bool has_interval(const Estimate& e) { return e.value && e.ci_low && e.ci_high; }
-
 // `from`'s samples to those of another copy of the agent in the same block.
 void pool(AgentBlock& into, const AgentBlock& from) {
   for (const auto column :

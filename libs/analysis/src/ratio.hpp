@@ -6,6 +6,9 @@
 
 namespace kts::analysis {
 
+[[nodiscard]] inline bool has_interval(const Estimate& estimate) {
+  return estimate.value && estimate.ci_low && estimate.ci_high;
+}
 [[nodiscard]] inline stats::Interval interval_of(const Estimate& estimate) {
   return {estimate.ci_low, estimate.ci_high};
 }

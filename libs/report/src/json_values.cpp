@@ -29,17 +29,20 @@ Json estimate_json(const analysis::Estimate& e) {
           {"ci_high", optional(e.ci_high)}};
 }
 
+Json device_json(const analysis::DeviceInfo& device) {
+  return {{"kind", text(device.kind)},
+          {"name", text(device.name)},
+          {"uuid", text(device.uuid)},
+          {"driver", text(device.driver)}};
+}
+
 Json run_json(const analysis::Summary& s) {
   return {{"id", s.run_id},
           {"scenario", text(s.scenario)},
           {"started", text(s.started)},
           {"duration_s", s.duration_s},
           {"sharing", text(s.sharing)},
-          {"device",
-           {{"kind", text(s.device.kind)},
-            {"name", text(s.device.name)},
-            {"uuid", text(s.device.uuid)},
-            {"driver", text(s.device.driver)}}},
+          {"device", device_json(s.device)},
           {"source", s.source},
           {"within_run_only", s.within_run_only}};
 }

@@ -28,6 +28,7 @@ Json array(const Items& items, Render render) {
 
 // Parts of documents that tell of a run.
 Json estimate_json(const analysis::Estimate& e);
+Json device_json(const analysis::DeviceInfo& device);
 Json run_json(const analysis::Summary& s);
 Json memory_json(const std::optional<analysis::MemoryUse>& use);
 Json agent_json(const analysis::AgentInfo& a);

@@ -49,14 +49,9 @@ Json mode_json(const ModeResult& mode) {
 }
 
 Json light_agent_json(const analysis::AgentInfo& agent) {
-  Json slo = nullptr;
-  if (agent.slo_quantile && agent.slo_latency_ms) {
-    slo = {{"quantile", *agent.slo_quantile}, {"latency_ms", *agent.slo_latency_ms}};
-  }
-  return {{"name", agent.name},
-          {"workload", text(agent.workload)},
-          {"arrival", text(agent.arrival)},
-          {"slo", std::move(slo)}};
+  Json json = agent_json(agent);
+  json.erase("baseline");  // alone in a process, not another agent's
+  return json;
 }
 
 Json baseline_json(const ModesSummary& modes) {
@@ -171,11 +166,7 @@ std::string modes_json(const ModesSummary& modes) {
                  {"scenario", modes.scenario},
                  {"started", text(modes.started)},
                  {"rounds", modes.rounds},
-                 {"device",
-                  {{"kind", text(modes.device.kind)},
-                   {"name", text(modes.device.name)},
-                   {"uuid", text(modes.device.uuid)},
-                   {"driver", text(modes.device.driver)}}},
+                 {"device", device_json(modes.device)},
                  {"agent", light_agent_json(modes.agent)},
                  {"baseline", baseline_json(modes)},
                  {"companies", array(modes.companies, company_json)},
