@@ -298,8 +298,27 @@ Status Pods::remove_all() {
   return removed;
 }
 
+Result<bool> Pods::have_gone() {
+  if (sink_.count() > 0) return false;
+  const auto unknown = [](const kube::ApiError& error) -> Result<bool> {
+    if (error.code == ErrorCode::kInterrupted) return tl::unexpected<Error>(error);
+    return false;
+  };
+  for (const auto& slot : slots_) {
+    const auto job = client_.get(kube::object(kube::kJobs, run_.name_space, slot->job.name));
+    if (job) return false;
+    if (!job.error().not_found()) return unknown(job.error());
+  }
+  kube::ListOptions options;
+  options.label_selector = fmt::format("{}={}", kRunLabel, run_.run);
+  const auto pods = client_.list(kube::collection(kube::kPods, run_.name_space), options);
+  return pods ? pods->items.empty() : unknown(pods.error());
+}
+
+// The Job stays until its pods are gone, those too that no watch has told of yet.
 Status Pods::remove_job(const Slot& slot) {
-  auto gone = client_.remove(kube::object(kube::kJobs, run_.name_space, slot.job.name));
+  auto gone = client_.remove(kube::object(kube::kJobs, run_.name_space, slot.job.name),
+                             kube::Propagation::kForeground);
   if (gone || gone.error().not_found()) return {};
   return tl::unexpected<Error>(std::move(gone).error());
 }

@@ -62,7 +62,9 @@ class Pods {
   [[nodiscard]] bool have_left() const;
   // Deletes the Jobs, and what happens to pods is no failure any more.
   [[nodiscard]] Status remove_all();
-  [[nodiscard]] std::size_t count() const { return sink_.count(); }
+  // After it: whether the API server has none of the run's Jobs and pods any more. False where it
+  // doesn't answer.
+  [[nodiscard]] Result<bool> have_gone();
   [[nodiscard]] std::vector<PodFacts> facts() const;
 
  private:

@@ -245,8 +245,13 @@ class Execution {
     }
     Status removed = pods_.remove_all();
     const MonotonicTime deadline = now() + kGoneWithin + for_each_pod();
-    while (removed && pods_.count() > 0 && now() < deadline) {
-      removed = transport_.wait(std::min(deadline, now() + kTick), wake_fd());
+    bool gone = false;
+    while (removed && now() < deadline) {
+      const Result<bool> have_gone = pods_.have_gone();
+      gone = have_gone.value_or(false);
+      if (gone) break;
+      removed = have_gone ? transport_.wait(std::min(deadline, now() + kTick), wake_fd())
+                          : tl::unexpected(have_gone.error());
       if (run_.signals != nullptr && run_.signals->take()) {
         removed = fail(ErrorCode::kInterrupted, "interrupted while removing the pods");
       }
@@ -259,10 +264,9 @@ class Execution {
       journal_.note(fmt::format("warning: {}", to_line(error)));
       return tl::unexpected(std::move(error));
     }
-    if (pods_.count() > 0) {
-      journal_.note(fmt::format("warning: {} pod{} still end{}: kubectl -n {} get pods -l {}",
-                                pods_.count(), pods_.count() == 1 ? "" : "s",
-                                pods_.count() == 1 ? "s" : "", run_.name_space, selector));
+    if (!gone) {
+      journal_.note(fmt::format("warning: not all is gone yet: kubectl -n {} get jobs,pods -l {}",
+                                run_.name_space, selector));
     }
     return {};
   }

@@ -98,11 +98,14 @@ kube::Response FakeKubernetes::answer(const kube::Request& request) {
     if (job == jobs.end()) return failure(404, "NotFound", "no such job");
     const Json object = job->second;
     if (request.method == "DELETE") {
-      jobs.erase(job);
-      for (const auto& pod : pods) {
-        if (pod->job == target.name && !pod->over)
-          after(1s, [this, p = pod.get()] { remove_pod(*p); });
-      }
+      // In the foreground it stays as long as its pods.
+      if (request.body.find("Foreground") == std::string::npos) jobs.erase(job);
+      after(1s, [this, name = target.name] {
+        for (const auto& pod : pods) {
+          if (pod->job == name) remove_pod(*pod);
+        }
+        jobs.erase(name);
+      });
     }
     return {200, object.dump()};
   }
@@ -154,7 +157,7 @@ kube::Response FakeKubernetes::create_job(const std::string& body) {
                 {"status", {{"phase", "Pending"}}}};
   const bool fits = pods.size() < slots;
   pods.push_back(std::move(made));
-  after(50ms, [this, &pod, fits] {
+  after(until_told, [this, &pod, fits] {
     if (pod.over) return;
     announce(Topic::kPods, "ADDED", pod.object);
     if (on_created) return on_created(pod);

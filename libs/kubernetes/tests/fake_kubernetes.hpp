@@ -62,6 +62,7 @@ class FakeKubernetes final : public kube::Transport {
   std::size_t slots = 100;                  // more pods stay Pending
   std::size_t records_per_block = 40;
   Nanoseconds start_up = std::chrono::milliseconds(800);
+  Nanoseconds until_told = std::chrono::milliseconds(50);  // by a watch, of a pod that was made
   std::set<std::string> denied;                   // "create jobs", by RBAC
   std::map<std::string, std::string> refused;     // when tried, with that message (403)
   std::set<std::pair<std::string, int>> late;     // agent and block, to be missed

@@ -332,6 +332,18 @@ TEST_F(RunAsPods, AFullQuotaIsSaidAtOnce) {
   EXPECT_LT(cluster_.now() - before, 40s);
 }
 
+TEST_F(RunAsPods, APodThatNoWatchHasToldOfIsWaitedForToo) {
+  cluster_.until_told = 5s;
+  cluster_.after(500ms, [this] {
+    cluster_.warn_of(cluster_.pod("gemm").job, "FailedCreate",
+                     "pods \"x\" is forbidden: exceeded quota: gpus, requested: 1, used: 4");
+  });
+  EXPECT_THAT(error().message, HasSubstr("exceeded quota"));
+  EXPECT_LT(cluster_.now(), MonotonicTime(1000s) + cluster_.until_told);
+  for (const auto& pod : cluster_.pods) EXPECT_TRUE(pod->over) << pod->name;
+  EXPECT_THAT(cluster_.jobs, IsEmpty());
+}
+
 TEST_F(RunAsPods, WhatIsNotPermittedIsNamedBeforeAnythingIsWritten) {
   cluster_.denied.insert("patch pods");
   const Error failure = error();
