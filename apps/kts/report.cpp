@@ -155,12 +155,8 @@ Result<int> report_on(const std::filesystem::path& run, const ReportOptions& opt
                          matrix.header.warnings, run, folder, options));
     const int code = analysis::exit_code(matrix);
     if (code == static_cast<int>(ErrorCode::kInconclusive)) {
-      fmt::print(
-          stderr,
-          "exit 5: what {} pays can't be told yet in any set: kts matrix --resume {} "
-          "--minutes M measures more\n",
-          report::printable(fmt::format("{}", fmt::join(analysis::asked_about(matrix), ", "))),
-          run.string());
+      fmt::print(stderr, "exit 5: {}; kts matrix --resume {} --minutes M measures more\n",
+                 report::printable(fmt::format("{}", fmt::join(matrix.open, "; "))), run.string());
     }
     return code;
   }

@@ -76,7 +76,16 @@ class BadInput : public testing::Test {
     EXPECT_THAT(outcome.exit, testing::AnyOf(0, 5)) << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr("warning: " + words));
   }
-  std::string log() const { return folder_.file(kLog); }
+  // The rest is reported, without a conclusion.
+  void expect_left_out(const Outcome& outcome, const std::string& words) const {
+    EXPECT_EQ(outcome.exit, 5) << outcome.err;
+    EXPECT_EQ(last_line(outcome.out), folder_.file("run"));
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr("warning: blocks/00-solo-router left out: " + words),
+                                   HasSubstr("exit 5: the run can't support its conclusion: 1 of "
+                                             "15 blocks is damaged and left out")));
+    EXPECT_THAT(read_file(folder_.file("run/results.md")).value(),
+                HasSubstr("- blocks/00-solo-router left out: "));
+  }
 
   Folder folder_;
 };
@@ -147,43 +156,49 @@ TEST_F(BadInput, MissingSeqIsALostRecord) {
                  "router: 1 of 1000 records lost");
 }
 
-TEST_F(BadInput, DuplicatesAreDroppedWhenTheyAgreeAndRefusedWhenNot) {
+TEST_F(BadInput, DuplicatesAreDroppedWhenTheyAgreeAndTheBlockWhenNot) {
   expect_warning(report_with([](Lines& lines) { lines.insert(lines.begin() + 60, lines[40]); }),
                  "1 duplicate record, identical to the first of the same seq, left out");
-  expect_refusal(report_with([](Lines& lines) {
-                   record::Iteration other = V2Log{}.iteration(39);
-                   ++other.done_ns;
-                   lines.insert(lines.begin() + 60, V2Log{}.record_line(other));
-                 }),
-                 2, log() + ":61: seq 39 stands here and in line 41, with different instants; ");
+  expect_left_out(report_with([](Lines& lines) {
+                    record::Iteration other = V2Log{}.iteration(39);
+                    ++other.done_ns;
+                    lines.insert(lines.begin() + 60, V2Log{}.record_line(other));
+                  }),
+                  "router.log:61: seq 39 stands here and in line 41, with different instants; ");
 }
 
-TEST_F(BadInput, ClockRunningBackwardsIsRefused) {
-  expect_refusal(report_with([](Lines& lines) {
-                   record::Iteration back = V2Log{}.iteration(40);
-                   back.done_ns = back.submit_ns - 1;
-                   lines[41] = V2Log{}.record_line(back);
-                 }),
-                 2, log() + ":42: the clock runs backwards: done comes before submit at seq 40; ");
+TEST_F(BadInput, ClockRunningBackwardsIsLeftOut) {
+  expect_left_out(report_with([](Lines& lines) {
+                    record::Iteration back = V2Log{}.iteration(40);
+                    back.done_ns = back.submit_ns - 1;
+                    lines[41] = V2Log{}.record_line(back);
+                  }),
+                  "router.log:42: the clock runs backwards: done comes before submit at seq 40; ");
 }
 
-TEST_F(BadInput, EndThatCountsOtherwiseIsRefused) {
-  expect_refusal(report_with([](Lines& lines) {
-                   record::BlockEnd end = V2Log{}.end();
-                   end.iterations = end.emitted = 99;
-                   lines.back() = record::to_line(end);
-                 }),
-                 2, log() + ": END counts 99 iterations");
+TEST_F(BadInput, EndThatCountsOtherwiseIsLeftOut) {
+  expect_left_out(report_with([](Lines& lines) {
+                    record::BlockEnd end = V2Log{}.end();
+                    end.iterations = end.emitted = 99;
+                    lines.back() = record::to_line(end);
+                  }),
+                  "router.log: END counts 99 iterations");
 }
 
-TEST_F(BadInput, EmptyLogIsRefused) {
-  expect_refusal(report_with([](Lines& lines) { lines.clear(); }), 2,
-                 log() + ": holds no records; ");
+TEST_F(BadInput, EmptyLogIsLeftOut) {
+  expect_left_out(report_with([](Lines& lines) { lines.clear(); }),
+                  "router.log: holds no records; ");
 }
 
-TEST_F(BadInput, MixedVersionsAreRefused) {
-  expect_refusal(report_with([](Lines& lines) { lines[10] = "KTS_APP,v1,FFT,9,1,2,3.5,solo\n"; }),
-                 2, log() + ":11: a v1 record among the v2 records of a run; ");
+TEST_F(BadInput, DamagedBlockJsonIsLeftOut) {
+  folder_.write("run/blocks/00-solo-router/block.json", "{");
+  expect_left_out(report(),
+                  "block.json: is not a JSON object; restore the file as kts run wrote it");
+}
+
+TEST_F(BadInput, MixedVersionsAreLeftOut) {
+  expect_left_out(report_with([](Lines& lines) { lines[10] = "KTS_APP,v1,FFT,9,1,2,3.5,solo\n"; }),
+                  "router.log:11: a v1 record among the v2 records of a run; ");
   folder_.write("run/solo-fft.log", v1_log("FFT", kEpoch) + V2Log{}.record_line(0));
   std::filesystem::remove_all(folder_.path() / "run/blocks");
   expect_refusal(report(), 2, "run/solo-fft.log:101: ");

@@ -181,9 +181,17 @@ Status read_covariates(const std::filesystem::path& run, const std::vector<Block
   if (blocks.empty()) return {};
   std::map<std::string_view, TelemetryTable> tables;
   for (const telemetry::Source& source : telemetry::sources()) {
-    KTS_TRY(TelemetryTable table, read_telemetry(run, source, card_uuid));
-    Joiner(table, blocks, header).join();
-    tables.emplace(source.name, std::move(table));
+    Result<TelemetryTable> table = read_telemetry(run, source, card_uuid);
+    if (!table && table.error().code == ErrorCode::kBadInput) {
+      // The results don't rest on it.
+      header.warnings.push_back(fmt::format("telemetry of {} left out: {}; {}", source.name,
+                                            table.error().message, table.error().hint));
+      tables[source.name].source = &source;
+      continue;
+    }
+    if (!table) return tl::unexpected(std::move(table).error());
+    Joiner(*table, blocks, header).join();
+    tables.emplace(source.name, *std::move(table));
   }
   header.conditions =
       card_conditions(tables["nvml"], tables["nvml_counters"], tables["xid"], blocks);

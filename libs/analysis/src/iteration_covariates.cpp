@@ -65,7 +65,11 @@ Result<std::vector<Sensor>> read_sensors(const fs::path& run, const std::string&
   std::vector<Sensor> sensors;
   for (const telemetry::Source& source : telemetry::sources()) {
     if (source.scope != "card") continue;
-    KTS_TRY(TelemetryTable table, read_telemetry(run, source, card_uuid));
+    auto read = read_telemetry(run, source, card_uuid);
+    // What isn't telemetry has been warned of when the run was loaded.
+    if (!read && read.error().code == ErrorCode::kBadInput) continue;
+    if (!read) return tl::unexpected(std::move(read).error());
+    TelemetryTable table = *std::move(read);
     if (table.rows.size() < 2 || (source.renewed_elsewhere && !table.renewal_ns)) continue;
     Sensor sensor;
     sensor.interval_ns = std::max(spacing_of(table.rows), table.renewal_ns.value_or(0));

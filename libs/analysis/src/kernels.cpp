@@ -83,12 +83,16 @@ BlockMean mean_over(const std::vector<BlockTotal>& totals) {
 
 class KernelJoin {
  public:
+  // Bad input: the file is no kernel trace, and nothing of it was added.
   Status add(const TracedLog& log) {
-    ++use_.blocks;
-    use_.lost += log.lost;
     KTS_TRY(std::vector<DeviceSpan> spans, spans_of(log));
     blocks_.emplace_back();
-    KTS_CHECK_OK(cover(spans, log.kernels));
+    if (Status covered = cover(spans, log.kernels); !covered) {
+      blocks_.pop_back();
+      return covered;
+    }
+    ++use_.blocks;
+    use_.lost += log.lost;
     for (const DeviceSpan& span : spans) {
       if (!span.sampled) continue;
       ++use_.iterations;
@@ -295,6 +299,7 @@ Status read_kernels(const std::vector<TracedLog>& logs,
                     const std::map<std::string, std::string>& baseline, Summary& header) {
   if (logs.empty()) return {};
   std::vector<KernelJoin> joins;
+  std::vector<std::string> damaged;
   for (const TracedLog& log : logs) {
     auto found = std::ranges::find_if(joins, [&](KernelJoin& join) {
       return join.use().agent == log.agent && join.use().phase == log.phase;
@@ -305,8 +310,17 @@ Status read_kernels(const std::vector<TracedLog>& logs,
       found->use().agent = log.agent;
       found->use().phase = log.phase;
     }
-    KTS_CHECK_OK(found->add(log));
+    if (Status added = found->add(log); !added) {
+      if (added.error().code != ErrorCode::kBadInput) return added;
+      const std::filesystem::path block = log.kernels.parent_path().filename();
+      damaged.push_back(fmt::format("blocks/{} left out: {}; {}",
+                                    (block / log.kernels.filename()).string(),
+                                    added.error().message, added.error().hint));
+    }
   }
+  std::erase_if(joins, [](KernelJoin& join) { return join.use().blocks == 0; });
+  header.warnings.insert(header.warnings.end(), damaged.begin(), damaged.end());
+  if (joins.empty()) return {};
   const auto join_of = [&](const std::string& agent, Phase phase) -> const KernelJoin* {
     const auto found = std::ranges::find_if(joins, [&](KernelJoin& join) {
       return join.use().agent == agent && join.use().phase == phase;

@@ -54,6 +54,22 @@ SampleWindow trimmed_window(const BlockFolder& block) {
 
 constexpr std::string_view kDamaged = "restore the file as kts run wrote it, or remove the block";
 
+// A block of which a file is damaged, so that nothing of it counts.
+struct DamagedBlock {
+  std::string name;  // "blocks/03-shared"
+  Error error;
+};
+
+// The file's place inside the block's folder: the sentence names the block, and where the run's
+// folder lies is no result.
+std::string left_out(const fs::path& folder, DamagedBlock block) {
+  std::string& where = block.error.where;
+  const std::string inside = folder.string();
+  if (where == inside) where.clear();
+  if (where.starts_with(inside + "/")) where.erase(0, inside.size() + 1);
+  return fmt::format("{} left out: {}", block.name, to_line(block.error));
+}
+
 std::optional<std::string> text_of(const json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_string()) return std::nullopt;
@@ -121,9 +137,15 @@ Status parse_block_json(const json& object, const fs::path& path, BlockFolder& b
   return {};
 }
 
+Status read_block_json(const fs::path& path, BlockFolder& block) {
+  KTS_TRY(const json object, read_json(path));
+  return parse_block_json(object, path, block);
+}
+
 // Blocks in the order of their numbers; those that were not finished are warned of.
 Result<std::vector<BlockFolder>> find_blocks(const fs::path& run,
-                                             std::vector<std::string>& warnings) {
+                                             std::vector<std::string>& warnings,
+                                             std::vector<DamagedBlock>& damaged) {
   std::vector<fs::path> folders;
   std::error_code ec;
   for (fs::directory_iterator it(run / "blocks", ec), end; !ec && it != end; it.increment(ec)) {
@@ -150,8 +172,10 @@ Result<std::vector<BlockFolder>> find_blocks(const fs::path& run,
       warnings.push_back(block.name + " left out: it has no block.json, so it was not finished");
       continue;
     }
-    KTS_TRY(const json object, read_json(folder / "block.json"));
-    KTS_CHECK_OK(parse_block_json(object, folder / "block.json", block));
+    if (Status read = read_block_json(folder / "block.json", block); !read) {
+      damaged.push_back({block.name, std::move(read).error()});
+      continue;
+    }
     if (block.phase == Phase::kSolo && !block.has_window()) {
       warnings.push_back(block.name + " left out: its agents began when it was over");
       continue;
@@ -166,7 +190,7 @@ Result<std::vector<BlockFolder>> find_blocks(const fs::path& run,
                        "keep one of the two", blocks[k].path.string());
     }
   }
-  if (blocks.empty()) {
+  if (blocks.empty() && damaged.empty()) {
     return bad_input("holds no finished block", "run again, or name another folder",
                      (run / "blocks").string());
   }
@@ -688,15 +712,24 @@ AgentInfo describe(const scenario::AgentSpec& agent) {
   return info;
 }
 
-// environment.json: device, sharing and what the run had to say of itself; all of it optional.
-Status read_environment(const fs::path& run, Summary& header) {
+// environment.json: device, sharing and what the run had to say of itself; all of it optional. One
+// that is damaged may have said that the run can't conclude.
+void read_environment(const fs::path& run, Summary& header) {
   const fs::path path = run / "environment.json";
   std::error_code ec;
   if (!fs::exists(path, ec)) {
     header.warnings.push_back("environment.json is missing: the driver is not known");
-    return {};
+    return;
   }
-  KTS_TRY(const json object, read_json(path));
+  const Result<json> read = read_json(path);
+  if (!read) {
+    header.warnings.push_back(
+        fmt::format("environment.json left out: {}; {}", read.error().message, read.error().hint));
+    header.inconclusive.emplace_back(
+        "environment.json is damaged, so that it isn't known what was wrong when it was measured");
+    return;
+  }
+  const json& object = *read;
   if (const auto device = object.find("device"); device != object.end() && device->is_object()) {
     header.device.kind = text_of(*device, "kind").value_or("");
     header.device.name = text_of(*device, "name").value_or("");
@@ -709,7 +742,6 @@ Status read_environment(const fs::path& run, Summary& header) {
   for (auto& text : texts_of(object, "inconclusive")) {
     header.inconclusive.push_back(std::move(text));
   }
-  return {};
 }
 
 // The lengths of turns from a data sheet. One that was asked for must have them; of one that lies
@@ -782,8 +814,11 @@ void check_one_device_an_agent(const std::vector<LogJob>& jobs, Summary& header)
   }
 }
 
-Status load_chains(const scenario::Scenario& scenario, const std::vector<LogJob>& jobs,
-                   const std::vector<BlockFolder>& blocks, RunData& data) {
+// The first damage of each block by its number.
+using Damage = std::map<int, Error>;
+
+void load_chains(const scenario::Scenario& scenario, const std::vector<LogJob>& jobs,
+                 const std::vector<BlockFolder>& blocks, RunData& data, Damage& damage) {
   for (const scenario::Chain& chain : scenario.chains) {
     const std::vector<scenario::ChainStep> steps = steps_of(chain);
     for (const BlockFolder& block : blocks) {
@@ -801,10 +836,53 @@ Status load_chains(const scenario::Scenario& scenario, const std::vector<LogJob>
       for (const LogJob& job : jobs) {
         if (job.block == &block && job.agent == steps.front().agent) folder.segments = job.segments;
       }
-      KTS_CHECK_OK(load_chain_block(chain, folder, data));
+      if (Status loaded = load_chain_block(chain, folder, data); !loaded) {
+        damage.try_emplace(block.number, std::move(loaded).error());
+      }
     }
   }
-  return {};
+}
+
+// Samples of all blocks. One of which a file is damaged is left out of `blocks`; the others are
+// then read again, as it depends on their number how they are read.
+std::vector<LogJob> read_blocks(const std::optional<scenario::Scenario>& scenario,
+                                std::vector<BlockFolder>& blocks,
+                                std::vector<DamagedBlock>& damaged, RunData& data) {
+  for (;;) {
+    std::vector<LogJob> jobs = make_jobs(blocks);
+    read_logs(jobs);
+    Damage damage;
+    for (LogJob& job : jobs) {
+      if (!job.status) damage.try_emplace(job.block->number, job.status.error());
+    }
+    data.blocks.clear();
+    data.chains.clear();
+    for (LogJob& job : jobs) {
+      if (damage.empty()) {
+        std::move(job.samples.begin(), job.samples.end(), std::back_inserter(data.blocks));
+      }
+    }
+    if (damage.empty() && scenario) load_chains(*scenario, jobs, blocks, data, damage);
+    if (damage.empty()) return jobs;
+    for (const BlockFolder& block : blocks) {
+      const auto found = damage.find(block.number);
+      if (found != damage.end()) damaged.push_back({block.name, found->second});
+    }
+    std::erase_if(blocks, [&](const BlockFolder& block) { return damage.contains(block.number); });
+  }
+}
+
+// What is damaged is told of in full, and that it is missing is why the run can't conclude.
+void warn_of_damage(const fs::path& run, const std::vector<DamagedBlock>& damaged,
+                    std::size_t whole, RunData& data) {
+  if (damaged.empty()) return;
+  for (const DamagedBlock& block : damaged) {
+    data.header.warnings.push_back(left_out(run / block.name, block));
+    data.damaged.push_back(block.name);
+  }
+  data.header.inconclusive.push_back(fmt::format(
+      "{} of {} blocks {} damaged and left out: {}", damaged.size(), damaged.size() + whole,
+      damaged.size() == 1 ? "is" : "are", fmt::join(data.damaged, ", ")));
 }
 
 // Of those that chains tie to each other.
@@ -856,29 +934,29 @@ Result<RunData> load_run_folder(const fs::path& run, const LoadOptions& options)
   } else {
     header.warnings.push_back("scenario.yaml is missing: objectives are not known");
   }
-  KTS_CHECK_OK(read_environment(run, header));
-  KTS_TRY(const std::vector<BlockFolder> blocks, find_blocks(run, header.warnings));
-  std::vector<LogJob> jobs = make_jobs(blocks);
-  read_logs(jobs);
+  read_environment(run, header);
+  std::vector<DamagedBlock> damaged;
+  KTS_TRY(std::vector<BlockFolder> blocks, find_blocks(run, header.warnings, damaged));
+  const std::vector<LogJob> jobs = read_blocks(scenario, blocks, damaged, data);
+  std::ranges::stable_sort(damaged, {}, &DamagedBlock::name);
+  if (blocks.empty()) return tl::unexpected(damaged.front().error);
+  warn_of_damage(run, damaged, blocks.size(), data);
 
   LogCounts counts;
   std::int64_t began = std::numeric_limits<std::int64_t>::max();
   std::int64_t finished = 0;
-  for (LogJob& job : jobs) {
-    KTS_CHECK_OK(job.status);
+  for (const LogJob& job : jobs) {
     counts.add(job.counts);
     if (job.records > 0) {
       began = std::min(began, job.first_due_ns);
       finished = std::max(finished, job.last_done_ns);
     }
     if (job.segments > 1) header.within_run_only = true;
-    std::move(job.samples.begin(), job.samples.end(), std::back_inserter(data.blocks));
   }
   if (finished > 0) {
     header.started = utc_iso8601(EpochTime(Nanoseconds(began)));
     header.duration_s = static_cast<double>(finished - began) * 1e-9;
   }
-  if (scenario) KTS_CHECK_OK(load_chains(*scenario, jobs, blocks, data));
   report_counts(counts, header);
   warn_of_logs(jobs, header.warnings);
   take_device(jobs, header);

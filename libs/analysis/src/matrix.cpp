@@ -2,6 +2,7 @@
 #include "kts/analysis/matrix.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +22,8 @@ namespace {
 
 // Below p99, for agents that haven't the samples for it; the highest first.
 constexpr std::array kLowerQuantiles{0.95, 0.9, 0.75, 0.5};
+
+constexpr double kHeadQuantile = 0.99;
 
 // Places in the header's agents, ascending, with repeats.
 using Set = std::vector<std::size_t>;
@@ -46,6 +49,31 @@ void pool(AgentBlock& into, const AgentBlock& from) {
     into.end->drain_ns = std::max(into.end->drain_ns, from.end->drain_ns);
     into.end->abandoned += from.end->abandoned;
   }
+}
+
+// Those that have an SLO; if none has, the first.
+std::vector<std::string> asked_about(const Matrix& matrix) {
+  std::vector<std::string> names;
+  for (const AgentInfo& agent : matrix.header.agents) {
+    if (agent.slo_quantile) names.push_back(agent.name);
+  }
+  if (names.empty() && !matrix.header.agents.empty()) {
+    names.push_back(matrix.header.agents.front().name);
+  }
+  return names;
+}
+
+// Why nothing is settled of what the agent pays; empty: in some set it is.
+std::string why_open(const Matrix& matrix, const std::string& agent) {
+  bool lower = false;
+  for (const SetResult& set : matrix.sets) {
+    const MatrixCell* cell = find_cell(set, agent);
+    if (!cell) continue;
+    if (cell->overloaded || cell->verdict != Verdict::kCannotConclude) return {};
+    lower |= cell->quantile != kHeadQuantile && cell->df.value;
+  }
+  return fmt::format("{} has no verdict on its p99 latency in any set{}", agent,
+                     lower ? "; DFs of a lower quantile are given without one" : "");
 }
 
 class Contention {
@@ -78,6 +106,17 @@ class Contention {
     }
     std::ranges::stable_sort(matrix.sets, {}, [](const SetResult& s) { return s.agents.size(); });
     matrix.largest = largest_of(matrix);
+    for (const std::string& agent : asked_about(matrix)) {
+      if (auto why = why_open(matrix, agent); !why.empty()) {
+        matrix.header.inconclusive.push_back(why);
+        matrix.open.push_back(std::move(why));
+      }
+    }
+    if (!data_.damaged.empty()) {
+      matrix.open.push_back(fmt::format("{} damaged block{} left out: {}", data_.damaged.size(),
+                                        data_.damaged.size() == 1 ? " is" : "s are",
+                                        fmt::join(data_.damaged, ", ")));
+    }
     for (const auto* list : {&matrix.header.conditions, &warnings_}) {
       for (const std::string& warning : *list) matrix.header.warnings.push_back(warning);
     }
@@ -321,26 +360,8 @@ const MatrixCell* find_cell(const SetResult& set, std::string_view agent) {
   return found == set.cells.end() ? nullptr : &*found;
 }
 
-std::vector<std::string> asked_about(const Matrix& matrix) {
-  std::vector<std::string> names;
-  for (const AgentInfo& agent : matrix.header.agents) {
-    if (agent.slo_quantile) names.push_back(agent.name);
-  }
-  if (names.empty() && !matrix.header.agents.empty()) {
-    names.push_back(matrix.header.agents.front().name);
-  }
-  return names;
-}
-
 int exit_code(const Matrix& matrix) {
-  for (const std::string& agent : asked_about(matrix)) {
-    const bool told = std::ranges::any_of(matrix.sets, [&](const SetResult& set) {
-      const MatrixCell* cell = find_cell(set, agent);
-      return cell && (cell->overloaded || cell->verdict != Verdict::kCannotConclude);
-    });
-    if (!told) return static_cast<int>(ErrorCode::kInconclusive);
-  }
-  return 0;
+  return matrix.open.empty() ? 0 : static_cast<int>(ErrorCode::kInconclusive);
 }
 
 }  // namespace kts::analysis

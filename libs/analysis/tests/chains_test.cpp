@@ -15,7 +15,7 @@ namespace kts::analysis::chains_test {
 namespace {
 
 using fixtures::block_json;
-using fixtures::expect_error;
+using fixtures::expect_left_out;
 using fixtures::Folder;
 using fixtures::join;
 using fixtures::kEpoch;
@@ -292,7 +292,7 @@ TEST(ChainAnalysis, AloneItsAgentsWaitForEachOtherAndThatIsNotCalledLaunch) {
   }
 }
 
-TEST(ChainAnalysis, AJoinThatDoesNotFitItsBranchesIsRefused) {
+TEST(ChainAnalysis, AJoinThatDoesNotFitItsBranchesIsLeftOut) {
   const Folder folder;
   write_chain_run(folder, {}, true);
   ChainLogs logs{0, "solo", kEpoch};
@@ -300,19 +300,19 @@ TEST(ChainAnalysis, AJoinThatDoesNotFitItsBranchesIsRefused) {
   // Not the branch that the join was due with.
   logs.last = 1;
   folder.write("blocks/00-solo/router.log", logs.log("router"));
-  expect_error(load(folder.path()), folder.file("blocks/00-solo"),
-               "step 3 is not due when the last of steps 1, 2 was done");
+  expect_left_out(load(folder.path()), folder.file("blocks/00-solo"),
+                  "step 3 is not due when the last of steps 1, 2 was done");
   logs.last = 0;
   folder.write("blocks/00-solo/router.log", logs.log("router"));
-  expect_error(load(folder.path()), folder.file("blocks/00-solo/router.log") + ":5",
-               "step 3 of chain 'answer' doesn't wait for step 0");
+  expect_left_out(load(folder.path()), folder.file("blocks/00-solo/router.log") + ":5",
+                  "step 3 of chain 'answer' doesn't wait for step 0");
   // A branch that was done later than the join was due.
   logs.last = record::kNoStep;
   folder.write("blocks/00-solo/router.log", logs.log("router"));
   logs.more_ns = 4 * kMillisecond;
   folder.write("blocks/00-solo/guard.log", logs.log("guard"));
-  expect_error(load(folder.path()), folder.file("blocks/00-solo"),
-               "step 3 is not due when the last of steps 1, 2 was done");
+  expect_left_out(load(folder.path()), folder.file("blocks/00-solo"),
+                  "step 3 is not due when the last of steps 1, 2 was done");
 }
 
 TEST(ChainAnalysis, ARequestWithoutABranchIsUnfinished) {
@@ -381,24 +381,24 @@ TEST(ChainAnalysis, AStepWhoseRecordIsLostIsNotTakenForAnother) {
               Optional(DoubleNear(30, 1e-9)));
 }
 
-TEST(ChainAnalysis, StepsThatDoNotFitTogetherAreRefused) {
+TEST(ChainAnalysis, StepsThatDoNotFitTogetherAreLeftOut) {
   const Folder folder;
   write_chain_run(folder);
   ChainLogs later{0, "solo", kEpoch};
   later.start_ns += kMillisecond;
   folder.write("blocks/00-solo/guard.log", later.log("guard"));
-  expect_error(load(folder.path()), folder.file("blocks/00-solo"),
-               "step 1 is not due when step 0 was done");
+  expect_left_out(load(folder.path()), folder.file("blocks/00-solo"),
+                  "step 1 is not due when step 0 was done");
 }
 
-TEST(ChainAnalysis, AStepThatTheChainDoesNotHaveIsRefused) {
+TEST(ChainAnalysis, AStepThatTheChainDoesNotHaveIsLeftOut) {
   const Folder folder;
   write_chain_run(folder);
   std::string log = ChainLogs{0, "solo", kEpoch}.log("guard");
   log.replace(log.find(",answer,0,1\n"), 12, ",answer,0,2\n");
   folder.write("blocks/00-solo/guard.log", log);
-  expect_error(load(folder.path()), folder.file("blocks/00-solo/guard.log") + ":3",
-               "chain 'answer' has no step 2 of this agent");
+  expect_left_out(load(folder.path()), folder.file("blocks/00-solo/guard.log") + ":3",
+                  "chain 'answer' has no step 2 of this agent");
 }
 
 }  // namespace

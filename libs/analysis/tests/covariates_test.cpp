@@ -120,12 +120,15 @@ TEST_F(Covariates, MalformedLinesAreCountedAndLeftOut) {
   }));
 }
 
-TEST_F(Covariates, OtherColumnsAreBadInput) {
+TEST_F(Covariates, OtherColumnsAreLeftOutAndNamed) {
   folder_.write("telemetry/dcgm.csv", "time,power\n1,2\n");
   const auto data = load(folder_.path());
-  ASSERT_FALSE(data);
-  EXPECT_EQ(data.error().code, ErrorCode::kBadInput);
-  EXPECT_THAT(to_line(data.error()), HasSubstr("dcgm.csv"));
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_TRUE(data->header.covariates.empty());
+  EXPECT_TRUE(fixtures::mentions(data->header.warnings,
+                                 "telemetry of dcgm left out: its columns are not those that kts "
+                                 "run writes; restore the file, or remove it"));
+  EXPECT_TRUE(data->header.inconclusive.empty());
 }
 
 TEST_F(Covariates, OfNvmlCountWhatSpeaksOfTheBlockAlone) {

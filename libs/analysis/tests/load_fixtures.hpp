@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -182,6 +183,32 @@ inline void expect_error(const Result<RunData>& result, const std::string& where
   EXPECT_EQ(result.error().where, where) << line;
   EXPECT_EQ(result.error().code, code) << line;
   EXPECT_EQ(exit_code(result.error()), static_cast<int>(code));
+}
+
+// The block of the damaged file (`where`, with its line) is left out and named, the rest is read.
+inline void expect_left_out(const Result<RunData>& result, const std::string& where,
+                            const std::string& message) {
+  ASSERT_TRUE(result) << to_line(result.error());
+  std::string place = where.substr(where.find("/blocks/") + 1);
+  const std::size_t end = place.find('/', place.find('/') + 1);
+  const std::string block = place.substr(0, end);
+  place = end == std::string::npos ? "" : place.substr(end + 1) + ": ";
+  EXPECT_EQ(result->damaged, std::vector<std::string>{block});
+  const std::string told = block + " left out: " + place;
+  EXPECT_TRUE(std::ranges::any_of(result->header.warnings,
+                                  [&](const std::string& line) {
+                                    return line.starts_with(told) &&
+                                           line.find(message) != std::string::npos &&
+                                           line.find('\n') == std::string::npos;
+                                  }))
+      << told << message << ::testing::PrintToString(result->header.warnings);
+  ASSERT_FALSE(result->header.inconclusive.empty());
+  EXPECT_NE(result->header.inconclusive.back().find("damaged and left out: " + block),
+            std::string::npos);
+  EXPECT_EQ(exit_code(result->header), 5);
+  for (const AgentBlock& kept : result->blocks) {
+    EXPECT_NE(kept.block, std::stoi(block.substr(block.find('/') + 1)));
+  }
 }
 
 inline bool mentions(const std::vector<std::string>& texts, const std::string& what) {

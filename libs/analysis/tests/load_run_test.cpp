@@ -13,6 +13,7 @@ namespace {
 
 using fixtures::block_json;
 using fixtures::expect_error;
+using fixtures::expect_left_out;
 using fixtures::Folder;
 using fixtures::join;
 using fixtures::kEpoch;
@@ -143,7 +144,7 @@ TEST(LoadRun, RequestsInAnyOrderAndTwiceAreTheSame) {
   EXPECT_EQ(data->header.duplicate_records, 1U);
 }
 
-TEST(LoadRun, DamagedTokensAreRefusedOrNamed) {
+TEST(LoadRun, DamagedTokensAreNamedAndCostALineOrTheBlock) {
   const RequestRun run;
   const auto with = [&](int request, const std::string& line) {
     auto lines = run.lines();
@@ -157,12 +158,11 @@ TEST(LoadRun, DamagedTokensAreRefusedOrNamed) {
     lines.insert(lines.begin() + 200, "KTS_TOKEN,v2,router,50,1,1\n");
     return run.load_with(lines);
   };
-  EXPECT_NE(to_line(twice().error()).find("token 1 of seq 50 stands here and in line"),
-            std::string::npos);
+  EXPECT_TRUE(mentions(twice()->header.warnings, "token 1 of seq 50 stands here and in line"));
   const auto other = with(50, "KTS_TOKEN,v2,thinker,50,1,1\n");
-  expect_error(other, where + ":153", "a token of agent 'thinker' in the log of 'router'");
+  expect_left_out(other, where + ":153", "a token of agent 'thinker' in the log of 'router'");
   const auto backwards = with(50, "KTS_TOKEN,v2,router,50,1,1\n");
-  expect_error(backwards, where + ":153", "token 1 of seq 50 comes before the one ahead of it");
+  expect_left_out(backwards, where + ":153", "token 1 of seq 50 comes before the one ahead of it");
   const auto malformed = with(50, "KTS_TOKEN,v2,router,50,x,1\n");
   ASSERT_TRUE(malformed) << to_line(malformed.error());
   EXPECT_EQ(malformed->header.malformed_lines, 1U);
@@ -172,12 +172,13 @@ TEST(LoadRun, DamagedTokensAreRefusedOrNamed) {
   auto request = run.log.iteration(50);
   request.first_token_ns = request.done_ns + 1;
   late[RequestRun::place(50)] = run.log.base.record_line(request);
-  expect_error(run.load_with(late), where + ":152", "the first token lies outside submit and done");
+  expect_left_out(run.load_with(late), where + ":152",
+                  "the first token lies outside submit and done");
 
   auto more = run.lines();
   more.back() = record::to_line(run.log.base.end());
-  expect_error(run.load_with(more), where,
-               "END counts 0 tokens and 0 lines of them, the log holds 200");
+  expect_left_out(run.load_with(more), where,
+                  "END counts 0 tokens and 0 lines of them, the log holds 200");
 }
 
 TEST(LoadRun, HeaderSaysWhatTheFolderSays) {
@@ -455,15 +456,15 @@ TEST(LoadRun, IdenticalDuplicatesAreDroppedAndCounted) {
   EXPECT_TRUE(mentions(data->header.warnings, "2 duplicate records"));
 }
 
-TEST(LoadRun, DifferingDuplicatesAreBadInput) {
+TEST(LoadRun, DifferingDuplicatesAreLeftOut) {
   const ChangedRun run;
   const V2Log log;
   std::vector<std::string> lines = log.lines();
   record::Iteration changed = log.iteration(40);
   ++changed.done_ns;
   lines.insert(lines.begin() + 60, log.record_line(changed));
-  expect_error(run.load_with(lines), run.file(kSoloLog) + ":61",
-               "seq 40 stands here and in line 42, with different instants");
+  expect_left_out(run.load_with(lines), run.file(kSoloLog) + ":61",
+                  "seq 40 stands here and in line 42, with different instants");
 }
 
 TEST(LoadRun, RecordsOutOfOrderAreSorted) {
@@ -480,7 +481,7 @@ TEST(LoadRun, RecordsOutOfOrderAreSorted) {
   EXPECT_EQ(data->header.duplicate_records, 0u);
 }
 
-TEST(LoadRun, ClockThatRunsBackwardsIsBadInput) {
+TEST(LoadRun, ClockThatRunsBackwardsIsLeftOut) {
   const V2Log log;
   const auto with = [&](const std::function<void(record::Iteration&)>& change) {
     std::vector<std::string> lines = log.lines();
@@ -490,13 +491,13 @@ TEST(LoadRun, ClockThatRunsBackwardsIsBadInput) {
     return lines;
   };
   const ChangedRun run;
-  expect_error(run.load_with(with([](auto& i) { i.done_ns = i.submit_ns - 1; })),
-               run.file(kSoloLog) + ":42",
-               "the clock runs backwards: done comes before submit at seq 40");
-  expect_error(run.load_with(with([](auto& i) { i.submit_ns = i.due_ns - 1; })),
-               run.file(kSoloLog) + ":42", "submit comes before due at seq 40");
-  expect_error(run.load_with(with([](auto& i) { i.due_ns -= 20 * kMillisecond; })),
-               run.file(kSoloLog) + ":42", "due comes before the previous due at seq 40");
+  expect_left_out(run.load_with(with([](auto& i) { i.done_ns = i.submit_ns - 1; })),
+                  run.file(kSoloLog) + ":42",
+                  "the clock runs backwards: done comes before submit at seq 40");
+  expect_left_out(run.load_with(with([](auto& i) { i.submit_ns = i.due_ns - 1; })),
+                  run.file(kSoloLog) + ":42", "submit comes before due at seq 40");
+  expect_left_out(run.load_with(with([](auto& i) { i.due_ns -= 20 * kMillisecond; })),
+                  run.file(kSoloLog) + ":42", "due comes before the previous due at seq 40");
 }
 
 TEST(LoadRun, DeviceInstantsOutOfOrderWithinTheBoundPass) {
@@ -528,25 +529,26 @@ TEST(LoadRun, DeviceInstantsOutOfOrderBeyondTheBoundAreCountedNeverClamped) {
                        "router: 1 of 400 iterations have device instants out of order"));
 }
 
-TEST(LoadRun, EndThatCountsFewerThanTheLogHoldsIsBadInput) {
+TEST(LoadRun, EndThatCountsFewerThanTheLogHoldsIsLeftOut) {
   const ChangedRun run;
   const V2Log log;
   std::vector<std::string> lines = log.lines();
   record::BlockEnd end = log.end();
   end.iterations = end.emitted = 99;
   lines.back() = record::to_line(end);
-  expect_error(run.load_with(lines), run.file(kSoloLog),
-               "END counts 99 iterations and 99 records, the log holds 100 records up to seq 99");
+  expect_left_out(
+      run.load_with(lines), run.file(kSoloLog),
+      "END counts 99 iterations and 99 records, the log holds 100 records up to seq 99");
 }
 
-TEST(LoadRun, SeqBeyondEndsCountIsBadInput) {
+TEST(LoadRun, SeqBeyondEndsCountIsLeftOut) {
   const ChangedRun run;
   const V2Log log;
   std::vector<std::string> lines = log.lines();
   record::Iteration i = log.iteration(99);
   i.seq = std::numeric_limits<std::int64_t>::max();
   lines[100] = log.record_line(i);
-  expect_error(run.load_with(lines), run.file(kSoloLog), "END counts 100 iterations");
+  expect_left_out(run.load_with(lines), run.file(kSoloLog), "END counts 100 iterations");
 }
 
 TEST(LoadRun, LogWithoutEndIsKeptAndWarnedOf) {
@@ -572,39 +574,39 @@ TEST(LoadRun, MalformedMetaIsCountedNamedAndLeftOut) {
   EXPECT_TRUE(mentions(data->header.warnings, "router.log has no META line"));
 }
 
-TEST(LoadRun, SecondMetaThatDiffersIsBadInput) {
+TEST(LoadRun, SecondMetaThatDiffersIsLeftOut) {
   const ChangedRun run;
   const V2Log log;
   std::vector<std::string> lines = log.lines();
   record::BlockMeta other = log.meta();
   other.block = 7;
   lines.insert(lines.begin() + 5, record::to_line(other));
-  expect_error(run.load_with(lines), run.file(kSoloLog) + ":6", "a second META that differs");
+  expect_left_out(run.load_with(lines), run.file(kSoloLog) + ":6", "a second META that differs");
 }
 
-TEST(LoadRun, LinesOfAnotherAgentAreBadInput) {
+TEST(LoadRun, LinesOfAnotherAgentAreLeftOut) {
   const ChangedRun run;
   std::vector<std::string> lines = V2Log{}.lines();
   lines[10] = V2Log{.agent = "thinker"}.record_line(9);
-  expect_error(run.load_with(lines), run.file(kSoloLog) + ":11",
-               "a record of agent 'thinker' in the log of 'router'");
+  expect_left_out(run.load_with(lines), run.file(kSoloLog) + ":11",
+                  "a record of agent 'thinker' in the log of 'router'");
   lines = V2Log{}.lines();
   lines[0] = record::to_line(V2Log{.agent = "thinker"}.meta());
-  expect_error(run.load_with(lines), run.file(kSoloLog) + ":1", "META of agent 'thinker'");
+  expect_left_out(run.load_with(lines), run.file(kSoloLog) + ":1", "META of agent 'thinker'");
 }
 
-TEST(LoadRun, MixedVersionsAreBadInput) {
+TEST(LoadRun, MixedVersionsAreLeftOut) {
   const ChangedRun run;
   std::vector<std::string> lines = V2Log{}.lines();
   lines[10] = "KTS_APP,v1,FFT,9,1,2,3.5,solo\n";
-  expect_error(run.load_with(lines), run.file(kSoloLog) + ":11",
-               "a v1 record among the v2 records");
+  expect_left_out(run.load_with(lines), run.file(kSoloLog) + ":11",
+                  "a v1 record among the v2 records");
 }
 
-TEST(LoadRun, EmptyLogIsBadInput) {
+TEST(LoadRun, EmptyLogIsLeftOut) {
   const ChangedRun run;
-  expect_error(run.load_with({}), run.file(kSoloLog), "holds no records");
-  expect_error(run.load_with({"Loading cuFFT\n"}), run.file(kSoloLog), "holds no records");
+  expect_left_out(run.load_with({}), run.file(kSoloLog), "holds no records");
+  expect_left_out(run.load_with({"Loading cuFFT\n"}), run.file(kSoloLog), "holds no records");
 }
 
 TEST(LoadRun, AnAgentThatHadNothingToDoIsNoEmptyLog) {
@@ -618,8 +620,8 @@ TEST(LoadRun, AnAgentThatHadNothingToDoIsNoEmptyLog) {
   EXPECT_EQ(data->header.started, "2025-11-21T01:53:20Z");
   EXPECT_EQ(block_of(*data, "router", Phase::kShared).latency.size(), 0u);
   end.iterations = end.emitted = 1;
-  expect_error(run.load_with({record::to_line(idle.meta()), record::to_line(end)}, kSharedLog),
-               run.file(kSharedLog), "holds no records");
+  expect_left_out(run.load_with({record::to_line(idle.meta()), record::to_line(end)}, kSharedLog),
+                  run.file(kSharedLog), "holds no records");
 }
 
 TEST(LoadRun, AbandonedRequestsWereDueButNotDone) {
@@ -638,19 +640,66 @@ TEST(LoadRun, AbandonedRequestsWereDueButNotDone) {
   EXPECT_EQ(block.lost, 0u);
 }
 
-TEST(LoadRun, MissingLogIsBadInput) {
+TEST(LoadRun, MissingLogIsLeftOut) {
   const Folder folder;
   write_run(folder);
   std::filesystem::remove(folder.path() / kSoloLog);
-  expect_error(load(folder.path()), folder.file(kSoloLog), "cannot read the log");
+  expect_left_out(load(folder.path()), folder.file(kSoloLog), "cannot read the log");
 }
 
 TEST(LoadRun, FirstBadLogIsNamedWhicheverThreadMetIt) {
   const Folder folder;
   write_run(folder, 2);
-  folder.write(kSoloLog, "");
   folder.write(kSharedLog, "");
-  expect_error(load(folder.path()), folder.file(kSoloLog), "holds no records");
+  folder.write("blocks/02-shared/thinker.log", "");
+  expect_left_out(load(folder.path()), folder.file(kSharedLog), "holds no records");
+}
+
+TEST(LoadRun, ARunOfDamagedBlocksAloneIsBadInput) {
+  const Folder folder;
+  write_run(folder);
+  folder.write("blocks/00-solo-router/block.json", "{");
+  folder.write("blocks/01-solo-thinker/thinker.log", "");
+  std::filesystem::remove(folder.path() / kSharedLog);
+  expect_error(load(folder.path()), folder.file("blocks/00-solo-router/block.json"),
+               "is not a JSON object");
+}
+
+TEST(LoadRun, EveryDamagedBlockIsNamedAndTheRestReadAsIfTheyHadNotBeen) {
+  const Folder folder;
+  write_run(folder, 2);
+  folder.write("blocks/05-shared/block.json", R"({"phase":"sha)");
+  folder.write("blocks/00-solo-router/router.log", "");
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_EQ(data->damaged, (std::vector<std::string>{"blocks/00-solo-router", "blocks/05-shared"}));
+  EXPECT_TRUE(mentions(data->header.warnings,
+                       "blocks/00-solo-router left out: router.log: holds no records; "));
+  EXPECT_TRUE(mentions(data->header.warnings,
+                       "blocks/05-shared left out: block.json: is not a JSON object; "));
+  EXPECT_TRUE(mentions(data->header.inconclusive,
+                       "2 of 6 blocks are damaged and left out: blocks/00-solo-router, "
+                       "blocks/05-shared"));
+  // One block of the router alone, and one shared, are left: each stands for its phase.
+  const auto segments = [&](const std::string& agent, Phase phase) {
+    return std::ranges::count_if(data->blocks, [&](const AgentBlock& block) {
+      return block.agent == agent && block.phase == phase;
+    });
+  };
+  EXPECT_EQ(segments("router", Phase::kSolo), kSegments);
+  EXPECT_EQ(segments("thinker", Phase::kSolo), 2);
+  EXPECT_EQ(segments("thinker", Phase::kShared), kSegments);
+}
+
+TEST(LoadRun, DamagedEnvironmentIsNamedAndCannotConclude) {
+  const Folder folder;
+  write_run(folder, 2);
+  folder.write("environment.json", R"({"device":)");
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  EXPECT_TRUE(mentions(data->header.warnings, "environment.json left out: is not a JSON object; "));
+  EXPECT_TRUE(mentions(data->header.inconclusive, "environment.json is damaged"));
+  EXPECT_EQ(data->header.device.kind, "cuda");
 }
 
 TEST(LoadRun, RunWithoutABlockIsBadInput) {
@@ -678,15 +727,15 @@ TEST(LoadRun, DamagedBlockJsonNamesTheField) {
     folder.write(path, text);
     return load(folder.path());
   };
-  expect_error(with("{"), folder.file(path), "is not a JSON object");
-  expect_error(with("{}"), folder.file(path), "'phase' is neither");
-  expect_error(with(block_json("solo", {}, 1, 2)), folder.file(path), "'active' names no agent");
-  expect_error(with(block_json("solo", {"router", "router"}, 1, 2)), folder.file(path),
-               "'active' names an agent twice");
-  expect_error(with(R"({"phase":"solo","active":["router"],"window_start_ns":-1})"),
-               folder.file(path), "'window_start_ns' is not an instant");
-  expect_error(with(block_json("solo", {"router"}, 2, 1)), folder.file(path),
-               "'window_stop_ns' comes before");
+  expect_left_out(with("{"), folder.file(path), "is not a JSON object");
+  expect_left_out(with("{}"), folder.file(path), "'phase' is neither");
+  expect_left_out(with(block_json("solo", {}, 1, 2)), folder.file(path), "'active' names no agent");
+  expect_left_out(with(block_json("solo", {"router", "router"}, 1, 2)), folder.file(path),
+                  "'active' names an agent twice");
+  expect_left_out(with(R"({"phase":"solo","active":["router"],"window_start_ns":-1})"),
+                  folder.file(path), "'window_start_ns' is not an instant");
+  expect_left_out(with(block_json("solo", {"router"}, 2, 1)), folder.file(path),
+                  "'window_stop_ns' comes before");
 }
 
 // As on a machine that is too busy to begin in time.
@@ -708,10 +757,10 @@ TEST(LoadRun, TwoBlocksOfOneNumberAreBadInput) {
                "has the number of blocks/0-copy");
 }
 
-TEST(LoadRun, PhaseThatMetaContradictsIsBadInput) {
+TEST(LoadRun, PhaseThatMetaContradictsIsLeftOut) {
   const ChangedRun run;
-  expect_error(run.load_with(V2Log{.phase = "shared"}.lines()), run.file(kSoloLog),
-               "META says phase 'shared', block.json says 'solo'");
+  expect_left_out(run.load_with(V2Log{.phase = "shared"}.lines()), run.file(kSoloLog),
+                  "META says phase 'shared', block.json says 'solo'");
 }
 
 struct NotShared : testing::Test {

@@ -223,7 +223,10 @@ TEST_F(MatrixTest, TheLargestSetIsTheOneThatHoldsMostMemory) {
 }
 
 TEST_F(MatrixTest, FailsToConcludeOnlyWhenNothingCanBeSaidOfTheAgentThatMatters) {
-  EXPECT_EQ(exit_code(contention(data_)), 5);
+  const Matrix empty = contention(data_);
+  EXPECT_EQ(exit_code(empty), 5);
+  EXPECT_THAT(empty.header.inconclusive,
+              ElementsAre("light has no verdict on its p99 latency in any set"));
   add_set({"light", "heavy"}, 2, kPerBlock);
   EXPECT_EQ(exit_code(contention(data_)), 0);
   // heavy has an objective, and too few iterations for a verdict.
@@ -234,6 +237,26 @@ TEST_F(MatrixTest, FailsToConcludeOnlyWhenNothingCanBeSaidOfTheAgentThatMatters)
       block.latency = block.backlog = block.gpu_wait = block.gpu_time = {};
   }
   EXPECT_EQ(exit_code(contention(data_)), 5);
+}
+
+TEST_F(MatrixTest, WhatIsOpenSaysThatLowerQuantilesHaveNoVerdict) {
+  // Enough for the median, in five blocks, and not for p99.
+  add_set({"light", "heavy"}, 2, 10);
+  const Matrix matrix = contention(data_);
+  const MatrixCell* light = find_cell(matrix.sets.front(), "light");
+  ASSERT_LT(light->quantile, 0.99);
+  EXPECT_EQ(exit_code(matrix), 5);
+  EXPECT_THAT(matrix.open, ElementsAre("light has no verdict on its p99 latency in any set; DFs of "
+                                       "a lower quantile are given without one"));
+  EXPECT_EQ(matrix.header.inconclusive, matrix.open);
+}
+
+TEST_F(MatrixTest, DamagedBlocksAreWhyItEndsInconclusive) {
+  add_set({"light", "heavy"}, 2, kPerBlock);
+  data_.damaged = {"blocks/03-shared"};
+  const Matrix matrix = contention(data_);
+  EXPECT_EQ(exit_code(matrix), 5);
+  EXPECT_THAT(matrix.open, ElementsAre("1 damaged block is left out: blocks/03-shared"));
 }
 
 }  // namespace

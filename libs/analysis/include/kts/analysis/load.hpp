@@ -25,12 +25,16 @@ inline constexpr int kSegments = 20;
 
 // Reads a run's folder (v2 records) or a folder of v1 logs as the study wrote them.
 //
-// What is refused, kBadInput: nothing to read; an empty log; v1 and v2 together; records, META or
-// END of another agent; records of one seq that differ; instants of the host's clock out of order;
-// more records than END counts. What is left out, counted and warned of: malformed KTS_ lines,
-// identical duplicates, lost records, blocks without a block.json, device instants out of order
-// beyond the clock's bound. A shared block that wasn't shared is left out and named in
-// header.inconclusive.
+// What is damaged in a block of a run: a block.json that isn't one; a log that isn't there or is
+// empty; v1 and v2 together; records, META or END of another agent; records of one seq that differ;
+// instants of the host's clock out of order; more records than END counts. The block is left out,
+// named in header.warnings and RunData::damaged, and is why the run can't conclude. The first
+// damage is the error where no block is left, and of v1 logs, kBadInput.
+//
+// What is left out, counted and warned of: malformed KTS_ lines, identical duplicates, lost
+// records, blocks without a block.json, device instants out of order beyond the clock's bound,
+// telemetry and kernel traces that are none. A shared block that wasn't shared is left out and
+// named in header.inconclusive.
 //
 // Logs are streamed on two threads; beyond RunData, memory doesn't grow with their size, except for
 // a log whose seq doesn't ascend, which is sorted in memory.

@@ -66,6 +66,9 @@ struct Matrix {
   std::vector<AloneResult> alone;
   std::vector<SetResult> sets;            // by size, then in the order of their agents
   std::optional<SetMemory> largest = {};  // of the sets, by memory; empty where it isn't told
+  // Why the command ends with 5: an agent with an SLO (without any, the first) has no verdict in
+  // any set, or blocks are damaged. Also in header.inconclusive.
+  std::vector<std::string> open = {};
 };
 
 // What each agent pays in each set that a run measured. Agents of one baseline are copies of one.
@@ -75,9 +78,7 @@ struct Matrix {
 [[nodiscard]] const SetResult* find_set(const Matrix& matrix, std::vector<std::string> agents);
 [[nodiscard]] const MatrixCell* find_cell(const SetResult& set, std::string_view agent);
 
-// Those that have an SLO; if none has, the first.
-[[nodiscard]] std::vector<std::string> asked_about(const Matrix& matrix);
-// 0, or 5: of one of these nothing can be said in any set.
+// 0, or 5: something is open.
 [[nodiscard]] int exit_code(const Matrix& matrix);
 
 }  // namespace kts::analysis
