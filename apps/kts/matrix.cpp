@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -116,6 +117,18 @@ scenario::Scenario largest_set(const scenario::Scenario& scenario) {
   return part;
 }
 
+// Agents that are no copy of one before: those that the report tells of.
+std::size_t count_originals(const scenario::Scenario& scenario) {
+  std::size_t originals = 0;
+  for (std::size_t i = 0; i < scenario.agents.size(); ++i) {
+    const auto before = std::span(scenario.agents).first(i);
+    originals += std::ranges::none_of(before, [&](const scenario::AgentSpec& other) {
+      return scenario::same_baseline(other, scenario.agents[i]);
+    });
+  }
+  return originals;
+}
+
 Result<std::filesystem::path> measure(const MatrixOptions& options) {
   KTS_TRY(const auto machine, LocalMachine::open(options.local.worker));
   KTS_TRY(scenario::Scenario scenario, scenario_of(options, *machine));
@@ -152,10 +165,13 @@ Result<std::filesystem::path> measure(const MatrixOptions& options) {
   run.first_block = plan.first_block;
   runner::MatrixBlocks blocks(run.scenario, std::move(plan), [&] { return measured(folder); });
   run.blocks = &blocks;
-  machine->progress().note(fmt::format(
-      "{} sets of {} agents{}", run.scenario.plan.sets.size(), run.scenario.agents.size(),
-      options.minutes > 0 ? fmt::format(", for {} min", options.minutes)
-                          : fmt::format(", {} rounds", run.scenario.plan.cycles)));
+  const std::size_t originals = count_originals(run.scenario);
+  const std::size_t processes = run.scenario.agents.size();
+  machine->progress().note(
+      fmt::format("{} sets made of {} agents{}{}", run.scenario.plan.sets.size(), originals,
+                  originals == processes ? "" : fmt::format(", {} with their copies", processes),
+                  options.minutes > 0 ? fmt::format(", for {} min", options.minutes)
+                                      : fmt::format(", {} rounds", run.scenario.plan.cycles)));
   if (const auto done = runner::run_locally(run, machine->progress()); !done) {
     Error error = with_folder(done.error(), folder);
     if (std::filesystem::exists(folder / "blocks")) {

@@ -16,7 +16,7 @@ constexpr std::array kCatalogue{
                 "Launch cost and waiting for the device to begin the work."},
     MeasureInfo{Measure::kGpuTime, "gpu_time", "gpu_end - gpu_start",
                 "From the work's first to its last instant on the device, switched-out time "
-                "included; what CUDA events see."},
+                "included."},
     MeasureInfo{Measure::kNotify, "notify", "done - gpu_end",
                 "From the device's completion until the caller has the result."},
     MeasureInfo{Measure::kTtft, "ttft", "first_token - due",

@@ -29,7 +29,7 @@ std::string header(const Summary& summary) {
       escape_html(headline(summary)), facts);
 }
 
-std::string agent_card(const AgentView& view) {
+std::string agent_card(const Summary& summary, const AgentView& view) {
   std::string what;
   for (const auto* part : {&view.info->workload, &view.info->arrival}) {
     if (!part->empty()) what += (what.empty() ? "" : " · ") + escape_html(*part);
@@ -45,16 +45,16 @@ std::string agent_card(const AgentView& view) {
       "<p class=\"big\">{}</p>\n",
       escape_html(view.info->name), badge(verdict_words(view)), what, big);
   for (const auto& sentence :
-       {overload_sentence(view), averages_sentence(view), event_time_sentence(view),
+       {overload_sentence(view), averages_sentence(view), event_time_sentence(summary, view),
         token_rate_sentence(view), cannot_conclude_sentence(view)}) {
     if (!sentence.empty()) out += "<p>" + escape_html(sentence) + "</p>\n";
   }
   return out + "</article>\n";
 }
 
-std::string agent_cards(const std::vector<AgentView>& all) {
+std::string agent_cards(const Summary& summary, const std::vector<AgentView>& all) {
   std::string out;
-  for (const auto& view : all) out += agent_card(view);
+  for (const auto& view : all) out += agent_card(summary, view);
   return out.empty() ? out : "<div class=\"agents\">\n" + out + "</div>\n";
 }
 
@@ -304,8 +304,10 @@ std::string vocabulary(const Summary& summary) {
       continue;
     }
     const auto& info = record::info(measure);
-    out += fmt::format("<dt>{}</dt><dd>{} <code>{}</code></dd>\n", escape_html(info.name),
-                       escape_html(info.meaning), escape_html(info.formula));
+    const bool events = measure == Measure::kGpuTime && !is_cpu(summary.device);
+    out += fmt::format("<dt>{}</dt><dd>{}{} <code>{}</code></dd>\n", escape_html(info.name),
+                       escape_html(info.meaning), events ? " It is what CUDA events see." : "",
+                       escape_html(info.formula));
   }
   out +=
       "<dt>DF</dt><dd>Degradation factor: a quantile when shared over the same quantile "
@@ -329,7 +331,7 @@ std::string report_html(const Summary& summary, const Drawing& drawing) {
              list(summary.conditions) + "</section>\n";
   }
   return page(summary.scenario.empty() ? summary.run_id : summary.scenario,
-              header(summary) + alert + agent_cards(all) + figures(drawing) +
+              header(summary) + alert + agent_cards(summary, all) + figures(drawing) +
                   results_table(summary, all) + objectives(summary) + growth(summary) +
                   waits(summary) + made_of(summary) + kernels_section(summary) + chains(summary) +
                   card_meanwhile(summary) +

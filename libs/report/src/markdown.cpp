@@ -58,12 +58,12 @@ std::string solo_beside_shared(const Summary& summary, const std::vector<AgentVi
   return out + "\n";
 }
 
-std::string hidden_by_averages(const std::vector<AgentView>& all) {
+std::string hidden_by_averages(const Summary& summary, const std::vector<AgentView>& all) {
   std::string out;
   for (const auto& view : all) {
     const std::string averages = averages_sentence(view);
     if (averages.empty()) continue;
-    const std::string event = event_time_sentence(view);
+    const std::string event = event_time_sentence(summary, view);
     out += bullet("**" + escape_markdown(view.info->name) + "**: " + averages +
                   (event.empty() ? "" : " " + escape_markdown(event)));
   }
@@ -302,7 +302,7 @@ std::string results_markdown(const Summary& summary) {
   std::vector<std::string> open = open_questions(all);
   for (auto& sentence : objective_sentences(summary)) open.push_back(std::move(sentence));
   out += list("Objectives and open questions", open);
-  out += hidden_by_averages(all);
+  out += hidden_by_averages(summary, all);
   out += growth_table(summary);
   out += waits_for_whom(summary);
   out += what_growth_is_made_of(summary);

@@ -77,15 +77,20 @@ std::string all_sets(const Matrix& matrix) {
   if (rows.empty()) return rows;
   return section(
       "Every set",
-      table("Those who pay most first. Events: the DF of p99 of CUDA events' time, the usual "
-            "stopwatch. Kept: throughput, as a share of its own alone.",
-            "<thead><tr><th scope=\"col\" class=\"word\">agent</th><th scope=\"col\" "
-            "class=\"word\">beside</th><th scope=\"col\">p50 ms</th><th scope=\"col\">p99 "
-            "ms</th><th scope=\"col\">DF</th><th "
-            "scope=\"col\" class=\"word\">verdict</th><th scope=\"col\">events</th><th "
-            "scope=\"col\">kept</th><th scope=\"col\">samples</th><th "
-            "scope=\"col\">blocks</th></tr></thead>\n<tbody>\n" +
-                rows + "</tbody>\n"));
+      table(
+          fmt::format("Those who pay most first. {} Kept: throughput, as a share of its own alone.",
+                      is_cpu(matrix.header.device)
+                          ? "Device time: the DF of p99 of gpu_time, the time at work."
+                          : "Events: the DF of p99 of CUDA events' time, the usual stopwatch."),
+          "<thead><tr><th scope=\"col\" class=\"word\">agent</th><th scope=\"col\" "
+          "class=\"word\">beside</th><th scope=\"col\">p50 ms</th><th scope=\"col\">p99 "
+          "ms</th><th scope=\"col\">DF</th><th "
+          "scope=\"col\" class=\"word\">verdict</th><th scope=\"col\">" +
+              std::string(device_words(matrix.header.device).column) +
+              "</th><th "
+              "scope=\"col\">kept</th><th scope=\"col\">samples</th><th "
+              "scope=\"col\">blocks</th></tr></thead>\n<tbody>\n" +
+              rows + "</tbody>\n"));
 }
 
 }  // namespace

@@ -63,12 +63,13 @@ std::string alone_rows(const Matrix& matrix) {
 }
 
 std::string set_rows(const Matrix& matrix) {
-  std::string out =
-      "## Every set\n\nOne row an agent, those who pay most first. `events` is the DF of p99 of "
-      "CUDA events' time, `kept` the throughput kept; "
-      "with 95 % intervals.\n\n";
-  out += table_head({"agent", "beside", "p50 ms", "p99 ms", "DF", "verdict", "events", "kept",
-                     "objective", "samples", "blocks"},
+  const DeviceWords device = device_words(matrix.header.device);
+  std::string out = fmt::format(
+      "## Every set\n\nOne row an agent, those who pay most first. `{}` is the DF of p99 of {}, "
+      "`kept` the throughput kept; with 95 % intervals.\n\n",
+      device.column, is_cpu(matrix.header.device) ? "gpu_time, the time at work" : device.time);
+  out += table_head({"agent", "beside", "p50 ms", "p99 ms", "DF", "verdict",
+                     std::string(device.column), "kept", "objective", "samples", "blocks"},
                     "llrrrlrrlrr");
   for (const CellView& view : costliest(matrix)) {
     const MatrixCell& c = *view.cell;

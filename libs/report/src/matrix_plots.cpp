@@ -170,7 +170,7 @@ Plot growth(const std::vector<Scaling>& all) {
   const std::size_t shown = std::min(all.size(), kLines.size());
   Plot plot;
   plot.name = "scaling";
-  plot.title = "p99 latency and what the card does in all, by the number of agents";
+  plot.title = "p99 latency and what all do together, by the number of agents";
   plot.description = "Latency p99 in ms, then the sum of throughput kept, by the number of agents.";
   plot.script = fmt::format(
       "set encoding utf8\n"

@@ -10,6 +10,7 @@
 
 #include "format.hpp"
 #include "kts/report/matrix.hpp"
+#include "words.hpp"
 
 namespace kts::report {
 namespace {
@@ -205,9 +206,15 @@ std::string finding(const Matrix& matrix) {
   }
   for (const CellView& view : costliest(matrix)) {
     if (!view.cell->df.value) continue;
-    return view.cell->verdict == Verdict::kCannotConclude
-               ? "No set has been told apart from its agents alone yet: more rounds would."
-               : "No agent pays for the company that was measured.";
+    if (view.cell->verdict != Verdict::kCannotConclude) {
+      return "No agent pays for the company that was measured.";
+    }
+    std::string out = "No set has a verdict on p99 latency yet: more rounds would give one.";
+    // Of a lower quantile what is known so far is sure, and no verdict.
+    if (!df_interval(*view.cell).empty() && view.cell->quantile != 0.99) {
+      out += " " + cost_sentence(view);
+    }
+    return out;
   }
   return "No set has been measured beside its agents alone yet.";
 }
@@ -217,19 +224,22 @@ std::vector<std::string> sentences(const Matrix& matrix) {
   for (const auto& agent : matrix.header.agents) {
     if (auto said = company_sentence(matrix, agent.name); !said.empty()) out.push_back(said);
   }
-  std::size_t hidden = 0;
-  std::size_t hurt = 0;
+  std::size_t shown = 0;
+  std::size_t judged = 0;
   for (const CellView& view : costliest(matrix)) {
     if (view.cell->verdict != Verdict::kHurt) continue;
-    ++hurt;
     const auto& time = view.cell->gpu_time_df;
-    hidden += time.value && time.ci_low && *time.ci_low <= stats::kHurtAbove;
+    if (!time.value || !time.ci_low) continue;
+    ++judged;
+    shown += *time.ci_low > stats::kHurtAbove;
   }
-  if (hurt > 0) {
+  if (judged > 0) {
     out.push_back(
-        fmt::format("{} of {} cells in which p99 latency is hurt show nothing of it in "
-                    "CUDA events' time alone.",
-                    hidden, hurt));
+        fmt::format("Of {} cell{} in which p99 latency is hurt, {} alone would have shown {}.",
+                    judged, judged == 1 ? "" : "s", device_words(matrix.header.device).time,
+                    shown == 0        ? "none"
+                    : shown == judged ? (judged == 1 ? "it" : "all")
+                                      : count(shown)));
   }
   for (const Scaling& scaling : scalings(matrix)) {
     if (auto said = scaling_sentence(scaling); !said.empty()) out.push_back(said);
@@ -248,7 +258,8 @@ std::string matrix_method_sentence(const Matrix& matrix) {
     most = std::max(most, blocks);
   }
   return fmt::format(
-      "{} sets of {} agents, {} blocks each; solo blocks are shared by all sets. Intervals (95 %) "
+      "{} sets made of {} agents, {} blocks each; solo blocks are shared by all sets. Intervals "
+      "(95 %) "
       "come from the spread between blocks. A DF is of p99 unless it says so: where p99 has no "
       "interval, the highest quantile that has one stands in, without a verdict.",
       matrix.sets.size(), matrix.header.agents.size(),

@@ -8,6 +8,7 @@
 
 #include "format.hpp"
 #include "kts/base/units.hpp"
+#include "words.hpp"
 
 namespace kts::report {
 namespace {
@@ -98,7 +99,7 @@ std::vector<std::pair<std::string, std::string>> modes_facts(const analysis::Mod
   }
   add("other light agents", others);
   add("device", modes.device.name.empty() ? modes.device.kind : modes.device.name);
-  if (modes.device.kind == "cpu") {
+  if (is_cpu(modes.device)) {
     add("measured on", "one CPU core, where the operating system's scheduler plays the GPU's part");
   }
   add("device id", modes.device.uuid);
@@ -122,16 +123,18 @@ std::vector<std::string> modes_method(const analysis::ModesSummary& modes) {
   std::vector<std::string> said{
       fmt::format("Latency of {} when shared, from due to done, in ms, with 95 % intervals. DF is "
                   "that of p99: in the mode against its own solo blocks there, and against {} "
-                  "(no neighbour's process, no MPS daemon).",
-                  fmt::join(names, ", "), alone),
+                  "(no neighbour's process{}).",
+                  fmt::join(names, ", "), alone, is_cpu(modes.device) ? "" : ", no MPS daemon"),
       "What a neighbour keeps is its rate when shared over its rate alone, its interval by "
       "Student's t over blocks. The ways took turns in "
       "rounds, so that slow drift meets them alike."};
   if (any_way(modes, "streams")) {
-    said.push_back(
-        "streams: the agents are threads of one process with a stream each; what they wait for the "
-        "process's common launch lock is in their latency. Neighbours in solo blocks are parked "
-        "there, never absent.");
+    said.push_back(fmt::format(
+        "streams: the agents are threads of one process{}. Neighbours in solo blocks are parked "
+        "there, never absent.",
+        is_cpu(modes.device) ? ""
+                             : " with a stream each; what they wait for the process's common "
+                               "launch lock is in their latency"));
   }
   if (any_way(modes, "mps")) {
     said.push_back(

@@ -180,6 +180,18 @@ Rates rates_of(const Summary& summary, const AgentView& view) {
 
 }  // namespace
 
+bool is_cpu(const analysis::DeviceInfo& device) { return device.kind == "cpu"; }
+
+DeviceWords device_words(const analysis::DeviceInfo& device) {
+  return is_cpu(device) ? DeviceWords{"device time", "Device time", "device time"}
+                        : DeviceWords{"CUDA events' time", "Event time", "events"};
+}
+
+std::string_view cause_words(const analysis::DeviceInfo& device, analysis::Cause cause) {
+  return is_cpu(device) && cause == analysis::Cause::kSharing ? "sharing the core and its caches"
+                                                              : words(cause);
+}
+
 std::vector<AgentView> views(const Summary& summary) {
   std::vector<AgentView> out;
   for (const auto& info : summary.agents) {
@@ -298,23 +310,24 @@ std::string averages_sentence(const AgentView& view) {
                      rates.achieved ? "" : ", as 1000 / mean ms", p99);
 }
 
-std::string event_time_sentence(const AgentView& view) {
+std::string event_time_sentence(const Summary& summary, const AgentView& view) {
   if (view.df == nullptr || view.df->verdict != Verdict::kHurt || !view.df->ratio.value) return {};
+  const std::string_view time = device_words(summary.device).time_first;
   if (view.change == nullptr || view.df_gpu_time == nullptr || !view.df_gpu_time->ratio.value) {
-    return "Event time was not recorded, so whether it would have shown this is unknown.";
+    return fmt::format("{} was not recorded, so whether it would have shown this is unknown.",
+                       time);
   }
   const Estimate& event = view.df_gpu_time->ratio;
   const std::string said = fmt::format("p99 of gpu_time is {}", with_interval(event));
   if (!view.change->event_time_misses_it) {
     const double shown = (*event.value - 1) / (*view.df->ratio.value - 1);
-    return shown < kUnderstated
-               ? fmt::format("Event time alone would have understated it: {}.", said)
-               : fmt::format("Event time alone would have shown it: {}.", said);
+    return shown < kUnderstated ? fmt::format("{} alone would have understated it: {}.", time, said)
+                                : fmt::format("{} alone would have shown it: {}.", time, said);
   }
   // Missed for certain, or too uncertain to tell.
   return event.ci_high && *event.ci_high <= stats::kHurtAbove
-             ? fmt::format("Event time alone would have missed it: {}.", said)
-             : fmt::format("Event time alone would not have settled it: {}.", said);
+             ? fmt::format("{} alone would have missed it: {}.", time, said)
+             : fmt::format("{} alone would not have settled it: {}.", time, said);
 }
 
 std::string token_rate_sentence(const AgentView& view) {
@@ -418,7 +431,7 @@ std::string wait_sentence(const Summary& summary, std::string_view agent) {
     if (const auto* more = largest_but_waits(*growth);
         more != nullptr && *more->ms.value > std::max(waited, 0.0)) {
       sentence += fmt::format(" More of the growth, {} ms, is {}.", number(*more->ms.value),
-                              words(more->cause));
+                              cause_words(summary.device, more->cause));
     }
     return sentence;
   }
@@ -445,7 +458,8 @@ std::vector<std::vector<std::string>> cause_table(const Summary& summary) {
       // Said once, below the table.
       const bool of_turns = summary.turns && e.missing == summary.turns->missing;
       rows.push_back({a.agent, a.at, std::string(record::info(e.part).name),
-                      std::string(words(e.cause)), number(e.ms.value), interval(e.ms),
+                      std::string(cause_words(summary.device, e.cause)), number(e.ms.value),
+                      interval(e.ms),
                       e.ms.value ? (e.estimated ? "estimated" : "measured")
                       : of_turns ? "not known"
                                  : e.missing});
@@ -659,12 +673,13 @@ std::vector<std::pair<std::string, std::string>> run_facts(const Summary& summar
   add("run", summary.run_id);
   add("started", summary.started);
   if (summary.duration_s > 0) add("duration", number(summary.duration_s) + " s");
-  add("sharing", summary.sharing == "streams"
-                     ? "streams: threads of one process, whose waits for its common launch lock "
-                       "are in the latency"
-                     : summary.sharing);
+  add("sharing", summary.sharing != "streams" ? summary.sharing
+                 : is_cpu(summary.device)
+                     ? "streams: threads of one process"
+                     : "streams: threads of one process, whose waits for its common launch lock "
+                       "are in the latency");
   add("device", summary.device.name.empty() ? summary.device.kind : summary.device.name);
-  if (summary.device.kind == "cpu") {
+  if (is_cpu(summary.device)) {
     add("measured on", "one CPU core, where the operating system's scheduler plays the GPU's part");
   }
   add("device id", summary.device.uuid);

@@ -33,6 +33,14 @@ struct AgentView {
 std::vector<AgentView> views(const analysis::Summary& summary);
 std::vector<AgentView> views(analysis::Summary&&) = delete;
 
+// What the time between gpu_start and gpu_end is called: CUDA events, of which a CPU has none.
+struct DeviceWords {
+  std::string_view time, time_first, column;  // within a sentence, at its begin, over a column
+};
+DeviceWords device_words(const analysis::DeviceInfo& device);
+bool is_cpu(const analysis::DeviceInfo& device);
+std::string_view cause_words(const analysis::DeviceInfo& device, analysis::Cause cause);
+
 // "n 610 solo, 608 shared": samples of latency, or of the measure that the results are of.
 std::string sample_counts(const AgentView& view);
 std::string sample_counts(const analysis::MeasureResult* solo,
@@ -51,7 +59,8 @@ std::string verdict_words(const AgentView& view);
 // Plain sentences; names in them are as the Summary has them, not escaped.
 std::string overload_sentence(const AgentView& view);  // empty unless it is
 std::string averages_sentence(const AgentView& view);
-std::string event_time_sentence(const AgentView& view);  // empty where there is nothing to say
+// Empty where there is nothing to say.
+std::string event_time_sentence(const analysis::Summary& summary, const AgentView& view);
 std::string token_rate_sentence(const AgentView& view);  // empty without LLM requests
 std::string growth_sentence(const analysis::Attribution& attribution);
 // Whom an agent waited for, at the highest place that the samples tell of; empty where nobody.

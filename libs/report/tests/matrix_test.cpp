@@ -3,12 +3,14 @@
 #include "kts/report/matrix.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
 #include "expect_golden.hpp"
+#include "matrix_words.hpp"
 #include "places.hpp"
 
 namespace kts::report::matrix_test {
@@ -162,6 +164,30 @@ TEST(MatrixReport, FindingNamesEveryCompanyThatAnAgentDrownsIn) {
   EXPECT_THAT(said, testing::MatchesRegex("router can't keep up beside .+, nor beside .+, nor "
                                           "beside .+, nor in [0-9]+ more sets\\."));
   EXPECT_THAT(said, HasSubstr(fmt::format("nor in {} more sets", drowned - 3)));
+}
+
+TEST(MatrixReport, WhatIsKnownOfALowerQuantileIsToldWithoutAVerdict) {
+  Matrix matrix = study();
+  // The one cell of which p90 alone is known.
+  std::erase_if(matrix.sets, [](const SetResult& s) { return s.cells.front().quantile == 0.99; });
+  EXPECT_EQ(finding(matrix),
+            "No set has a verdict on p99 latency yet: more rounds would give one. Beside "
+            "thinker|heavy, thinker|heavy's p90 latency is 2.10× what it is alone (95 % interval "
+            "1.89–2.31), with 50.0 % of its throughput.");
+}
+
+TEST(MatrixReport, CountsInHowManyCellsTheDevicesTimeWouldHaveShownIt) {
+  Matrix matrix = study();
+  matrix.sets[1].cells[0].gpu_time_df = around(3, 0.1);
+  const auto said = [&] { return fmt::format("{}", fmt::join(sentences(matrix), " ")); };
+  EXPECT_THAT(said(), HasSubstr("in which p99 latency is hurt, CUDA events' time alone would have "
+                                "shown 1."));
+  matrix.header.device.kind = "cpu";
+  EXPECT_THAT(said(), HasSubstr("is hurt, device time alone would have shown 1."));
+  for (const std::string& text : {matrix_markdown(matrix), matrix_html(matrix, {})}) {
+    EXPECT_THAT(text, testing::Not(HasSubstr("CUDA")));
+    EXPECT_THAT(text, HasSubstr("device time"));
+  }
 }
 
 TEST(MatrixReport, WithoutPairsThereIsNoHeatMap) {

@@ -168,7 +168,7 @@ TEST(EventTime, IsJudgedByWhatItShows) {
       }
     }
     s.findings[0].event_time_misses_it = misses;
-    return event_time_sentence(views(s)[0]);
+    return event_time_sentence(s, views(s)[0]);
   };
   EXPECT_THAT(said(0.86, 0.84, 0.88, true), StartsWith("Event time alone would have missed it"));
   EXPECT_THAT(said(1.2, 0.9, 1.6, true), HasSubstr("would not have settled it"));
@@ -176,11 +176,31 @@ TEST(EventTime, IsJudgedByWhatItShows) {
   EXPECT_THAT(said(16.9, 16, 18, false), HasSubstr("would have shown it"));
 }
 
+TEST(DeviceWords, OfACpuHaveNothingOfAGpu) {
+  Summary s = fixtures::two_agents();
+  s.device = {"cpu", "cpu 0", {}, {}};
+  s.sharing = "streams";
+  s.attribution[0].explained.push_back({.part = analysis::Measure::kGpuTime,
+                                        .cause = analysis::Cause::kSharing,
+                                        .ms = {1.0, {}, {}},
+                                        .estimated = false});
+  EXPECT_THAT(event_time_sentence(s, views(s)[0]), StartsWith("Device time alone"));
+  for (const std::string& text : {results_markdown(s), report_html(s, {}), terminal_table(s, {})}) {
+    for (const char* word : {"CUDA", "SMs", "vent time", "launch lock"}) {
+      EXPECT_THAT(text, Not(HasSubstr(word)));
+    }
+  }
+  EXPECT_THAT(results_markdown(s), HasSubstr("sharing the core and its caches"));
+  s.device.kind = "cuda";
+  EXPECT_THAT(results_markdown(s), HasSubstr("sharing SMs, caches and bandwidth"));
+  EXPECT_THAT(report_html(s, {}), HasSubstr("what CUDA events see"));
+}
+
 TEST(EventTime, IsSaidToBeUnknownWhenItWasNotRecorded) {
   Summary s = fixtures::two_agents();
   std::erase_if(s.degradation,
                 [](const auto& d) { return d.measure == analysis::Measure::kGpuTime; });
-  EXPECT_THAT(event_time_sentence(views(s)[0]), HasSubstr("unknown"));
+  EXPECT_THAT(event_time_sentence(s, views(s)[0]), HasSubstr("unknown"));
 }
 
 TEST(Averages, TheStudysLogsAreToldByItsThroughputProxy) {
