@@ -661,11 +661,21 @@ void add_waits(const Place& place, std::size_t s, const std::vector<GrowthSubjec
     wait.gpu_wait_ms = rounded(of(OnNeighbour::kWait).ms);
     wait.gpu_time_ms = rounded(of(OnNeighbour::kOut).ms);
     wait.alone_ms = rounded(of(OnNeighbour::kAlone).ms);
-    if (grew) {
-      // Agents of a chain wait for each other alone as well.
-      const std::optional<double> alone =
-          sums.of_solo[place.window].columns[column_of(s, other, OnNeighbour::kAll)].ms;
-      wait.growth_ratio = (*all.ms - alone.value_or(0)) / *growth.latency_growth_ms;
+    wait.growth = wait.ms;
+    if (sums.solo) {
+      const RankedMean& alone =
+          sums.of_solo[place.window].columns[column_of(s, other, OnNeighbour::kAll)];
+      wait.solo_ms = rounded(alone.ms);
+      if (wait.solo_ms != 0.0) {
+        wait.growth = {rounded(difference(all.ms, alone.ms)), {}, {}};
+        const TwoSpreads spread{blocks_with_samples(*subjects[s].solo), blocks};
+        const auto interval = spread.around(wait.growth.value, alone.variance, all.variance);
+        wait.growth.ci_low = interval.low;
+        wait.growth.ci_high = interval.high;
+      }
+    }
+    if (grew && wait.growth.value) {
+      wait.growth_ratio = *wait.growth.value / *growth.latency_growth_ms;
     }
     summary.waits.push_back(std::move(wait));
   }

@@ -286,6 +286,18 @@ TEST(ChainAnalysis, AloneItsAgentsWaitForEachOtherAndThatIsNotCalledLaunch) {
   EXPECT_THAT(solo("scout", Cause::kLaunch), Optional(DoubleNear(2, 1e-9)));
   EXPECT_THAT(solo("guard", Cause::kTurns), Optional(DoubleNear(0, 1e-9)));
   EXPECT_THAT(solo("batch", Cause::kTurns), Optional(DoubleNear(0, 1e-9)));
+  // What the scout waits for the guard alone is no growth of its wait, whoever else is there.
+  const auto wait = [&](const std::string& agent, const std::string& on) {
+    return *std::ranges::find_if(summary.waits, [&](const Wait& w) {
+      return w.agent == agent && w.on == on && w.at == "mean";
+    });
+  };
+  const Wait scout = wait("scout", "guard");
+  EXPECT_THAT(scout.solo_ms, Optional(DoubleNear(2, 1e-9)));
+  EXPECT_THAT(scout.growth.value, Optional(DoubleNear(*scout.ms.value - 2, 1e-9)));
+  EXPECT_THAT(wait("scout", "batch").solo_ms, Optional(0.0));
+  EXPECT_THAT(wait("batch", "scout").solo_ms, Optional(0.0));
+  EXPECT_EQ(wait("batch", "scout").growth.value, wait("batch", "scout").ms.value);
   // The whole way's causes are its agents'.
   for (const Attribution& a : summary.attribution) {
     EXPECT_EQ(a.explained.empty(), a.agent == "answer") << a.agent << a.at;

@@ -93,6 +93,9 @@ void append_wait(std::string& out, const analysis::Wait& w) {
   row.statistic = fmt::format("wait_{}_for_{}", w.at, w.on);
   row.unit = "ms";
   append(out, row, w.ms);
+  row.phase = "shared-solo";
+  row.statistic = fmt::format("growth_{}_wait_for_{}", w.at, w.on);
+  append(out, row, w.growth);
 }
 
 // "step3_mean" of latency, wait and work; where the chain forks also of own, and how often the step

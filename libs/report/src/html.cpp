@@ -154,9 +154,8 @@ std::string waits(const Summary& summary) {
       }
     }
     body += plain_table(
-        fmt::format(
-            "{}: ms with its 95 % interval, and the share of what the row's latency grew by.",
-            at == "mean" ? "On average" : fmt::format("Around {}", at)),
+        fmt::format("{}. {}", at == "mean" ? "On average" : fmt::format("Around {}", at),
+                    wait_caption(summary)),
         rows, 1);
   }
   if (body.empty()) return {};

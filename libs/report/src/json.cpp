@@ -93,6 +93,8 @@ Json wait(const analysis::Wait& w) {
           {"gpu_wait_ms", optional(w.gpu_wait_ms)},
           {"gpu_time_ms", optional(w.gpu_time_ms)},
           {"alone_ms", optional(w.alone_ms)},
+          {"solo_ms", optional(w.solo_ms)},
+          {"growth", estimate_json(w.growth)},
           {"growth_ratio", optional(w.growth_ratio)}};
 }
 

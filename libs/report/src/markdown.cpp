@@ -92,10 +92,10 @@ std::string waits_for_whom(const Summary& summary) {
     const std::string sentence = wait_sentence(summary, agent.name);
     if (!sentence.empty()) said += bullet(escape_markdown(sentence));
   }
-  return "## Who waits for whom\n\nThe row waits for the column: ms with its 95 % interval, and "
-         "the "
-         "share of what the row's latency grew by; in its own queue, before its work and switched "
-         "out in the middle of it. Estimated where several had the device at once.\n\n" +
+  return "## Who waits for whom\n\n" + std::string(wait_caption(summary)) +
+         " Counted is the time in its own queue, before its work and switched out in the middle of "
+         "it; estimated where "
+         "several had the device at once.\n\n" +
          out + said + (said.empty() ? "" : "\n");
 }
 

@@ -395,11 +395,13 @@ const analysis::Explanation* largest_but_waits(const Attribution& growth) {
 
 }  // namespace
 
+bool waits_alone(const analysis::Wait& wait) { return number(wait.solo_ms.value_or(0)) != "0"; }
+
 std::string wait_sentence(const Summary& summary, std::string_view agent) {
   const auto of_agent = [&](std::string_view at) {
     std::vector<const analysis::Wait*> waits;
     for (const auto& wait : summary.waits) {
-      if (wait.agent == agent && wait.at == at && wait.ms.value) waits.push_back(&wait);
+      if (wait.agent == agent && wait.at == at && wait.growth.value) waits.push_back(&wait);
     }
     return waits;
   };
@@ -411,23 +413,35 @@ std::string wait_sentence(const Summary& summary, std::string_view agent) {
     });
     if (growth == summary.attribution.end() || !(*growth->latency_growth_ms > 0)) return {};
     std::ranges::stable_sort(
-        waits, [](const auto* a, const auto* b) { return *a->ms.value > *b->ms.value; });
+        waits, [](const auto* a, const auto* b) { return *a->growth.value > *b->growth.value; });
     std::string whom;
     for (const auto* wait : waits) {
-      if (number(wait->ms.value) == "0") continue;
-      whom +=
-          fmt::format("{}{} ms for {}", whom.empty() ? "" : ", ", number(wait->ms.value), wait->on);
+      if (number(std::max(0.0, *wait->growth.value)) == "0") continue;
+      whom += fmt::format("{}{} ms for {}", whom.empty() ? "" : ", ", number(wait->growth.value),
+                          wait->on);
+      if (waits_alone(*wait)) whom += fmt::format(" ({} ms in all)", number(wait->ms.value));
     }
-    if (whom.empty()) return {};
+    const std::string_view where = at == "mean" ? "on average" : at;
     const analysis::Wait& most = *waits.front();
-    std::string sentence = fmt::format(
-        "{} waits: {} {}, where its latency grew by {} ms (estimated; of the time for {}, {} ms in "
-        "its own queue, {} ms before its work and {} ms in the middle of it).",
-        agent, at == "mean" ? "on average" : fmt::format("at {}", at), whom,
-        number(growth->latency_growth_ms), most.on, number(most.backlog_ms),
-        number(most.gpu_wait_ms), number(most.gpu_time_ms));
+    std::string sentence;
+    if (!whom.empty()) {
+      sentence = fmt::format(
+          "{} waits longer than alone: {} {}, where its latency grew by {} ms (estimated; of {} "
+          "for {}, {} ms in its own queue, {} ms before its work and {} ms in the middle of it).",
+          agent, at == "mean" ? std::string(where) : fmt::format("at {}", where), whom,
+          number(growth->latency_growth_ms),
+          waits_alone(most) ? fmt::format("all {} ms", number(most.ms.value)) : "the time", most.on,
+          number(most.backlog_ms), number(most.gpu_wait_ms), number(most.gpu_time_ms));
+    } else if (std::ranges::any_of(waits, [](const auto* wait) { return waits_alone(*wait); })) {
+      sentence =
+          fmt::format("{} waits for nobody longer than alone {}, where its latency grew by {} ms.",
+                      agent, at == "mean" ? std::string(where) : fmt::format("at {}", where),
+                      number(growth->latency_growth_ms));
+    } else {
+      return {};
+    }
     double waited = 0;
-    for (const auto* wait : waits) waited += *wait->ms.value;
+    for (const auto* wait : waits) waited += *wait->growth.value;
     if (const auto* more = largest_but_waits(*growth);
         more != nullptr && *more->ms.value > std::max(waited, 0.0)) {
       sentence += fmt::format(" More of the growth, {} ms, is {}.", number(*more->ms.value),
@@ -476,7 +490,7 @@ std::vector<std::vector<std::string>> wait_table(const Summary& summary, std::st
                            [&](const analysis::Wait& wait) { return wait.at == at; })) {
     return {};
   }
-  std::vector<std::vector<std::string>> rows(1, {"waits"});
+  std::vector<std::vector<std::string>> rows(1, {"waits longer"});
   // The device works for a chain's agents, not for the chain.
   for (const auto& on : summary.agents) {
     if (!on.is_chain) rows.front().push_back("for " + on.name);
@@ -493,13 +507,14 @@ std::vector<std::vector<std::string>> wait_table(const Summary& summary, std::st
         cells.emplace_back(agent.name == on.name ? "" : kAbsent);
         continue;
       }
-      std::string cell = number(wait->ms.value);
-      if (const std::string bounds = interval(wait->ms); !bounds.empty()) {
-        cell += " (" + bounds + ")";
-      }
+      std::string cell = bounded(wait->growth);
       // Added to 0, what rounds to it has no sign.
       if (wait->growth_ratio) {
-        cell += fmt::format(", {:.0f} %", std::round(100 * *wait->growth_ratio) + 0.0);
+        const double share = std::round(100 * *wait->growth_ratio) + 0.0;
+        cell += fmt::format(", {}{:.0f} %", share < 0 ? "−" : "", std::abs(share));
+      }
+      if (waits_alone(*wait) || !wait->growth.value) {
+        cell += fmt::format("; {} in all", number(wait->ms.value));
       }
       cells.push_back(std::move(cell));
     }
@@ -509,6 +524,16 @@ std::vector<std::vector<std::string>> wait_table(const Summary& summary, std::st
     if (known) rows.push_back(std::move(cells));
   }
   return rows;
+}
+
+std::string_view wait_caption(const Summary& summary) {
+  return std::ranges::any_of(summary.waits, waits_alone)
+             ? "How much longer the row waits for the column than it does alone: ms with its 95 % "
+               "interval, and the share of what the row's latency grew by. Agents of a chain wait "
+               "for each other alone as well: after it stands how long they wait in all."
+             : "How much longer the row waits for the column than alone, where it waits for "
+               "nobody: "
+               "ms with its 95 % interval, and the share of what the row's latency grew by.";
 }
 
 std::vector<std::vector<std::string>> left_out_table(const Summary& summary) {

@@ -63,12 +63,15 @@ std::string averages_sentence(const AgentView& view);
 std::string event_time_sentence(const analysis::Summary& summary, const AgentView& view);
 std::string token_rate_sentence(const AgentView& view);  // empty without LLM requests
 std::string growth_sentence(const analysis::Attribution& attribution);
-// Whom an agent waited for, at the highest place that the samples tell of; empty where nobody.
+// Whom an agent waited for longer than alone, at the highest place that the samples tell of; empty
+// where nobody.
 std::string wait_sentence(const analysis::Summary& summary, std::string_view agent);
 // How long turns are and how well that tells the waits; empty where agents take none.
 std::string turn_sentence(const analysis::Summary& summary);
+// What the cells of wait_table are.
+std::string_view wait_caption(const analysis::Summary& summary);
 // Rows of cells, the head first; nothing where nothing is known. What a part's growth is made of;
-// who waits for whom (the row waits) at one place; whether that
+// who waits for whom how much longer than alone (the row waits) at one place; whether that
 // goes away without the other; what the model of turns says of gpu_wait.
 std::vector<std::vector<std::string>> cause_table(const analysis::Summary& summary);
 std::vector<std::vector<std::string>> wait_table(const analysis::Summary& summary,

@@ -199,6 +199,7 @@ Summary two_agents() {
   s.waits = {{"router", "thinker", "mean", {1.3, 1.21, 1.39}, 0.2, 1.1, 0.0, 1.1, 0.915},
              {"router", "thinker", "p99", {6.9, {}, {}}, 3.9, 3.0, 0.0, 3.0, 0.963},
              {"thinker", "router", "mean", {0.41, 0.39, 0.43}, 0.0, 0.01, 0.4, 0.01, {}}};
+  for (auto& wait : s.waits) wait.growth = wait.ms;
   s.left_out = {{"router",
                  "thinker",
                  "mean",

@@ -419,9 +419,38 @@ TEST(WaitSentence, SaysWhatIsMoreOfTheGrowthThanWaiting) {
       {analysis::Measure::kGpuTime, analysis::Cause::kSharing, {6.4, {}, {}}, false},
   };
   EXPECT_THAT(wait_sentence(summary, "router"), Not(HasSubstr("More of the growth")));
-  summary.waits[1].ms.value = 0.02;
+  summary.waits[1].growth.value = 0.02;
   EXPECT_THAT(wait_sentence(summary, "router"),
               HasSubstr("More of the growth, 6.40 ms, is sharing SMs, caches and bandwidth."));
+}
+
+TEST(WaitSentence, SaysHowMuchLongerAnAgentOfAChainWaitsThanAlone) {
+  Summary summary = fixtures::two_agents();
+  EXPECT_THAT(wait_sentence(summary, "router"),
+              StartsWith("router waits longer than alone: at p99 6.90 ms for thinker, where"));
+  // As agents of one chain, which wait for each other alone as well.
+  analysis::Wait& wait = summary.waits[1];
+  wait.solo_ms = 5.1;
+  wait.growth = {1.8, 1.2, 2.4};
+  wait.growth_ratio = 0.25;
+  EXPECT_THAT(wait_sentence(summary, "router"),
+              StartsWith("router waits longer than alone: at p99 1.80 ms for thinker (6.90 ms in "
+                         "all), where its latency grew by 7.17 ms (estimated; of all 6.90 ms for "
+                         "thinker, 3.90 ms in its own queue"));
+  EXPECT_THAT(wait_table(summary, "p99")[1],
+              testing::Contains("1.80 (1.20–2.40), 25 %; 6.90 in all"));
+  EXPECT_THAT(wait_caption(summary), HasSubstr("than it does alone"));
+  EXPECT_THAT(results_markdown(summary), HasSubstr("after it stands how long they wait in all"));
+
+  wait.growth.value = -0.2;
+  EXPECT_THAT(wait_sentence(summary, "router"),
+              StartsWith("router waits for nobody longer than alone at p99, where its latency"));
+  // Too few iterations alone at that rank: what it waits in all is no growth.
+  wait.solo_ms.reset();
+  wait.growth = {};
+  wait.growth_ratio.reset();
+  EXPECT_THAT(wait_table(summary, "p99")[1], testing::Contains("–; 6.90 in all"));
+  EXPECT_THAT(wait_sentence(summary, "router"), HasSubstr("on average 1.30 ms for thinker"));
 }
 
 TEST(WaitTable, AShareThatRoundsToNothingHasNoSign) {

@@ -120,7 +120,11 @@ struct Wait {
   Estimate ms;
   std::optional<double> backlog_ms, gpu_wait_ms, gpu_time_ms;
   std::optional<double> alone_ms;      // of gpu_wait_ms: nobody else had the device: measured
-  std::optional<double> growth_ratio;  // what it grew by, of the latency's growth
+  std::optional<double> growth_ratio;  // `growth` over the latency's growth
+  // Alone it waits for the agents of its own chain and for nobody else, and what it waits for them
+  // there is no growth.
+  std::optional<double> solo_ms = 0.0;
+  Estimate growth = {};  // ms - solo_ms
 };
 
 // Whether what an agent pays for another goes away with that one, shown by blocks without it
