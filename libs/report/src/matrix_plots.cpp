@@ -192,32 +192,34 @@ Plot growth(const std::vector<Scaling>& all) {
   const double least = static_cast<double>(*numbers.begin());
   const double most = static_cast<double>(*numbers.rbegin());
   const bool doubling = most / least >= 6;
+  bool any_open = false;
   const auto draw = [&](std::string_view title, double left, bool logarithmic, auto value) {
     std::string data;
     std::string lines;
+    std::string arrows;
     double low = 0;
     double high = 0;
     for (std::size_t i = 0; i < shown; ++i) {
       std::string points;
       for (const auto& point : all[i].points) {
-        const analysis::Estimate y = value(point);
+        analysis::Estimate y = value(point);
         if (!y.value || !(*y.value > 0)) continue;
-        // A bound that the samples don't give is not drawn.
-        const double from = y.ci_low && *y.ci_low > 0 ? *y.ci_low : *y.value;
+        // On a logarithmic axis 0 is nowhere.
+        if (logarithmic && !(y.ci_low.value_or(0) > 0)) y.ci_low.reset();
+        const double from = y.ci_low.value_or(*y.value);
         const double to = y.ci_high.value_or(*y.value);
-        points += fmt::format("{} {} {} {}\n", point.agents, *y.value, from, to);
+        points += fmt::format("{} {}\n", point.agents, *y.value);
+        arrows += whiskers(static_cast<double>(point.agents), y, kLines[i]);
+        any_open |= has_open_side(y);
         low = low > 0 ? std::min(low, from) : from;
         high = std::max(high, to);
       }
       if (points.empty()) continue;
-      lines += fmt::format(
-          "{0}'-' using 1:2:3:4 with yerrorbars lw 1.5 pt 7 ps 0.6 lc rgb \"{1}\" "
-          "notitle, '-' using 1:2 with lines lw 2 lc rgb \"{1}\" title {2}",
-          lines.empty() ? "plot " : ", ", kLines[i],
-          gnuplot_string(fmt::format("{} beside {}", all[i].agent, all[i].neighbour)));
-      points += "e\n";
-      data += points;
-      data += points;
+      lines +=
+          fmt::format("{0}'-' using 1:2 with linespoints lw 2 pt 7 ps 0.6 lc rgb \"{1}\" title {2}",
+                      lines.empty() ? "plot " : ", ", kLines[i],
+                      gnuplot_string(fmt::format("{} beside {}", all[i].agent, all[i].neighbour)));
+      data += points + "e\n";
     }
     if (lines.empty()) return;
     // Room above the lines for their names.
@@ -226,25 +228,23 @@ Plot growth(const std::vector<Scaling>& all) {
     if (logarithmic) {
       const double bottom = low / 1.5;
       const double top = high * std::pow(high / low * 2, 0.35);
-      std::string tics;
-      for (const double tick : log_ticks(bottom, top)) {
-        tics += fmt::format("{}'{:.4g}' {}", tics.empty() ? "" : ", ", tick, tick);
-      }
-      range = fmt::format("set logscale y\nset ytics nomirror ({})\nset yrange [{}:{}]", tics,
-                          bottom, top);
+      range = fmt::format("set logscale y\nset ytics nomirror ({})\nset yrange [{}:{}]",
+                          log_tics(bottom, top), bottom, top);
     }
     plot.script += fmt::format(
         "set margins screen {:.4f}, screen {:.4f}, screen 0.16, screen 0.9\n"
-        "set title {} textcolor rgb \"{}\"\n{}\nset xrange [{}:{}]\nset xtics ({})\n{}\n",
+        "unset arrow\nset title {} textcolor rgb \"{}\"\n{}\nset xrange [{}:{}]\nset xtics "
+        "({})\n{}\n",
         left + 0.06, left + 0.47, gnuplot_string(title), kInk.hex,
         doubling ? "set logscale x 2" : "unset logscale x", doubling ? least / 1.15 : least - 0.5,
         doubling ? most * 1.15 : most + 0.5, ticks, range);
-    plot.script += lines + "\n" + data;
+    plot.script += arrows + lines + "\n" + data;
   };
   draw("latency p99, ms (95 %)", 0, true, [](const Scaling::Point& p) { return p.view.cell->p99; });
   draw("sum of throughput kept (1: one agent alone; 95 %)", 0.5, false,
        [](const Scaling::Point& p) { return p.view.set->kept_sum; });
   plot.script += "unset multiplot\n";
+  if (any_open) plot.title += kArrowNote;
   return plot;
 }
 

@@ -42,23 +42,6 @@ void spread(std::vector<Label>& labels, double bottom, double top, double widest
   }
 }
 
-bool has_no_bound(const analysis::Estimate& p99) { return !p99.ci_low || !p99.ci_high; }
-
-// An interval's ends are barred; where the samples give no bound it goes on to the panel's edge.
-std::string frontier_whiskers(double x, const analysis::Estimate& p99, std::string_view color) {
-  std::string out;
-  for (const bool up : {false, true}) {
-    const std::optional<double> bound = up ? p99.ci_high : p99.ci_low;
-    const std::string end =
-        bound ? fmt::format("first {},{} head size screen 0.004,90 fixed front", x, *bound)
-              : fmt::format("first {}, graph {} head filled size screen 0.012,20 fixed front", x,
-                            up ? 1 : 0);
-    out += fmt::format("set arrow from first {},{} to {} lw 1.5 lc rgb \"{}\"\n", x, *p99.value,
-                       end, color);
-  }
-  return out;
-}
-
 // One panel a company, side by side: kept share to the right, p99 upwards on a log scale.
 std::string frontier_panel(const ModesSummary& modes, const CompanyResult& company, double left,
                            double right) {
@@ -79,7 +62,7 @@ std::string frontier_panel(const ModesSummary& modes, const CompanyResult& compa
     const double x = *mode.kept_ratio.value * 100;
     const std::string_view color = company.best == i ? kSolo.hex : kShared.hex;
     names.push_back({mode.entry.way, x, value});
-    points += frontier_whiskers(x, mode.p99, color) +
+    points += whiskers(x, mode.p99, color) +
               fmt::format(
                   "set object circle at {},{} size screen 0.006 front fc rgb \"{}\" fs "
                   "solid noborder\n",
@@ -100,11 +83,11 @@ std::string frontier_panel(const ModesSummary& modes, const CompanyResult& compa
       "unset label\nunset arrow\nunset object\n"
       "set margins screen {}, screen {}, screen 0.17, screen 0.88\n"
       "set title {} textcolor rgb \"{}\" offset 0,-0.4\n"
-      "set logscale y\nset xrange [0:{}]\nset yrange [{}:{}]\n"
+      "set logscale y\nset xrange [0:{}]\nset yrange [{}:{}]\nset ytics ({})\n"
       "set xlabel 'throughput that the neighbours keep, %' textcolor rgb \"{}\"\n"
       "set ylabel 'p99 latency (95 %), ms' textcolor rgb \"{}\"\n",
       left, right, gnuplot_string("beside " + company.company), kInk.hex, right_end, bottom, top,
-      kMuted.hex, kMuted.hex);
+      log_tics(bottom, top), kMuted.hex, kMuted.hex);
   if (modes.baseline.p99.value) {
     out += fmt::format(
         "set arrow from graph 0,first {0} to graph 1,first {0} nohead dt 2 lw 1.5 lc rgb \"{1}\"\n"
@@ -179,16 +162,16 @@ std::vector<Plot> plan_frontier(const ModesSummary& modes) {
       if (!mode.measured || !mode.p99.value || !mode.kept_ratio.value) continue;
       plot.description +=
           fmt::format("{}{} {} ms at {:.0f} % kept", separator, printable(mode.entry.way),
-                      has_no_bound(mode.p99) ? bounded(mode.p99) : number(mode.p99.value),
+                      has_open_side(mode.p99) ? bounded(mode.p99) : number(mode.p99.value),
                       *mode.kept_ratio.value * 100);
       separator = ", ";
-      any_open = any_open || has_no_bound(mode.p99);
+      any_open = any_open || has_open_side(mode.p99);
     }
     plot.description += ".";
   }
   plot.script += "unset multiplot\n";
   if (any_open) {
-    plot.title += "; an arrow: on that side these samples give no bound, p99 may be anywhere there";
+    plot.title += kArrowNote;
   }
   return {plot};
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <optional>
 
 #include "format.hpp"
@@ -247,22 +248,19 @@ std::string ccdf_panel(const Summary& summary, const std::vector<const Ccdf*>& c
   const double low = x.low / 1.08;
   const double high = x.high * 1.08;
   const double floor = std::min(y.low, 0.1) / 1.3;
-  std::string x_tics;
-  for (const double tick : log_ticks(low, high)) {
-    x_tics +=
-        fmt::format("{}'{}' {}", x_tics.empty() ? "" : ", ", fmt::format("{:.4g}", tick), tick);
-  }
   std::string y_tics = "'100 %%' 1";
   for (double share = 0.1; share >= floor; share /= 10) {
     y_tics +=
         fmt::format(", '{:.{}f} %%' {}", share * 100,
                     std::max(0, static_cast<int>(std::lround(-std::log10(share))) - 2), share);
   }
+  // Two decades have two of them.
+  if (floor > 0.01) y_tics = log_tics(floor, 1, 100, " %%");
   std::string out = fmt::format(
       "set logscale xy\nset xrange [{}:{}]\nset yrange [{}:1]\nset xtics nomirror ({}) "
       "offset 0,0.4\nset ytics nomirror ({})\n"
       "{}",
-      low, high, floor, x_tics, y_tics,
+      low, high, floor, log_tics(low, high), y_tics,
       x_label(fmt::format("{}, ms ({})", record::info(measure).name,
                           sample_counts(find_result(summary, agent, Phase::kSolo, measure),
                                         find_result(summary, agent, Phase::kShared, measure)))));
@@ -482,28 +480,80 @@ std::optional<Plot> attribution(const Summary& summary) {
 
 }  // namespace
 
-std::vector<double> log_ticks(double low, double high) {
+namespace {
+
+// Those of the candidates that are on the axis and don't crowd it.
+std::vector<double> uncrowded(const std::vector<double>& candidates, double low, double high) {
   const double decades = std::log10(high / low);
-  std::vector<double> candidates;
-  if (decades > 0.8) {
-    const std::vector<double> steps = decades > 3     ? std::vector<double>{1}
-                                      : decades > 1.6 ? std::vector<double>{1, 3}
-                                                      : std::vector<double>{1, 2, 5};
-    for (double decade = std::pow(10, std::floor(std::log10(low))); decade <= high; decade *= 10) {
-      for (const double step : steps) candidates.push_back(decade * step);
-    }
-  } else {
-    const double raw = (high - low) / 4;
-    const double unit = std::pow(10, std::floor(std::log10(raw)));
-    const double step = unit * (raw < 2 * unit ? 1 : raw < 5 * unit ? 2 : 5);
-    for (double k = std::ceil(low / step); k * step <= high; ++k) candidates.push_back(k * step);
-  }
   std::vector<double> ticks;
   for (const double tick : candidates) {
     const bool crowded = !ticks.empty() && std::log10(tick / ticks.back()) < decades / 7;
     if (tick >= low && tick <= high && !crowded) ticks.push_back(tick);
   }
   return ticks;
+}
+
+}  // namespace
+
+std::vector<double> log_ticks(double low, double high) {
+  constexpr std::size_t kLeast = 3;
+  const double decades = std::log10(high / low);
+  if (decades > 0.8) {
+    const std::vector<double> steps = decades > 3     ? std::vector<double>{1}
+                                      : decades > 1.6 ? std::vector<double>{1, 3}
+                                                      : std::vector<double>{1, 2, 5};
+    std::vector<double> candidates;
+    for (double decade = std::pow(10, std::floor(std::log10(low))); decade <= high; decade *= 10) {
+      for (const double step : steps) candidates.push_back(decade * step);
+    }
+    auto ticks = uncrowded(candidates, low, high);
+    if (ticks.size() >= kLeast) return ticks;
+  }
+  // Equal steps, the largest round one that gives enough.
+  const double raw = (high - low) / 4;
+  const double unit = std::pow(10, std::floor(std::log10(raw)));
+  const double step = unit * (raw < 2 * unit ? 1 : raw < 5 * unit ? 2 : 5);
+  std::vector<double> candidates;
+  for (double k = std::ceil(low / step); k * step <= high; ++k) candidates.push_back(k * step);
+  return uncrowded(candidates, low, high);
+}
+
+std::string log_tics(double low, double high, double scale, std::string_view unit) {
+  const std::vector<double> ticks = log_ticks(low, high);
+  double gap = high;
+  for (std::size_t i = 1; i < ticks.size(); ++i) gap = std::min(gap, ticks[i] - ticks[i - 1]);
+  const auto label = [](double value, int digits) { return fmt::format("{:.{}g}", value, digits); };
+  constexpr int kMostDigits = 15;
+  constexpr double kTrue = 0.01;  // of the gap
+  int digits = 4;
+  const auto is_true = [&](double tick) {
+    return std::abs(std::strtod(label(tick, digits).c_str(), nullptr) - tick) <= kTrue * gap;
+  };
+  while (digits < kMostDigits && !std::ranges::all_of(ticks, is_true)) ++digits;
+  std::string out;
+  for (const double tick : ticks) {
+    out += fmt::format("{}'{}{}' {}", out.empty() ? "" : ", ", label(tick * scale, digits), unit,
+                       tick);
+  }
+  return out;
+}
+
+bool has_open_side(const analysis::Estimate& estimate) {
+  return estimate.value && (!estimate.ci_low || !estimate.ci_high);
+}
+
+std::string whiskers(double x, const analysis::Estimate& estimate, std::string_view color) {
+  std::string out;
+  for (const bool up : {false, true}) {
+    const std::optional<double> bound = up ? estimate.ci_high : estimate.ci_low;
+    const std::string end =
+        bound ? fmt::format("first {},{} head size screen 0.004,90 fixed front", x, *bound)
+              : fmt::format("first {}, graph {} head filled size screen 0.012,20 fixed front", x,
+                            up ? 1 : 0);
+    out += fmt::format("set arrow from first {},{} to {} lw 1.5 lc rgb \"{}\"\n", x,
+                       *estimate.value, end, color);
+  }
+  return out;
 }
 
 std::string gnuplot_string(std::string_view text) {

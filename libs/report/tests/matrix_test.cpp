@@ -190,6 +190,20 @@ TEST(MatrixReport, CountsInHowManyCellsTheDevicesTimeWouldHaveShownIt) {
   }
 }
 
+TEST(MatrixReport, AnOpenSideOfAnIntervalIsAnArrowToTheEdge) {
+  Matrix matrix = study();
+  const auto scaling = [&] { return plan_plots(matrix).back(); };
+  EXPECT_THAT(scaling().title, testing::Not(HasSubstr("arrow")));
+  EXPECT_THAT(scaling().script, testing::Not(HasSubstr("graph 1 head")));
+  for (SetResult& set : matrix.sets) {
+    if (set.agents.size() == 4) set.cells[0].p99 = {22.5, 20.5, {}};
+  }
+  EXPECT_THAT(scaling().script,
+              testing::AllOf(HasSubstr("from first 4,22.5 to first 4,20.5 head size"),
+                             HasSubstr("from first 4,22.5 to first 4, graph 1 head filled")));
+  EXPECT_THAT(scaling().title, HasSubstr("an arrow: on that side these samples give no bound"));
+}
+
 TEST(MatrixReport, WithoutPairsThereIsNoHeatMap) {
   Matrix matrix = study();
   std::erase_if(matrix.sets, [](const SetResult& s) { return s.agents.size() == 2; });

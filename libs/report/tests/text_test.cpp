@@ -16,6 +16,7 @@
 #include "kts/report/report.hpp"
 #include "memory_words.hpp"
 #include "palette.hpp"
+#include "plot_pieces.hpp"
 #include "words.hpp"
 
 namespace kts::report::text_test {
@@ -451,6 +452,28 @@ TEST(WaitSentence, SaysHowMuchLongerAnAgentOfAChainWaitsThanAlone) {
   wait.growth_ratio.reset();
   EXPECT_THAT(wait_table(summary, "p99")[1], testing::Contains("–; 6.90 in all"));
   EXPECT_THAT(wait_sentence(summary, "router"), HasSubstr("on average 1.30 ms for thinker"));
+}
+
+TEST(LogTicks, AnyAxisHasAtLeastThreeThatCanBeToldApart) {
+  for (const double low : {0.00031, 0.99, 1.1, 5.1, 812.0}) {
+    for (const double ratio : {1.0002, 1.003, 1.02, 1.3, 3.0, 6.5, 8.0, 30.0, 45.0, 900.0, 1e5}) {
+      const double high = low * ratio;
+      const std::vector<double> ticks = log_ticks(low, high);
+      EXPECT_GE(ticks.size(), 3U) << low << " to " << high;
+      EXPECT_LE(ticks.size(), 8U) << low << " to " << high;
+      EXPECT_TRUE(ticks.front() >= low && ticks.back() <= high);
+      std::set<std::string> labels;
+      std::string rest = log_tics(low, high);
+      for (std::size_t begin = 0; begin < rest.size();) {
+        const std::size_t end = rest.find('\'', begin + 1);
+        labels.insert(rest.substr(begin + 1, end - begin - 1));
+        begin = std::min(rest.size(), rest.find(", ", end)) + 2;
+      }
+      EXPECT_EQ(labels.size(), ticks.size()) << rest;
+    }
+  }
+  EXPECT_THAT(log_tics(1.00005, 1.00095),
+              testing::AllOf(StartsWith("'1.0002' 1.0002"), HasSubstr(", '1.0008' 1.0008")));
 }
 
 TEST(WaitTable, AShareThatRoundsToNothingHasNoSign) {

@@ -13,6 +13,7 @@ set title 'beside gemm, encoder' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale y
 set xrange [0:105]
 set yrange [0.29533333333333334:27.405]
+set ytics ('0.3' 0.30000000000000004, '1' 1, '3' 3, '10' 10)
 set xlabel 'throughput that the neighbours keep, %' textcolor rgb "#5b6575"
 set ylabel 'p99 latency (95 %), ms' textcolor rgb "#5b6575"
 set arrow from graph 0,first 0.443 to graph 1,first 0.443 nohead dt 2 lw 1.5 lc rgb "#5b6575"
@@ -46,6 +47,7 @@ set title 'beside decode' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale y
 set xrange [0:105]
 set yrange [0.29533333333333334:8.3475]
+set ytics ('0.5' 0.5, '1' 1, '2' 2, '5' 5)
 set xlabel 'throughput that the neighbours keep, %' textcolor rgb "#5b6575"
 set ylabel 'p99 latency (95 %), ms' textcolor rgb "#5b6575"
 set arrow from graph 0,first 0.443 to graph 1,first 0.443 nohead dt 2 lw 1.5 lc rgb "#5b6575"

@@ -797,7 +797,7 @@ set title 'retriever' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
 set xrange [0.6166807182160902:4.32]
 set yrange [0.00024325212770525995:1]
-set xtics nomirror ('1' 1, '2' 2) offset 0,0.4
+set xtics nomirror ('1' 1, '1.5' 1.5, '2' 2, '3' 3, '4' 4) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
 set xlabel 'latency, ms (n 3,800 solo, 3,802 shared)' textcolor rgb "#5b6575" offset 0,0.8
 set arrow from 4, graph 0 to 4, graph 1 nohead dt 3 lw 1.5 lc rgb "#1f2937"

@@ -27,7 +27,7 @@ set title 'fft' textcolor rgb "#1f2937" offset 0,-0.4
 set logscale xy
 set xrange [1.500940093240509:9.82080149277837]
 set yrange [0.00024325212770525995:1]
-set xtics nomirror ('2' 2, '5' 5) offset 0,0.4
+set xtics nomirror ('2' 2, '4' 4, '6' 6, '8' 8) offset 0,0.4
 set ytics nomirror ('100 %%' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)
 set xlabel 'latency, ms (n 760 solo, 760 shared)' textcolor rgb "#5b6575" offset 0,0.8
 plot '-' using 1:2 with steps lw 2 dt 1 lc rgb "#0072b2", '-' using 1:2 with steps lw 2 dt 2 lc rgb "#d55e00"
