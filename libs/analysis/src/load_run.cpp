@@ -62,7 +62,7 @@ struct DamagedBlock {
 
 // The file's place inside the block's folder: the sentence names the block, and where the run's
 // folder lies is no result.
-std::string left_out(const fs::path& folder, DamagedBlock block) {
+std::string damage_line(const fs::path& folder, DamagedBlock block) {
   std::string& where = block.error.where;
   const std::string inside = folder.string();
   if (where == inside) where.clear();
@@ -877,7 +877,7 @@ void warn_of_damage(const fs::path& run, const std::vector<DamagedBlock>& damage
                     std::size_t whole, RunData& data) {
   if (damaged.empty()) return;
   for (const DamagedBlock& block : damaged) {
-    data.header.warnings.push_back(left_out(run / block.name, block));
+    data.header.warnings.push_back(damage_line(run / block.name, block));
     data.damaged.push_back(block.name);
   }
   data.header.inconclusive.push_back(fmt::format(

@@ -384,6 +384,8 @@ bool is_wait(analysis::Cause cause) {
   return false;
 }
 
+bool waits_alone(const analysis::Wait& wait) { return number(wait.solo_ms.value_or(0)) != "0"; }
+
 const analysis::Explanation* largest_but_waits(const Attribution& growth) {
   const analysis::Explanation* largest = nullptr;
   for (const auto& e : growth.explained) {
@@ -394,8 +396,6 @@ const analysis::Explanation* largest_but_waits(const Attribution& growth) {
 }
 
 }  // namespace
-
-bool waits_alone(const analysis::Wait& wait) { return number(wait.solo_ms.value_or(0)) != "0"; }
 
 std::string wait_sentence(const Summary& summary, std::string_view agent) {
   const auto of_agent = [&](std::string_view at) {

@@ -488,6 +488,18 @@ TEST(LogTicks, AnyAxisHasAtLeastThreeThatCanBeToldApart) {
               testing::AllOf(StartsWith("'1.0002' 1.0002"), HasSubstr(", '1.0008' 1.0008")));
 }
 
+TEST(Ccdf, OfFewRequestsHasMoreTicksThanItsTwoDecades) {
+  Summary summary = fixtures::two_agents();
+  for (auto& curve : summary.ccdfs) {
+    curve.latency_ms = {1.00, 1.01, 1.02};
+    curve.share_above = {1, 0.5, 0.2};
+  }
+  summary.agents[0].slo_latency_ms.reset();
+  const std::string script = plan_plots(summary)[1].script;
+  EXPECT_THAT(script, HasSubstr("set ytics nomirror ('10 %%' 0.1, '20 %%' 0.2, '50 %%' 0.5, "
+                                "'100 %%' 1)"));
+}
+
 TEST(WaitTable, AShareThatRoundsToNothingHasNoSign) {
   Summary summary = fixtures::two_agents();
   summary.waits[0].growth_ratio = -0.001;
