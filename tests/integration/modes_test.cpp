@@ -121,6 +121,25 @@ TEST_F(ModesCli, EveryModeIsARunAndTheComparisonComesAgainByteForByte) {
   }
 }
 
+TEST_F(ModesCli, AnInterruptionSaysWhereThingsAreAndHowToGoOn) {
+  const auto interrupted_at = [&](std::string_view sign, const std::string& out) {
+    const Outcome outcome =
+        Program::run({kKts, "modes", scenario("", 200), "--device", "cpu", "--out", path(out)},
+                     [&](std::string_view line, pid_t pid) {
+                       if (line.find(sign) != std::string_view::npos) kill(pid, SIGINT);
+                     });
+    EXPECT_EQ(outcome.exit, 130) << outcome.err;
+    return last_line(outcome.err);
+  };
+  const std::string line = interrupted_at("block 4/", "some");
+  EXPECT_THAT(line, testing::StartsWith("kts modes: modes/exclusive-light: interrupted by SIGINT"));
+  EXPECT_THAT(line, HasSubstr("what was measured is in " + path("some") + "; kts report " +
+                              path("some") + " reads it; kts modes doesn't go on there"));
+  EXPECT_THAT(Program::run({kKts, "report", path("some")}).exit, AnyOf(0, 5));
+  EXPECT_THAT(interrupted_at("memory:", "none"),
+              HasSubstr("no block was over yet; what the workers said is in " + path("none")));
+}
+
 TEST_F(ModesCli, WrongWishesAreOneLine) {
   const std::string variant = "variants:\n  - {name: v, sharing: mps, agents: [{name: nobody}]}\n";
   const Outcome unknown = Program::run({kKts, "modes", scenario(variant), "--device", "cpu"});

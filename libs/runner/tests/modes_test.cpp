@@ -300,6 +300,18 @@ TEST_F(Modes, EveryRunIsWholeAfterAllRounds) {
   EXPECT_TRUE(summary->companies[0].modes[0].kept_ratio.value);
 }
 
+TEST_F(Modes, TheTimeLeftIsThatOfAllPartsTogether) {
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing"};
+  auto work = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(work);
+  ASSERT_TRUE(run_modes(wish, *work, progress_));
+  // Four cycles of each agent's block alone, and of three blocks together, of 20 ms each.
+  ASSERT_EQ(progress_.done.size(), 4U + 4 + 4 * 3);
+  EXPECT_GE(progress_.done.front().remaining, 19 * std::chrono::milliseconds(20));
+  EXPECT_EQ(progress_.done.back().remaining, Nanoseconds(0));
+}
+
 TEST_F(Modes, AWayThatFailsIsLeftOutWithTheReason) {
   ModesRun wish = modes();
   wish.ways = {"time-slicing", "streams"};  // the fake worker hosts nobody
@@ -320,7 +332,9 @@ TEST_F(Modes, WithoutABaselineThereIsNothingToCompare) {
   wish.ways = {"time-slicing"};
   auto work = plan_modes(wish, kNoGpu);
   ASSERT_TRUE(work);
-  EXPECT_FALSE(run_modes(wish, *work, progress_));
+  const Status status = run_modes(wish, *work, progress_);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(to_line(status.error()), StartsWith("modes/exclusive-heavy: agent heavy: "));
 }
 
 }  // namespace
