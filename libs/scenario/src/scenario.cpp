@@ -182,6 +182,10 @@ Result<AgentSpec> read_agent(const YamlValue& value, std::uint64_t default_seed,
   KTS_CHECK_OK(read_workload(work, agent));
   KTS_TRY(const YamlValue arrival, value.require("arrival"));
   KTS_TRY(agent.arrival, read_arrival(arrival));
+  if (const auto problem = workload::pace_problem(agent.workload.kind(), agent.arrival)) {
+    const std::string key(problem->parameter);
+    return (arrival.has(key) ? arrival.at(key) : arrival).refuse(problem->message, problem->hint);
+  }
   if (value.has("in_flight")) {
     const YamlValue in_flight = value.at("in_flight");
     KTS_TRY(const std::int64_t count, in_flight.whole_number(1, 256));

@@ -228,6 +228,19 @@ TEST(Scenario, ArrivalsAreCheckedWholly) {
   }
 }
 
+TEST(Scenario, WhatDoesNoWorkIsNotSaturated) {
+  const auto holding = [](std::string_view arrival) {
+    return error_of(
+        with("", "{name: x, workload: {kind: idle-hold}, arrival: " + std::string(arrival) + "}"));
+  };
+  EXPECT_THAT(holding("{process: saturate}"),
+              HasSubstr("arrival.process: idle-hold does no work that could be saturated; take"));
+  EXPECT_THAT(holding("{process: closed, think: 10us}"),
+              HasSubstr("arrival.think: idle-hold does no work, so it needs 1 ms or more"));
+  EXPECT_THAT(holding("{process: closed, think: 1ms}"), "no error");
+  EXPECT_THAT(holding("{process: uniform, rate: 10}"), "no error");
+}
+
 TEST(Scenario, WhatIsNoScenarioIsRefused) {
   EXPECT_THAT(error_of(""), HasSubstr("needs a map of keys and values; kts scenario show study"));
   EXPECT_THAT(error_of("- 1"), HasSubstr("needs a map"));
