@@ -65,6 +65,29 @@ TEST_F(Probe, QuickSheetOfACore) {
   }
 }
 
+TEST_F(Probe, KtsReportShowsTheSheetAgain) {
+  const Outcome probed =
+      Program::run({kKts, "probe", "--device", "cpu", "--quick", "--out", out()});
+  ASSERT_THAT(probed.exit, AnyOf(0, 5)) << probed.err;
+  const std::string again = (folder_.path() / "again").string();
+  const Outcome shown = Program::run({kKts, "report", out(), "--out", again});
+  EXPECT_EQ(shown.exit, probed.exit) << shown.err;
+  EXPECT_EQ(shown.out.substr(0, shown.out.rfind(again)),
+            probed.out.substr(0, probed.out.rfind(out())));
+  for (const char* file : {"datasheet.json", "datasheet.md", "datasheet.html"}) {
+    EXPECT_EQ(read_file(std::filesystem::path(again) / file).value_or("none"),
+              read_file(std::filesystem::path(out()) / file).value_or("no file"))
+        << file;
+  }
+  const Outcome wrong = Program::run({kKts, "report", out(), "--phase", "a.log=solo"});
+  EXPECT_EQ(wrong.exit, 2);
+  EXPECT_TRUE(one_line(wrong.err)) << wrong.err;
+  ASSERT_TRUE(write_file(std::filesystem::path(out()) / "datasheet.json", "{}"));
+  const Outcome broken = Program::run({kKts, "report", out()});
+  EXPECT_EQ(broken.exit, 2);
+  EXPECT_TRUE(one_line(broken.err)) << broken.err;
+}
+
 TEST_F(Probe, JsonIsAllThatGoesToStandardOutput) {
   const Outcome outcome =
       Program::run({kKts, "probe", "--device", "cpu", "--quick", "--json", "--out", out()});
