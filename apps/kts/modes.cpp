@@ -125,7 +125,8 @@ Command add_modes(CLI::App& root) {
   add_local_options(*parser, options->local, "runs/<UTC stamp>-<scenario>-modes");
   parser
       ->add_option("--modes", options->ways,
-                   "Of time-slicing, mps, streams, mig and the scenario's variants, with commas; "
+                   "Of time-slicing, mps, mps-partitions, streams, mig and the scenario's "
+                   "variants, with commas; "
                    "default: all. Each agent or chain alone is always measured: the baseline")
       ->delimiter(',')
       ->type_name("LIST");

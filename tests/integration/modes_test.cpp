@@ -104,7 +104,7 @@ TEST_F(ModesCli, EveryModeIsARunAndTheComparisonComesAgainByteForByte) {
   EXPECT_EQ(modes.at("agent").at("name"), "light");
   EXPECT_EQ(modes.at("others"), Json::array());  // the other one saturates
   const Json& ways = modes.at("companies").at(0).at("modes");
-  EXPECT_EQ(ways.size(), 4U);
+  EXPECT_EQ(ways.size(), 5U);
   for (const Json& way : ways) {
     const bool here = way.at("way") == "time-slicing" || way.at("way") == "streams";
     EXPECT_EQ(way.at("measured"), here) << way;

@@ -21,7 +21,9 @@ using analysis::ModesPlan;
 using scenario::AgentSpec;
 using scenario::Scenario;
 
-constexpr std::array<std::string_view, 4> kModes{"time-slicing", "mps", "streams", "mig"};
+constexpr std::string_view kPartitions = "mps-partitions";
+constexpr std::array<std::string_view, 5> kModes{"time-slicing", "mps", kPartitions, "streams",
+                                                 "mig"};
 
 // Who is measured alone: an agent, or those that chains tie together.
 struct NamedParty {
@@ -42,7 +44,8 @@ struct Way {
   std::string name;
   const scenario::Variant* variant = nullptr;
   [[nodiscard]] Scenario apply(const Scenario& scenario) const {
-    return variant != nullptr ? in_variant(scenario, *variant) : in_mode(scenario, name);
+    if (variant != nullptr) return in_variant(scenario, *variant);
+    return name == kPartitions ? in_partitions(scenario) : in_mode(scenario, name);
   }
 };
 
