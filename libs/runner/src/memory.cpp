@@ -57,9 +57,11 @@ std::vector<AgentMemory> predict_memory(const scenario::Scenario& scenario) {
     memory.agent = agent.name;
     memory.plan = workload::memory_of(agent.workload, kind);
     if (scenario.sharing != "mps") {
-      memory.context_bytes =
-          kind == "cuda" ? workload::kCudaContextBytes : workload::kCpuProcessBytes;
-      if (scenario.sharing == "streams") *memory.context_bytes /= scenario.agents.size();
+      const std::uint64_t together =
+          kind == "cuda" ? workload::kCudaContextBytes : workload::kCpuProgramBytes;
+      const std::uint64_t own = kind == "cuda" ? 0 : workload::kCpuAgentBytes;
+      const std::size_t sharers = scenario.sharing == "streams" ? scenario.agents.size() : 1;
+      memory.context_bytes = together / sharers + own;
     }
     agents.push_back(std::move(memory));
   }
