@@ -145,6 +145,25 @@ Result<Value> word(const std::string& text, const char* flag,
   return bad_input(fmt::format("'{}' is none of {}", text, fmt::join(known, ", ")), {}, flag);
 }
 
+// The closed arrivals' default, by the workload or the study's variable.
+Status take_think(const Texts& texts, Options& options) {
+  workload::ArrivalSpec& arrival = options.agent.arrival;
+  if (arrival.process != workload::ArrivalProcess::kClosed ||
+      !texts.arrival.parameters.at("think").empty()) {
+    return {};
+  }
+  arrival.think = workload::find_workload(options.agent.engine.workload.kind())->study_think;
+  if (const auto sleep = given({}, "--think", "SLEEP_MS")) {
+    const auto ms = parse_double(sleep->text);
+    if (!ms || !(*ms >= 0) || *ms > 1e9) {
+      return bad_input(fmt::format("'{}' is no number of milliseconds", sleep->text), {},
+                       "SLEEP_MS");
+    }
+    arrival.think = Nanoseconds(std::llround(*ms * 1e6));
+  }
+  return {};
+}
+
 // Its MATRIX_SIZE is for its workloads alone.
 bool is_the_studys(std::string_view kind) { return kind == "fft" || kind == "gemm"; }
 
@@ -190,18 +209,10 @@ Status take_arrival(const Texts& texts, Options& options) {
   if (is_open(arrival.process) && options.agent.engine.in_flight > 1) {
     return bad_input("only closed and saturating agents queue work ahead", {}, "--in-flight");
   }
-  if (arrival.process != workload::ArrivalProcess::kClosed ||
-      !texts.arrival.parameters.at("think").empty()) {
-    return {};
-  }
-  arrival.think = workload::find_workload(options.agent.engine.workload.kind())->study_think;
-  if (const auto sleep = given({}, "--think", "SLEEP_MS")) {
-    const auto ms = parse_double(sleep->text);
-    if (!ms || !(*ms >= 0) || *ms > 1e9) {
-      return bad_input(fmt::format("'{}' is no number of milliseconds", sleep->text), {},
-                       "SLEEP_MS");
-    }
-    arrival.think = Nanoseconds(std::llround(*ms * 1e6));
+  KTS_CHECK_OK(take_think(texts, options));
+  if (const auto problem = workload::pace_problem(options.agent.engine.workload.kind(), arrival)) {
+    return bad_input(problem->message, "take --arrival closed --think 100ms, or an open process",
+                     problem->parameter == "think" ? "--think" : "--arrival");
   }
   return {};
 }

@@ -44,6 +44,10 @@ struct ReportOptions {
 // Derives the report of `run`, writes it, and prints the table or the JSON to stdout, warnings and
 // what the exit code means to stderr. The result is the exit code that the run deserves.
 [[nodiscard]] Result<int> report_on(const std::filesystem::path& run, const ReportOptions& options);
+// The same of a folder of kts probe, which holds a data sheet and no blocks.
+[[nodiscard]] bool is_probe_folder(const std::filesystem::path& folder);
+[[nodiscard]] Result<int> report_on_probe(const std::filesystem::path& folder,
+                                          const ReportOptions& options);
 // The same of a folder of kts modes.
 [[nodiscard]] Result<int> report_on_modes(const std::filesystem::path& folder,
                                           const ReportOptions& options);

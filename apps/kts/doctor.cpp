@@ -164,9 +164,11 @@ void look_at_mps(std::vector<Finding>& findings) {
                                      : "")));
     findings.push_back(
         mps::offers_static_partitions(*program)
-            ? there("MPS static partitions", "offered by the program; kts doesn't use them")
+            ? there("MPS static partitions",
+                    "offered by the program; kts modes measures them as mps-partitions")
             : missing("MPS static partitions",
-                      "not offered: this nvidia-cuda-mps-control knows no sm_partition", ""));
+                      "not offered: this nvidia-cuda-mps-control knows no sm_partition",
+                      "they come with the driver of CUDA 13.1"));
   }
   for (const mps::Leftover& leftover : mps::find_leftovers()) {
     findings.push_back(missing("MPS daemon left over", describe(leftover), ""));

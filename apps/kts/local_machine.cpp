@@ -17,7 +17,7 @@
 #include "kts/telemetry/recorder.hpp"
 
 namespace kts::app {
-namespace {
+namespace {}  // namespace
 
 bool any_block_is_over(const std::filesystem::path& folder) {
   std::error_code ec;
@@ -27,8 +27,6 @@ bool any_block_is_over(const std::filesystem::path& folder) {
     return std::filesystem::exists(block.path() / "block.json", unreadable);
   });
 }
-
-}  // namespace
 
 void add_sharing_option(CLI::App& parser, LocalOptions& options) {
   parser.add_option("--sharing", options.sharing, "Over the scenario's own sharing mode")

@@ -68,6 +68,8 @@ class LocalMachine {
 // `--out`, or "runs/<UTC stamp>-<scenario>".
 [[nodiscard]] std::filesystem::path folder_for(const LocalOptions& options,
                                                const scenario::Scenario& scenario);
+// Whether a run's folder has a block to report on.
+[[nodiscard]] bool any_block_is_over(const std::filesystem::path& folder);
 // With a word on where to find what there is.
 [[nodiscard]] Error with_folder(Error error, const std::filesystem::path& folder);
 

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -26,6 +27,22 @@ struct ModesOptions {
   int rounds = 2;
   bool json = false;
 };
+
+// With where to find what there is, and how to go on.
+Error with_modes_folder(Error error, const std::filesystem::path& folder) {
+  std::error_code ec;
+  const std::filesystem::directory_iterator runs(folder / "modes", ec);
+  const bool any = std::any_of(begin(runs), end(runs),
+                               [](const auto& run) { return any_block_is_over(run.path()); });
+  if (!error.hint.empty()) error.hint += "; ";
+  error.hint += any ? fmt::format(
+                          "what was measured is in {0}; kts report {0} reads it; kts modes doesn't "
+                          "go on there: give another --out to measure anew",
+                          folder.string())
+                    : fmt::format("no block was over yet; what the workers said is in {}",
+                                  (folder / "modes" / "*" / "workers").string());
+  return error;
+}
 
 // The folder. While it measures, signals end it in good order; afterwards they act as usual.
 Result<std::filesystem::path> measure(const ModesOptions& options) {
@@ -50,10 +67,7 @@ Result<std::filesystem::path> measure(const ModesOptions& options) {
         fmt::format("{} beside {} is left out: {}", entry.way, entry.company, entry.reason));
   }
   if (auto measured = runner::run_modes(modes, std::move(work), machine->progress()); !measured) {
-    Error error = std::move(measured).error();
-    error.hint += fmt::format("{}what was measured is in {}; kts report reads it",
-                              error.hint.empty() ? "" : "; ", folder.string());
-    return tl::unexpected(std::move(error));
+    return tl::unexpected(with_modes_folder(std::move(measured).error(), folder));
   }
   return folder;
 }
@@ -111,7 +125,8 @@ Command add_modes(CLI::App& root) {
   add_local_options(*parser, options->local, "runs/<UTC stamp>-<scenario>-modes");
   parser
       ->add_option("--modes", options->ways,
-                   "Of time-slicing, mps, streams, mig and the scenario's variants, with commas; "
+                   "Of time-slicing, mps, mps-partitions, streams, mig and the scenario's "
+                   "variants, with commas; "
                    "default: all. Each agent or chain alone is always measured: the baseline")
       ->delimiter(',')
       ->type_name("LIST");

@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "kts/analysis/fleet.hpp"
 #include "kts/base/clock.hpp"
+#include "kts/base/files.hpp"
 #include "kts/device/cpu.hpp"
 #include "kts/device/gpu.hpp"
 #include "kts/device/sharing.hpp"
@@ -65,6 +67,33 @@ std::multimap<std::string, std::string> foreign_processes(device::GpuSource& nvm
   return out;
 }
 
+// Writes all of the sheet and prints its table or its JSON; the exit code that it deserves.
+Result<int> publish(const analysis::DataSheet& sheet, const std::filesystem::path& folder,
+                    bool json) {
+  KTS_TRY(const std::vector<std::string> more, report::write_datasheet(sheet, folder));
+  if (json) {
+    fmt::print("{}", analysis::to_json(sheet));
+  } else {
+    fmt::print("{}{}\n", report::datasheet_table(sheet, report::terminal_style(STDOUT_FILENO)),
+               folder.string());
+  }
+  KTS_CHECK_OK(flush_output());
+  fmt::print(stderr, "report: {}\n", (folder / "datasheet.html").string());
+  for (const auto* list : {&sheet.warnings, &more}) {
+    for (const std::string& warning : *list) {
+      fmt::print(stderr, "warning: {}\n", report::printable(warning));
+    }
+  }
+  const std::vector<std::string> doubts = analysis::inconclusive(sheet);
+  return doubts.empty() ? 0 : static_cast<int>(ErrorCode::kInconclusive);
+}
+
+void explain(const analysis::DataSheet& sheet, int code) {
+  if (code == 0) return;
+  fmt::print(stderr, "exit 5: the sheet can't be relied on: {}\n",
+             report::printable(analysis::inconclusive(sheet).front()));
+}
+
 Result<int> run_probe(const ProbeOptions& options) {
   KTS_TRY(process::SignalWatch signals, process::SignalWatch::create({SIGINT, SIGTERM, SIGHUP}));
   const auto progress = make_progress();
@@ -97,32 +126,37 @@ Result<int> run_probe(const ProbeOptions& options) {
   const auto [begin, end] = foreign.equal_range(sheet.device.uuid);
   for (auto it = begin; it != end; ++it) sheet.warnings.push_back(it->second);
 
-  KTS_TRY(const std::vector<std::string> more, report::write_datasheet(sheet, folder));
-  if (options.json) {
-    fmt::print("{}", analysis::to_json(sheet));
-  } else {
-    fmt::print("{}{}\n", report::datasheet_table(sheet, report::terminal_style(STDOUT_FILENO)),
-               folder.string());
-  }
-  KTS_CHECK_OK(flush_output());
-  fmt::print(stderr, "report: {}\n", (folder / "datasheet.html").string());
-  std::vector<std::string> warnings = sheet.warnings;
-  warnings.insert(warnings.end(), more.begin(), more.end());
-  for (const std::string& warning : warnings) {
-    fmt::print(stderr, "warning: {}\n", report::printable(warning));
-  }
+  KTS_TRY(const int code, publish(sheet, folder, options.json));
   if (probed.interrupted) {
-    return fail(ErrorCode::kInterrupted, "interrupted",
-                fmt::format("what was measured is in {}", folder.string()));
+    return fail(
+        ErrorCode::kInterrupted, "interrupted",
+        fmt::format("what was measured is in {0}; kts report {0} shows it", folder.string()));
   }
-  const std::vector<std::string> doubts = analysis::inconclusive(sheet);
-  if (doubts.empty()) return 0;
-  fmt::print(stderr, "exit 5: the sheet can't be relied on: {}\n",
-             report::printable(doubts.front()));
-  return static_cast<int>(ErrorCode::kInconclusive);
+  explain(sheet, code);
+  return code;
 }
 
 }  // namespace
+
+bool is_probe_folder(const std::filesystem::path& folder) {
+  std::error_code ec;
+  return std::filesystem::exists(folder / analysis::kDataSheetFile, ec) &&
+         !std::filesystem::exists(folder / "blocks", ec) && !analysis::is_fleet(folder);
+}
+
+Result<int> report_on_probe(const std::filesystem::path& folder, const ReportOptions& options) {
+  if (!options.load.phases.empty() || !options.load.agents.empty() ||
+      !options.load.datasheet.empty()) {
+    return bad_input("a data sheet has no agents and needs no other one",
+                     "leave --phase, --agent and --datasheet out", folder.string());
+  }
+  const std::filesystem::path file = folder / analysis::kDataSheetFile;
+  KTS_TRY(const std::string text, read_file(file));
+  KTS_TRY(const analysis::DataSheet sheet, analysis::parse_datasheet(text, file.string()));
+  KTS_TRY(const int code, publish(sheet, options.out.empty() ? folder : options.out, options.json));
+  explain(sheet, code);
+  return code;
+}
 
 Command add_probe(CLI::App& root) {
   auto options = std::make_shared<ProbeOptions>();

@@ -180,7 +180,8 @@ Command add_report(CLI::App& root) {
       root.add_subcommand("report", "Derive tables, plots and verdicts from what a run recorded");
   parser
       ->add_option("run", options->run,
-                   "A run's or fleet's folder, one of kts matrix or modes, or a folder of v1 logs")
+                   "A run's or fleet's folder, one of kts matrix, modes or probe, or a folder of "
+                   "v1 logs")
       ->required()
       ->type_name("RUN");
   parser->add_option("--out", options->report.out, "Where to write; default: into RUN")
@@ -225,9 +226,10 @@ Command add_report(CLI::App& root) {
       ->group("trace.json");
   return {parser, [options]() -> Result<int> {
             KTS_CHECK_OK(take_limit(*options));
-            return analysis::is_modes_folder(options->run)
-                       ? report_on_modes(options->run, options->report)
-                       : report_on(options->run, options->report);
+            const std::filesystem::path run = options->run;
+            if (analysis::is_modes_folder(run)) return report_on_modes(run, options->report);
+            if (is_probe_folder(run)) return report_on_probe(run, options->report);
+            return report_on(run, options->report);
           }};
 }
 

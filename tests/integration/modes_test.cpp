@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,28 @@ using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 using Json = nlohmann::json;
+
+// A variable of programs that are run meanwhile.
+class Environment {
+ public:
+  Environment(const char* name, const std::string& value) : name_(name) {
+    if (const char* earlier = std::getenv(name)) earlier_ = earlier;
+    setenv(name, value.c_str(), 1);
+  }
+  ~Environment() {
+    if (earlier_) {
+      setenv(name_, earlier_->c_str(), 1);
+    } else {
+      unsetenv(name_);
+    }
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  const char* name_;
+  std::optional<std::string> earlier_;
+};
 
 class ModesCli : public testing::Test {
  protected:
@@ -104,7 +127,7 @@ TEST_F(ModesCli, EveryModeIsARunAndTheComparisonComesAgainByteForByte) {
   EXPECT_EQ(modes.at("agent").at("name"), "light");
   EXPECT_EQ(modes.at("others"), Json::array());  // the other one saturates
   const Json& ways = modes.at("companies").at(0).at("modes");
-  EXPECT_EQ(ways.size(), 4U);
+  EXPECT_EQ(ways.size(), 5U);
   for (const Json& way : ways) {
     const bool here = way.at("way") == "time-slicing" || way.at("way") == "streams";
     EXPECT_EQ(way.at("measured"), here) << way;
@@ -119,6 +142,25 @@ TEST_F(ModesCli, EveryModeIsARunAndTheComparisonComesAgainByteForByte) {
   for (const char* file : {"modes.json", "modes.csv", "results.md", "report.html"}) {
     EXPECT_EQ(text("all/" + std::string(file)), text("again/" + std::string(file))) << file;
   }
+}
+
+TEST_F(ModesCli, AnInterruptionSaysWhereThingsAreAndHowToGoOn) {
+  const auto interrupted_at = [&](std::string_view sign, const std::string& out) {
+    const Outcome outcome =
+        Program::run({kKts, "modes", scenario("", 200), "--device", "cpu", "--out", path(out)},
+                     [&](std::string_view line, pid_t pid) {
+                       if (line.find(sign) != std::string_view::npos) kill(pid, SIGINT);
+                     });
+    EXPECT_EQ(outcome.exit, 130) << outcome.err;
+    return last_line(outcome.err);
+  };
+  const std::string line = interrupted_at("block 4/", "some");
+  EXPECT_THAT(line, testing::StartsWith("kts modes: modes/exclusive-light: interrupted by SIGINT"));
+  EXPECT_THAT(line, HasSubstr("what was measured is in " + path("some") + "; kts report " +
+                              path("some") + " reads it; kts modes doesn't go on there"));
+  EXPECT_THAT(Program::run({kKts, "report", path("some")}).exit, AnyOf(0, 5));
+  EXPECT_THAT(interrupted_at("memory:", "none"),
+              HasSubstr("no block was over yet; what the workers said is in " + path("none")));
 }
 
 TEST_F(ModesCli, WrongWishesAreOneLine) {
@@ -164,6 +206,48 @@ TEST_F(ModesCli, MpsIsProvenByItsClientListAndGoneAfterwards) {
   unsetenv("KTS_FAKE_MPS");
   EXPECT_EQ(deaf.exit, 4);
   EXPECT_THAT(deaf.err, HasSubstr("not on MPS: light ("));
+}
+
+TEST_F(ModesCli, StaticPartitionsAreMeasuredOrTheReasonIsSaid) {
+  const Environment path_with_fake("PATH", in_build("tests/fake-mps") + ":" + std::getenv("PATH"));
+  const auto modes = [&](const std::string& out) {
+    return Program::run({kKts, "modes", scenario("", 2), "--device", "cuda", "--modes",
+                         "mps-partitions", "--rounds", "1", "--worker",
+                         in_build("tests/kts_fake_worker"), "--out", path(out)});
+  };
+  const Outcome outcome = modes("parts");
+  EXPECT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
+  EXPECT_THAT(text("parts/modes/mps-partitions/mps/partitions.txt"), HasSubstr("Yes"));
+  EXPECT_THAT(text("parts/results.md"), HasSubstr("mps-partitions: each agent has SMs of its own"));
+  EXPECT_THAT(Program::run({kKts, "report", path("parts")}).exit, outcome.exit);
+
+  const Environment whole("KTS_FAKE_MPS", "whole");
+  EXPECT_THAT(modes("whole").err, HasSubstr("mps-partitions: left out: the MPS daemon makes no"));
+}
+
+TEST_F(ModesCli, DoctorNamesADaemonThatAnEarlierKtsLeftBehind) {
+  // A driver with one card, and NVIDIA's program.
+  const std::string driver = path("libnvidia-ml.so.1");
+  std::filesystem::create_symlink(in_build("tests/libkts_fake_nvml.so"), driver);
+  const Environment library("LD_LIBRARY_PATH", folder_.path().string());
+  const Environment path_with_fake("PATH", in_build("tests/fake-mps") + ":" + std::getenv("PATH"));
+  EXPECT_THAT(Program::run({kKts, "doctor"}).out,
+              testing::AllOf(HasSubstr("GPU-fake"), HasSubstr("MPS static partitions"),
+                             Not(HasSubstr("MPS daemon left over"))));
+
+  const auto root = TemporaryDirectory::create("kts-mps", "/tmp").value();
+  const std::string pipes = root.path() / "pipe";
+  const Environment folder("CUDA_MPS_PIPE_DIRECTORY", pipes);
+  const Environment logs("CUDA_MPS_LOG_DIRECTORY", root.path());
+  ASSERT_TRUE(make_directories(pipes));
+  // Of a process that started when the machine did, as none of our number can have.
+  ASSERT_TRUE(write_file(root.path() / "owner", std::to_string(getpid()) + " 0\n"));
+  const std::string start = "nvidia-cuda-mps-control -d >/dev/null 2>&1 </dev/null";
+  ASSERT_EQ(Program::run({"/bin/sh", "-c", start}).exit, 0);
+  const Outcome doctor = Program::run({kKts, "doctor"});
+  EXPECT_EQ(Program::run({"/bin/sh", "-c", "echo quit | nvidia-cuda-mps-control"}).exit, 0);
+  EXPECT_THAT(doctor.out, HasSubstr("MPS daemon left over an MPS daemon that an earlier kts"));
+  EXPECT_THAT(doctor.out, HasSubstr("echo quit | CUDA_MPS_PIPE_DIRECTORY=" + pipes));
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ class Probe : public testing::Test {
   TemporaryDirectory folder_ = TemporaryDirectory::create().value();
 };
 
-TEST_F(Probe, QuickSheetOfACore) {
+TEST_F(Probe, QuickSheetOfACoreThatKtsReportShowsAgain) {
   const Outcome outcome =
       Program::run({kKts, "probe", "--device", "cpu", "--quick", "--out", out()});
   ASSERT_THAT(outcome.exit, AnyOf(0, 5)) << outcome.err;
@@ -63,6 +63,25 @@ TEST_F(Probe, QuickSheetOfACore) {
   for (const char* file : {"datasheet.md", "datasheet.html", "traces/alone-006-0.txt"}) {
     EXPECT_TRUE(std::filesystem::exists(std::filesystem::path(out()) / file)) << file;
   }
+
+  // kts report shows it again.
+  const std::string again = (folder_.path() / "again").string();
+  const Outcome shown = Program::run({kKts, "report", out(), "--out", again});
+  EXPECT_EQ(shown.exit, outcome.exit) << shown.err;
+  EXPECT_EQ(shown.out.substr(0, shown.out.rfind(again)),
+            outcome.out.substr(0, outcome.out.rfind(out())));
+  for (const char* file : {"datasheet.json", "datasheet.md", "datasheet.html"}) {
+    EXPECT_EQ(read_file(std::filesystem::path(again) / file).value_or("none"),
+              read_file(std::filesystem::path(out()) / file).value_or("no file"))
+        << file;
+  }
+  const Outcome wrong = Program::run({kKts, "report", out(), "--phase", "a.log=solo"});
+  EXPECT_EQ(wrong.exit, 2);
+  EXPECT_TRUE(one_line(wrong.err)) << wrong.err;
+  ASSERT_TRUE(write_file(std::filesystem::path(out()) / "datasheet.json", "{}"));
+  const Outcome broken = Program::run({kKts, "report", out()});
+  EXPECT_EQ(broken.exit, 2);
+  EXPECT_TRUE(one_line(broken.err)) << broken.err;
 }
 
 TEST_F(Probe, JsonIsAllThatGoesToStandardOutput) {

@@ -333,6 +333,8 @@ TEST(Worker, BadUsageIsOneLineThatNamesTheFlag) {
            {small({"--threads", "0"}), "--threads"},
            {small({"--threads", "2", "--device-core", "0"}), "--threads"},
            {small({"--sync", "poll"}), "--sync: 'poll'"},
+           {{"idle-hold", "--arrival", "saturate"}, "--arrival: idle-hold does no work"},
+           {{"idle-hold", "--think", "10us"}, "--think: idle-hold does no work"},
            {small({"--record", "v3"}), "--record: 'v3'"},
            {small({"--agent", "a,b"}), "--agent: 'a,b'"},
            {small({"--phase", "so lo"}), "--phase"},

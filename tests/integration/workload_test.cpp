@@ -77,8 +77,8 @@ TEST(WorkloadCli, BadUsageIsOneLineThatNamesTheFlag) {
 TEST(WorkloadCli, WorkerRunsEveryKindThatItLists) {
   for (const auto& info : workload::workloads()) {
     std::vector<std::string> words{
-        kWorker,    std::string(info.kind), "--device", "cpu",       "--arrival",
-        "saturate", "--iterations",         "2",        "--warm-up", "1"};
+        kWorker, std::string(info.kind), "--device", "cpu",       "--arrival", "closed", "--think",
+        "1ms",   "--iterations",         "2",        "--warm-up", "1"};
     if (info.kind == "fft" || info.kind == "gemm") {
       words.insert(words.end(), {"--size", "32"});
     }
@@ -108,10 +108,10 @@ TEST(WorkloadCli, SetThatCanNotFitIsRefusedBeforeAnythingStarts) {
                          "schema: kts.scenario/1\nname: large\nagents:\n"
                          "  - name: a\n"
                          "    workload: {kind: idle-hold, bytes: 1024GiB}\n"
-                         "    arrival: {process: saturate}\n"
+                         "    arrival: {process: uniform, rate: 10}\n"
                          "  - name: b\n"
                          "    workload: {kind: idle-hold, bytes: 262144GiB}\n"
-                         "    arrival: {process: saturate}\n"));
+                         "    arrival: {process: uniform, rate: 10}\n"));
   const Outcome outcome = Program::run({kKts, "run", file, "--device", "cpu", "--out", run});
   EXPECT_EQ(outcome.exit, 4);
   EXPECT_THAT(outcome.err, HasSubstr("memory: the agents need 257.0 TiB together (a 1.0 TiB, b "

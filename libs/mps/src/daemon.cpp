@@ -23,13 +23,14 @@ constexpr std::string_view kPrefix = "kts-mps";
 constexpr const char* kPidFile = "nvidia-cuda-mps-control.pid";
 constexpr const char* kOwnerFile = "owner";
 
-// $1 the program, $2 the folder, $3 the logs. Starts the daemon, says so, waits for its maker's
-// end, and stops the daemon: politely, then by force. Exit status 3: by force.
+// $1 the program, $2 the folder, $3 the logs, $4 a further option or nothing. Starts the daemon,
+// says so, waits for its maker's end, and stops the daemon: politely, then by force. Exit status 3:
+// by force.
 constexpr const char* kScript = R"sh(
 trap : TERM
 export CUDA_MPS_PIPE_DIRECTORY="$2/pipe" CUDA_MPS_LOG_DIRECTORY="$3"
 unset CUDA_VISIBLE_DEVICES
-"$1" -d >"$2/said" 2>&1 </dev/null
+"$1" -d ${4:+"$4"} >"$2/said" 2>&1 </dev/null
 echo "$?"
 while read -r _; do :; done
 daemon=$(cat "$2/pipe/nvidia-cuda-mps-control.pid")
@@ -118,7 +119,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const DaemonSpec& spec) {
   KTS_CHECK_OK(write_file(root / kOwnerFile, fmt::format("{} {}\n", getpid(), start_of(getpid()))));
   KTS_TRY(process::Guard guard,
           process::Guard::start(kScript, {spec.program.string(), root.string(),
-                                          std::filesystem::absolute(spec.log_folder).string()}));
+                                          std::filesystem::absolute(spec.log_folder).string(),
+                                          spec.static_partitions ? "-S" : ""}));
   daemon->guard_ = std::make_unique<process::Guard>(std::move(guard));
   KTS_TRY(const std::string status, daemon->guard_->line(30s));
   if (status != "0") {

@@ -200,7 +200,8 @@ TEST_F(MpsDaemon, AnotherProcessThatHasADaemonsNumberIsNone) {
 TEST(StaticPartitions, AreOfferedByProgramsThatKnowTheCommand) {
   const auto folder = TemporaryDirectory::create().value();
   EXPECT_FALSE(offers_static_partitions(folder.path() / "none"));
-  EXPECT_FALSE(offers_static_partitions(in_build("tests/fake-mps/nvidia-cuda-mps-control")));
+  ASSERT_TRUE(write_file(folder.path() / "old", std::string("ELF\0 get_client_list", 20)));
+  EXPECT_FALSE(offers_static_partitions(folder.path() / "old"));
   ASSERT_TRUE(write_file(folder.path() / "new", std::string("ELF\0 sm_partition add", 20)));
   EXPECT_TRUE(offers_static_partitions(folder.path() / "new"));
 }

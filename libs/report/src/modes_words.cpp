@@ -13,10 +13,10 @@
 namespace kts::report {
 namespace {
 
-bool any_way(const analysis::ModesSummary& modes, std::string_view sharing) {
+bool any_way(const analysis::ModesSummary& modes, std::string_view name) {
   return std::ranges::any_of(modes.companies, [&](const analysis::CompanyResult& company) {
     return std::ranges::any_of(company.modes, [&](const analysis::ModeResult& mode) {
-      return mode.measured && mode.entry.sharing == sharing;
+      return mode.measured && (mode.entry.sharing == name || mode.entry.way == name);
     });
   });
 }
@@ -141,6 +141,11 @@ std::vector<std::string> modes_method(const analysis::ModesSummary& modes) {
         "mps: a thread percentage caps and reserves nothing, a client priority is a hint; one "
         "client's fault ends the others' work. The driver's memory figures of MPS clients are not "
         "used.");
+  }
+  if (any_way(modes, "mps-partitions")) {
+    said.push_back(
+        "mps-partitions: each agent has SMs of its own, alone too; L2 and the memory's bandwidth "
+        "stay shared.");
   }
   return said;
 }

@@ -144,6 +144,9 @@ for label, change in {
         workload={"kind": "membw", "bytes": "3GB"}),
     "more threads than there are": lambda s: s["agents"][0].update(mps={"threads": 101}),
     "a priority that MPS doesn't know": lambda s: s["agents"][0].update(mps={"priority": "high"}),
+    "a share of the card's SMs and a cap": lambda s: s["agents"][0].update(
+        mps={"threads": 50, "partition": 50}),
+    "no share of the card's SMs": lambda s: s["agents"][0].update(mps={"partition": 0}),
     "a variant of time-slicing": lambda s: s.update(variants=[
         {"name": "v", "sharing": "time-slicing", "agents": [{"name": "router"}]}]),
 }.items():
@@ -179,6 +182,8 @@ for label, change in {
     check(scenario, label, changed(good, lambda s: (
         in_chain(s), s.update(chains=[{**chain, **change}]))), valid=False)
 
+check(scenario, "a static partition", changed(good, lambda s: s["agents"][0].update(
+    mps={"partition": 50, "priority": "normal"})))
 check(scenario, "demands and variants", changed(good, lambda s: (
     s["agents"][0].update(mps={"threads": 75, "priority": "below-normal", "memory": "8GiB"}),
     s.update(variants=[{"name": "v", "sharing": "streams", "agents": [

@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "kts/device/sharing.hpp"
-#include "kts/mps/control.hpp"
+#include "kts/mps/daemon.hpp"
 #include "kts/runner/local_run.hpp"
 #include "kts/workload/registry.hpp"
 #include "sharing_host.hpp"
@@ -29,6 +29,16 @@ std::string compute_mode_of(const Result<std::vector<device::Gpu>>& gpus) {
   const bool alike =
       std::ranges::all_of(*gpus, [&](const device::Gpu& gpu) { return gpu.compute_mode == first; });
   return alike ? first : std::string();
+}
+
+// As far as the program that is to make them can tell.
+Status check_static_partitions() {
+  const auto program = process::find_program(mps::kControlProgram);
+  if (program && mps::offers_static_partitions(*program)) return {};
+  return environment_lacks(
+      "this driver's nvidia-cuda-mps-control knows no static partitions (sm_partition)",
+      "they come with the driver of CUDA 13.1; else take mode mps without partitions",
+      program ? program->string() : std::string());
 }
 
 // CUDA numbers no instances: of a card that is in MIG mode one is looked at, as mode mig would.
@@ -88,8 +98,9 @@ Status check_sharing_mode(const scenario::Scenario& scenario,
   device::SharingFacts facts = device::inspect_sharing(
       device::mps_pipe_folder(), process::find_program(mps::kControlProgram).has_value(), mig);
   facts.compute_mode = compute_mode_of(gpus);
-  return device::check_sharing(scenario.sharing, device_kind(scenario.device), facts,
-                               scenario.agents.size());
+  KTS_CHECK_OK(device::check_sharing(scenario.sharing, device_kind(scenario.device), facts,
+                                     scenario.agents.size()));
+  return wants_partitions(scenario) ? check_static_partitions() : Status{};
 }
 
 Result<ProbeAnswer> probe_device(const std::filesystem::path& worker, std::string_view device,

@@ -103,8 +103,7 @@ class RunInParts::Execution {
 
   // The scenario's own blocks of these cycles.
   [[nodiscard]] std::vector<Block> planned(int first_cycle, int last_cycle) const {
-    // Threads of one process can't be absent.
-    std::vector<Block> blocks = plan_blocks(scenario_, on_gpu_ && scenario_.sharing != "streams");
+    std::vector<Block> blocks = plan_local_blocks(scenario_);
     std::erase_if(blocks, [&](const Block& block) {
       return block.cycle < first_cycle || block.cycle > last_cycle;
     });
@@ -499,12 +498,24 @@ class RunInParts::Execution {
       state.rates.push_back(
           {scenario_.agents[block.active[i]].name, static_cast<double>(completed[i]) / seconds});
     }
-    state.remaining = std::max(Nanoseconds(0), length - since_start);
-    for (const Block& next : blocks_->ahead()) {
-      const auto known = overheads_.find(next.active);
-      state.remaining += length_of(next) + (known == overheads_.end() ? overhead_ : known->second);
+    const Nanoseconds of_block = std::max(Nanoseconds(0), length - since_start);
+    state.remaining = of_block + expected(blocks_->ahead());
+    if (const BlockSource::Rounds later = blocks_->to_come(); later.times > 0) {
+      state.remaining += later.times * expected(later.blocks);
+    }
+    if (const auto deadline = blocks_->deadline()) {
+      state.remaining = std::max<Nanoseconds>(of_block, *deadline - MonotonicTimeline::now());
     }
     return state;
+  }
+
+  Nanoseconds expected(std::span<const Block> blocks) const {
+    Nanoseconds sum{0};
+    for (const Block& block : blocks) {
+      const auto known = overheads_.find(block.active);
+      sum += length_of(block) + (known == overheads_.end() ? overhead_ : known->second);
+    }
+    return sum;
   }
 
   Status write_block(const Block& block, const std::filesystem::path& folder,

@@ -92,6 +92,11 @@ Result<std::optional<Block>> MatrixBlocks::next() {
   return block;
 }
 
+BlockSource::Rounds MatrixBlocks::to_come() const {
+  if (options_.deadline) return {};
+  return {whole_round_, std::max(0, scenario_.plan.cycles - cycle_)};
+}
+
 Status MatrixBlocks::look() {
   KTS_TRY(const analysis::Matrix matrix, measured_());
   for (Item& item : items_) {
@@ -220,6 +225,7 @@ void MatrixBlocks::plan_round(const std::vector<std::size_t>& chosen) {
     round_.push_back(block_of(items_[place.item], runs_absent(place)));
     round_.back().index = ++index;
   }
+  whole_round_ = round_;
 }
 
 Block MatrixBlocks::block_of(const Item& item, bool absent) const {

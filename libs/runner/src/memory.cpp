@@ -57,9 +57,11 @@ std::vector<AgentMemory> predict_memory(const scenario::Scenario& scenario) {
     AgentMemory memory;
     memory.agent = agent.name;
     memory.plan = workload::memory_of(agent.workload, kind);
+    const bool on_gpu = kind == "cuda";
+    const std::size_t sharers = scenario.sharing == "streams" ? scenario.agents.size() : 1;
     memory.context_bytes =
-        kind == "cuda" ? workload::kCudaContextBytes : workload::kCpuProcessBytes;
-    if (scenario.sharing == "streams") *memory.context_bytes /= scenario.agents.size();
+        (on_gpu ? workload::kCudaContextBytes : workload::kCpuProgramBytes) / sharers +
+        (on_gpu ? 0 : workload::kCpuAgentBytes);
     agents.push_back(std::move(memory));
   }
   return agents;

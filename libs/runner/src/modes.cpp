@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -19,7 +21,9 @@ using analysis::ModesPlan;
 using scenario::AgentSpec;
 using scenario::Scenario;
 
-constexpr std::array<std::string_view, 4> kModes{"time-slicing", "mps", "streams", "mig"};
+constexpr std::string_view kPartitions = "mps-partitions";
+constexpr std::array<std::string_view, 5> kModes{"time-slicing", "mps", kPartitions, "streams",
+                                                 "mig"};
 
 // Who is measured alone: an agent, or those that chains tie together.
 struct NamedParty {
@@ -40,7 +44,8 @@ struct Way {
   std::string name;
   const scenario::Variant* variant = nullptr;
   [[nodiscard]] Scenario apply(const Scenario& scenario) const {
-    return variant != nullptr ? in_variant(scenario, *variant) : in_mode(scenario, name);
+    if (variant != nullptr) return in_variant(scenario, *variant);
+    return name == kPartitions ? in_partitions(scenario) : in_mode(scenario, name);
   }
 };
 
@@ -240,11 +245,12 @@ std::vector<ModesPlan::Other> find_others(const ModesRun& modes) {
   return others;
 }
 
-// Says whose words they are.
+// Says whose words they are, and what is left of all parts together.
 class LabelledProgress final : public Progress {
  public:
   LabelledProgress(Progress& progress, std::string label)
       : progress_(progress), label_(std::move(label)) {}
+  void expect_after(Nanoseconds others) { others_ = others; }
   void note(std::string_view line) override { progress_.note(fmt::format("{}: {}", label_, line)); }
   void update(const ProgressState& state) override { progress_.update(labelled(state)); }
   void block_done(const ProgressState& state) override { progress_.block_done(labelled(state)); }
@@ -252,10 +258,60 @@ class LabelledProgress final : public Progress {
  private:
   [[nodiscard]] ProgressState labelled(ProgressState state) const {
     state.what = fmt::format("{}: {}", label_, state.what);
+    state.remaining += others_;
     return state;
   }
   Progress& progress_;
   std::string label_;
+  Nanoseconds others_{0};  // when this part's turn is over
+};
+
+// A run of the comparison, in turns of some cycles.
+struct Part {
+  std::string folder;
+  Scenario scenario;
+  std::unique_ptr<LabelledProgress> progress;
+  std::unique_ptr<RunInParts> run;  // none: left out
+
+  [[nodiscard]] std::pair<int, int> cycles_of(int round, int rounds) const {
+    const int cycles = scenario.plan.cycles;
+    return {round * cycles / rounds + 1, (round + 1) * cycles / rounds};
+  }
+  // Of one turn, by the plan alone.
+  [[nodiscard]] Nanoseconds planned(int round, int rounds) const {
+    const auto [first, last] = cycles_of(round, rounds);
+    const auto blocks = std::ranges::count_if(
+        plan_local_blocks(scenario),
+        [first = first, last = last](int cycle) { return first <= cycle && cycle <= last; },
+        &Block::cycle);
+    return scenario.plan.block * blocks;
+  }
+};
+
+// How long turns take against what the plan says: starts and longer blocks come on top.
+class Pace {
+ public:
+  void took(const std::string& part, Nanoseconds planned, Nanoseconds real) {
+    for (Sums* sums : {&of_part_[part], &all_}) {
+      sums->planned += planned;
+      sums->real += real;
+    }
+  }
+  [[nodiscard]] Nanoseconds expected(const std::string& part, Nanoseconds planned) const {
+    const auto known = of_part_.find(part);
+    const Sums& sums = known == of_part_.end() ? all_ : known->second;
+    if (sums.planned.count() == 0) return planned;
+    const double ratio =
+        static_cast<double>(sums.real.count()) / static_cast<double>(sums.planned.count());
+    return Nanoseconds(std::llround(static_cast<double>(planned.count()) * ratio));
+  }
+
+ private:
+  struct Sums {
+    Nanoseconds planned{0}, real{0};
+  };
+  std::map<std::string, Sums> of_part_;
+  Sums all_;
 };
 
 }  // namespace
@@ -335,19 +391,13 @@ const Scenario& largest_run(const ModesWork& work) {
 }
 
 Status run_modes(const ModesRun& modes, ModesWork work, Progress& progress) {
-  struct Part {
-    std::string folder;
-    int cycles = 1;
-    std::unique_ptr<LabelledProgress> progress;
-    std::unique_ptr<RunInParts> run;
-  };
   const std::filesystem::path& root = modes.base.folder;
   KTS_CHECK_OK(write_plan(work.plan, root));
   std::vector<Part> parts;
   for (LocalRun& run : work.runs) {
     Part part;
     part.folder = run.folder.string();
-    part.cycles = run.scenario.plan.cycles;
+    part.scenario = run.scenario;
     part.progress = std::make_unique<LabelledProgress>(progress, run.folder.filename().string());
     run.folder = root / run.folder;
     KTS_CHECK_OK(make_directories(run.folder));
@@ -361,20 +411,45 @@ Status run_modes(const ModesRun& modes, ModesWork work, Progress& progress) {
     part.run.reset();
     const auto entry = std::ranges::find(work.plan.entries, part.folder, &ModesPlan::Entry::folder);
     const bool needed = entry == work.plan.entries.end();
-    if (needed || error.code == ErrorCode::kInterrupted) return tl::unexpected(error);
+    if (needed || error.code == ErrorCode::kInterrupted) {
+      Error named = error;
+      named.where = part.folder + (named.where.empty() ? "" : ": " + named.where);
+      return tl::unexpected(std::move(named));
+    }
     part.progress->note(fmt::format("left out: {}", to_line(error)));
     entry->folder.clear();
     entry->reason = to_line(error);
     return write_plan(work.plan, root);
   };
   const int rounds = work.plan.rounds;
+  Pace pace;
+  const auto turn = [&](int round, std::size_t i) -> Part& {
+    return parts[round % 2 == 0 ? i : parts.size() - 1 - i];
+  };
+  // What comes after the turn of that number.
+  const auto expected_after = [&](int round, std::size_t i) {
+    Nanoseconds sum{0};
+    for (++i; round < rounds; ++round, i = 0) {
+      for (; i < parts.size(); ++i) {
+        const Part& part = turn(round, i);
+        if (part.run) sum += pace.expected(part.folder, part.planned(round, rounds));
+      }
+    }
+    return sum;
+  };
   for (int round = 0; round < rounds; ++round) {
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      Part& part = parts[round % 2 == 0 ? i : parts.size() - 1 - i];
+      Part& part = turn(round, i);
       if (!part.run) continue;
-      const Status measured =
-          part.run->measure(round * part.cycles / rounds + 1, (round + 1) * part.cycles / rounds);
-      if (!measured) KTS_CHECK_OK(leave_out(part, measured.error()));
+      part.progress->expect_after(expected_after(round, i));
+      const auto [first, last] = part.cycles_of(round, rounds);
+      const MonotonicTime began = MonotonicTimeline::now();
+      const Status measured = part.run->measure(first, last);
+      if (!measured) {
+        KTS_CHECK_OK(leave_out(part, measured.error()));
+        continue;
+      }
+      pace.took(part.folder, part.planned(round, rounds), MonotonicTimeline::now() - began);
     }
   }
   for (Part& part : parts) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "kts/runner/local_run.hpp"
+
 namespace kts::runner {
 namespace {
 
@@ -98,6 +100,11 @@ std::vector<Block> plan_blocks(const scenario::Scenario& scenario, bool ends_abs
     }
   }
   return blocks;
+}
+
+std::vector<Block> plan_local_blocks(const scenario::Scenario& scenario) {
+  return plan_blocks(scenario,
+                     device_kind(scenario.device) == "cuda" && scenario.sharing != "streams");
 }
 
 std::string folder_name(const Block& block, const scenario::Scenario& scenario,

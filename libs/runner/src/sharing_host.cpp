@@ -11,6 +11,7 @@
 #include "kts/base/units.hpp"
 #include "kts/device/sharing.hpp"
 #include "kts/mps/daemon.hpp"
+#include "kts/mps/partitions.hpp"
 
 namespace kts::runner {
 namespace {
@@ -52,10 +53,18 @@ class WithoutMps final : public SharingHost {
   std::unique_ptr<mps::Control> foreign_;  // of a daemon that kts didn't start
 };
 
+// Agents' static partitions, in the scenario's order, on a card.
+struct Partitions {
+  std::string card_uuid;
+  std::vector<mps::Allotment> of_agents;
+  std::filesystem::path told;  // file of how the card is parted
+};
+
 class OnMps final : public SharingHost {
  public:
-  OnMps(const scenario::Scenario& scenario, std::unique_ptr<mps::Daemon> daemon)
-      : scenario_(scenario), daemon_(std::move(daemon)) {}
+  OnMps(const scenario::Scenario& scenario, std::unique_ptr<mps::Daemon> daemon,
+        std::optional<Partitions> partitions)
+      : scenario_(scenario), daemon_(std::move(daemon)), partitions_(std::move(partitions)) {}
 
   process::Command adapt(process::Command command, std::size_t agent) const override {
     const auto add = [&](std::string entry) { command.environment.push_back(std::move(entry)); };
@@ -71,10 +80,14 @@ class OnMps final : public SharingHost {
                       colon == std::string::npos ? "0" : scenario_.device.substr(colon + 1),
                       *demands.memory_bytes >> 20));
     }
+    if (partitions_) {
+      add(fmt::format("{}={}", mps::kPartitionVariable, partitions_->of_agents[agent].partition));
+    }
     return command;
   }
   Status verify(std::span<const mps::Member> workers) override {
-    return mps::require_clients(daemon_->control(), workers);
+    KTS_CHECK_OK(mps::require_clients(daemon_->control(), workers));
+    return partitions_ ? verify_partitions(workers) : Status{};
   }
   Status stop() override { return daemon_->stop(); }
   Error explain(Error error) override {
@@ -87,8 +100,22 @@ class OnMps final : public SharingHost {
   }
 
  private:
+  Status verify_partitions(std::span<const mps::Member> workers) {
+    KTS_TRY(const mps::Parting parting,
+            mps::parting_of(daemon_->control(), partitions_->card_uuid));
+    KTS_CHECK_OK(write_file(partitions_->told, parting.said));
+    std::vector<mps::Allotment> theirs;
+    for (const mps::Allotment& each : partitions_->of_agents) {
+      if (std::ranges::find(workers, each.agent, &mps::Member::agent) != workers.end()) {
+        theirs.push_back(each);
+      }
+    }
+    return mps::require_partitions(parting, theirs);
+  }
+
   const scenario::Scenario& scenario_;
   std::unique_ptr<mps::Daemon> daemon_;
+  std::optional<Partitions> partitions_;
 };
 
 // The process whose threads the agents are; each agent's own process hands its streams over to it.
@@ -194,6 +221,32 @@ Result<TemporaryDirectory> short_folder(std::string_view prefix) {
   return TemporaryDirectory::create(prefix, "/tmp");
 }
 
+// The card that CUDA takes, as a process there tells; before a daemon is there, whose context might
+// be all that the card's compute mode lets in.
+Result<std::string> card_in_use(const LocalRun& run) {
+  KTS_TRY(const TemporaryDirectory nowhere, short_folder("kts-no-mps"));
+  KTS_TRY(const ProbeAnswer card,
+          probe_device(run.worker, run.scenario.device, run.signals,
+                       {"CUDA_MPS_PIPE_DIRECTORY=" + nowhere.path().string()}));
+  return card.uuid;
+}
+
+Result<Partitions> part_card(const LocalRun& run, std::string card_uuid, mps::Control& control) {
+  KTS_TRY(const mps::Parting whole, mps::parting_of(control, card_uuid));
+  std::vector<int> percents;
+  for (const scenario::AgentSpec& agent : run.scenario.agents) {
+    percents.push_back(*agent.mps->partition_percent);
+  }
+  KTS_TRY(const std::vector<int> chunks,
+          mps::share_out(percents, whole.free_chunks + whole.used_chunks));
+  Partitions partitions{std::move(card_uuid), {}, run.folder / "mps" / "partitions.txt"};
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    KTS_TRY(std::string partition, mps::add_partition(control, partitions.card_uuid, chunks[i]));
+    partitions.of_agents.push_back({run.scenario.agents[i].name, std::move(partition), chunks[i]});
+  }
+  return partitions;
+}
+
 Result<std::unique_ptr<SharingHost>> start_mps(const LocalRun& run) {
   if (const std::size_t alive = scenario::most_alive(run.scenario); alive > mps::kMaxClients) {
     return environment_lacks(
@@ -206,8 +259,18 @@ Result<std::unique_ptr<SharingHost>> start_mps(const LocalRun& run) {
     return environment_lacks("nvidia-cuda-mps-control is not on the PATH",
                              "it comes with the NVIDIA driver's utilities");
   }
-  KTS_TRY(auto daemon, mps::Daemon::start({*program, run.folder / "mps"}));
-  return std::make_unique<OnMps>(run.scenario, std::move(daemon));
+  mps::DaemonSpec spec{*program, run.folder / "mps"};
+  spec.static_partitions = wants_partitions(run.scenario);
+  std::string card_uuid;
+  if (spec.static_partitions) {
+    KTS_TRY(card_uuid, card_in_use(run));
+  }
+  KTS_TRY(auto daemon, mps::Daemon::start(spec));
+  std::optional<Partitions> partitions;
+  if (spec.static_partitions) {
+    KTS_TRY(partitions, part_card(run, std::move(card_uuid), daemon->control()));
+  }
+  return std::make_unique<OnMps>(run.scenario, std::move(daemon), std::move(partitions));
 }
 
 Result<std::unique_ptr<SharingHost>> keep_off_mps(const LocalRun& run) {

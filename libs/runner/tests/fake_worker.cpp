@@ -130,15 +130,16 @@ class FakeWorker {
     const std::string pipes = value("CUDA_MPS_PIPE_DIRECTORY");
     // Only what a mode gave it: other tests look at the process's words.
     if (!pipes.empty())
-      std::fprintf(stderr, "pipes=%s threads=%s priority=%s memory=%s visible=%s device=%s\n",
-                   pipes.c_str(), value("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE").c_str(),
-                   value("CUDA_MPS_CLIENT_PRIORITY").c_str(),
-                   value("CUDA_MPS_PINNED_DEVICE_MEM_LIMIT").c_str(),
-                   value("CUDA_VISIBLE_DEVICES").c_str(), device_.c_str());
+      std::fprintf(
+          stderr, "pipes=%s threads=%s priority=%s memory=%s visible=%s device=%s partition=%s\n",
+          pipes.c_str(), value("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE").c_str(),
+          value("CUDA_MPS_CLIENT_PRIORITY").c_str(),
+          value("CUDA_MPS_PINNED_DEVICE_MEM_LIMIT").c_str(), value("CUDA_VISIBLE_DEVICES").c_str(),
+          device_.c_str(), value("CUDA_MPS_SM_PARTITION").c_str());
     for (const std::string& daemon : {pipes, value("KTS_FAKE_CLIENT_OF")}) {
       if (daemon.empty() || access((daemon + "/control").c_str(), F_OK) != 0) continue;
       const std::string mark = daemon + "/client-" + std::to_string(getpid());
-      if (std::FILE* file = std::fopen(mark.c_str(), "w")) std::fclose(file);
+      std::ofstream(mark) << value("CUDA_MPS_SM_PARTITION") << "\n";
     }
   }
 

@@ -108,6 +108,26 @@ TEST(MatrixBlocks, EverySetComesOnceARoundAndEveryOtherRoundIsReversed) {
   EXPECT_EQ(source.ending(), "all have 4 blocks");
 }
 
+TEST(MatrixBlocks, WhatIsToComeIsAllRoundsOrTheTimeThatIsLeft) {
+  FakeRun run(two_agents(4));
+  MatrixBlocks source = run.blocks();
+  ASSERT_TRUE(source.next().value());
+  EXPECT_EQ(source.ahead().size(), 6U);
+  EXPECT_EQ(source.to_come().times, 3);
+  EXPECT_EQ(source.to_come().blocks.size(), 7U);
+  EXPECT_FALSE(source.deadline());
+  run.run(source);
+  EXPECT_EQ(source.to_come().times, 0);
+
+  MatrixBlocks::Options limited;
+  limited.deadline = MonotonicTime(100s);
+  FakeRun other(two_agents(4));
+  MatrixBlocks timed = other.blocks(std::move(limited));
+  ASSERT_TRUE(timed.next().value());
+  EXPECT_EQ(timed.to_come().times, 0);
+  EXPECT_EQ(timed.deadline(), MonotonicTime(100s));
+}
+
 TEST(MatrixBlocks, OthersAreParked) {
   FakeRun run(two_agents(1));
   MatrixBlocks source = run.blocks();

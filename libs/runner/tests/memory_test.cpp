@@ -140,6 +140,8 @@ TEST(Memory, PredictionIsTheWorkloadsOnTheScenariosDevice) {
   scenario.agents.push_back(scenario.agents[0]);
   EXPECT_EQ(predict_memory(scenario)[1].context_bytes, workload::kCudaContextBytes / 2);
   scenario.device = "cpu";
+  EXPECT_EQ(predict_memory(scenario)[0].context_bytes,
+            workload::kCpuAgentBytes + workload::kCpuProgramBytes / 2);
   scenario.sharing = "time-slicing";
   EXPECT_EQ(predict_memory(scenario)[0].context_bytes, workload::kCpuProcessBytes);
 }

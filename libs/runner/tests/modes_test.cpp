@@ -47,12 +47,66 @@ TEST_F(Modes, WhatTheMachineDoesNotHaveIsPlannedWithTheReasonAlone) {
   EXPECT_EQ(work->plan.agent, "light");
   EXPECT_THAT(folders(*work), ElementsAre("modes/exclusive-light", "modes/exclusive-heavy",
                                           "modes/time-slicing", "modes/streams"));
-  ASSERT_EQ(work->plan.entries.size(), 4U);
+  ASSERT_EQ(work->plan.entries.size(), 5U);
   EXPECT_EQ(work->plan.entries[1].way, "mps");
   EXPECT_EQ(work->plan.entries[1].folder, "");
   EXPECT_THAT(work->plan.entries[1].reason, HasSubstr("a CPU can't be shared by 'mps'"));
+  EXPECT_EQ(work->plan.entries[2].way, "mps-partitions");
+  EXPECT_EQ(work->plan.entries[2].sharing, "mps");
+  EXPECT_EQ(work->plan.entries[2].folder, "");
   EXPECT_EQ(work->runs[0].scenario.sharing, "exclusive");
   EXPECT_EQ(work->runs[0].scenario.agents.size(), 1U);
+}
+
+// nvidia-cuda-mps-control as it was before, or is since, it knew static partitions.
+class DriverOnThePath {
+ public:
+  explicit DriverOnThePath(const std::string& text) {
+    const auto program = folder_.path() / "nvidia-cuda-mps-control";
+    EXPECT_TRUE(write_file(program, "#!/bin/sh\n# " + text + "\n"));
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    setenv("PATH", (folder_.path().string() + ":" + path_).c_str(), 1);
+    setenv("CUDA_MPS_PIPE_DIRECTORY", folder_.path().c_str(), 1);
+  }
+  ~DriverOnThePath() {
+    setenv("PATH", path_.c_str(), 1);
+    unsetenv("CUDA_MPS_PIPE_DIRECTORY");
+  }
+  DriverOnThePath(const DriverOnThePath&) = delete;
+  DriverOnThePath& operator=(const DriverOnThePath&) = delete;
+
+ private:
+  TemporaryDirectory folder_ = TemporaryDirectory::create().value();
+  std::string path_ = std::getenv("PATH");
+};
+
+TEST_F(Modes, StaticPartitionsAreMeasuredWhereTheDriverKnowsThem) {
+  run_.scenario.device = "cuda";
+  const Result<std::vector<device::Gpu>> card = std::vector<device::Gpu>(1);
+  ModesRun wish = modes();
+  wish.ways = {"mps-partitions"};
+  {
+    const DriverOnThePath old("get_client_list");
+    const auto alone = plan_modes(wish, card);
+    ASSERT_FALSE(alone);
+    EXPECT_EQ(alone.error().code, ErrorCode::kEnvironment);
+    EXPECT_THAT(
+        to_line(alone.error()),
+        StartsWith("--modes: mps-partitions: this driver's nvidia-cuda-mps-control knows no "
+                   "static partitions"));
+    const auto all = plan_modes(modes(), card);
+    ASSERT_TRUE(all) << to_line(all.error());
+    EXPECT_EQ(all->plan.entries[1].folder, "modes/mps");
+    EXPECT_EQ(all->plan.entries[2].folder, "");
+    EXPECT_THAT(all->plan.entries[2].reason, HasSubstr("knows no static partitions"));
+  }
+  const DriverOnThePath recent("sm_partition");
+  const auto work = plan_modes(wish, card);
+  ASSERT_TRUE(work) << to_line(work.error());
+  const LocalRun& run = work->runs.back();
+  EXPECT_EQ(run.folder, "modes/mps-partitions");
+  EXPECT_EQ(run.scenario.sharing, "mps");
+  for (const auto& agent : run.scenario.agents) EXPECT_EQ(agent.mps->partition_percent, 50);
 }
 
 TEST_F(Modes, OfModesThatTheMachineHasNoneOfNothingIsPlanned) {
@@ -300,6 +354,18 @@ TEST_F(Modes, EveryRunIsWholeAfterAllRounds) {
   EXPECT_TRUE(summary->companies[0].modes[0].kept_ratio.value);
 }
 
+TEST_F(Modes, TheTimeLeftIsThatOfAllPartsTogether) {
+  ModesRun wish = modes();
+  wish.ways = {"time-slicing"};
+  auto work = plan_modes(wish, kNoGpu);
+  ASSERT_TRUE(work);
+  ASSERT_TRUE(run_modes(wish, *work, progress_));
+  // Four cycles of each agent's block alone, and of three blocks together, of 20 ms each.
+  ASSERT_EQ(progress_.done.size(), 4U + 4 + 4 * 3);
+  EXPECT_GE(progress_.done.front().remaining, 19 * std::chrono::milliseconds(20));
+  EXPECT_EQ(progress_.done.back().remaining, Nanoseconds(0));
+}
+
 TEST_F(Modes, AWayThatFailsIsLeftOutWithTheReason) {
   ModesRun wish = modes();
   wish.ways = {"time-slicing", "streams"};  // the fake worker hosts nobody
@@ -320,7 +386,9 @@ TEST_F(Modes, WithoutABaselineThereIsNothingToCompare) {
   wish.ways = {"time-slicing"};
   auto work = plan_modes(wish, kNoGpu);
   ASSERT_TRUE(work);
-  EXPECT_FALSE(run_modes(wish, *work, progress_));
+  const Status status = run_modes(wish, *work, progress_);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(to_line(status.error()), StartsWith("modes/exclusive-heavy: agent heavy: "));
 }
 
 }  // namespace

@@ -155,6 +155,48 @@ TEST_F(MpsRun, AClientsCrashIsToldWithWhatItMeansForTheOthers) {
   EXPECT_FALSE(std::filesystem::exists(given("heavy", "pipes")));
 }
 
+class PartitionRun : public MpsRun {
+ protected:
+  PartitionRun() { run_.scenario = in_partitions(run_.scenario); }
+};
+
+TEST_F(PartitionRun, EachAgentHasSmsOfItsOwnAndTheFolderSaysHowMany) {
+  run_.scenario.agents[0].mps->partition_percent = 25;
+  const Status status = execute();
+  ASSERT_TRUE(status) << to_line(status.error());
+  EXPECT_EQ(given("light", "partition"), "cpu:1/Dx/0");
+  EXPECT_EQ(given("heavy", "partition"), "cpu:1/Dx/1");
+  EXPECT_EQ(given("heavy", "threads"), "");
+  EXPECT_THAT(text("mps/partitions.txt"), HasSubstr("Dx/0  -  4  -  32  Yes"));
+  EXPECT_THAT(text("mps/partitions.txt"), HasSubstr("Dx/1  -  8  -  64  Yes"));
+  EXPECT_THAT(text("scenario.yaml"), HasSubstr("partition: 25"));
+}
+
+TEST_F(PartitionRun, WhatIsNotAsAskedForEndsTheRunBeforeItsFirstBlock) {
+  for (const auto& [mode, words] :
+       {std::pair("whole", "makes no static partition of 8 chunks on cpu:1: Failed to fulfill"),
+        std::pair("vacant", "not as asked for: light doesn't use its own"),
+        std::pair("deaf", "not on MPS: light (")}) {
+    setenv("KTS_FAKE_MPS", mode, 1);
+    run_.folder = folder_.path() / mode;
+    const Status status = execute();
+    ASSERT_FALSE(status) << mode;
+    EXPECT_EQ(status.error().code, ErrorCode::kEnvironment);
+    EXPECT_THAT(to_line(status.error()), HasSubstr(words));
+    EXPECT_THAT(to_line(status.error()), Not(HasSubstr("\n")));
+    EXPECT_FALSE(exists("blocks/01-solo-light"));
+  }
+}
+
+TEST_F(PartitionRun, MoreAgentsThanTheCardHasChunksAreRefused) {
+  while (run_.scenario.agents.size() <= 16) {
+    run_.scenario.agents.push_back(run_.scenario.agents.back());
+    run_.scenario.agents.back().name = "heavy-" + std::to_string(run_.scenario.agents.size());
+  }
+  for (auto& agent : run_.scenario.agents) agent.mps->partition_percent = 5;
+  EXPECT_THAT(failure(), HasSubstr("17 static partitions don't fit on the card, which has 16"));
+}
+
 // A daemon of ours that kts didn't start.
 class ForeignDaemon {
  public:

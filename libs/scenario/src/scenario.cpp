@@ -182,6 +182,10 @@ Result<AgentSpec> read_agent(const YamlValue& value, std::uint64_t default_seed,
   KTS_CHECK_OK(read_workload(work, agent));
   KTS_TRY(const YamlValue arrival, value.require("arrival"));
   KTS_TRY(agent.arrival, read_arrival(arrival));
+  if (const auto problem = workload::pace_problem(agent.workload.kind(), agent.arrival)) {
+    const std::string key(problem->parameter);
+    return (arrival.has(key) ? arrival.at(key) : arrival).refuse(problem->message, problem->hint);
+  }
   if (value.has("in_flight")) {
     const YamlValue in_flight = value.at("in_flight");
     KTS_TRY(const std::int64_t count, in_flight.whole_number(1, 256));
@@ -487,6 +491,49 @@ Scenario in_variant(const Scenario& scenario, const Variant& variant) {
   return changed;
 }
 
+Scenario in_partitions(Scenario scenario) {
+  scenario = in_mode(std::move(scenario), "mps");
+  int left = 100;
+  int without = 0;
+  for (AgentSpec& agent : scenario.agents) {
+    if (!agent.mps) agent.mps.emplace();
+    agent.mps->threads_percent.reset();
+    left -= agent.mps->partition_percent.value_or(0);
+    without += agent.mps->partition_percent ? 0 : 1;
+  }
+  for (AgentSpec& agent : scenario.agents) {
+    if (!agent.mps->partition_percent) agent.mps->partition_percent = std::max(1, left / without);
+  }
+  return scenario;
+}
+
+bool wants_partitions(const Scenario& scenario) {
+  return std::ranges::any_of(scenario.agents, [](const AgentSpec& agent) {
+    return agent.mps && agent.mps->partition_percent;
+  });
+}
+
+namespace {
+
+// A daemon with static partitions takes no client without one.
+Status check_partitions(const Scenario& scenario) {
+  if (!wants_partitions(scenario)) return {};
+  int sum = 0;
+  for (const AgentSpec& agent : scenario.agents) {
+    const auto percent = agent.mps ? agent.mps->partition_percent : std::nullopt;
+    if (!percent) {
+      return bad_input("it has no static partition, and where one agent has one, all need one",
+                       "give it mps: {partition: PERCENT}", fmt::format("agent {}", agent.name));
+    }
+    sum += *percent;
+  }
+  if (sum <= 100) return {};
+  return bad_input(fmt::format("the static partitions take {} % of the card", sum),
+                   "give 100 % at most in all", fmt::format("scenario {}", scenario.name));
+}
+
+}  // namespace
+
 Status check_demands(const Scenario& scenario) {
   for (const AgentSpec& agent : scenario.agents) {
     if (agent.mps && scenario.sharing != "mps") {
@@ -498,7 +545,7 @@ Status check_demands(const Scenario& scenario) {
                        "remove it, or take --sharing streams", fmt::format("agent {}", agent.name));
     }
   }
-  return {};
+  return check_partitions(scenario);
 }
 
 bool is_built_in(std::string_view name) {

@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 
 Result<MpsSpec> read_mps(const YamlValue& value) {
-  KTS_CHECK_OK(value.check_keys({"threads", "priority", "memory"}));
+  KTS_CHECK_OK(value.check_keys({"threads", "priority", "memory", "partition"}));
   MpsSpec mps;
   if (value.has("threads")) {
     KTS_TRY(const std::int64_t percent, value.at("threads").whole_number(1, 100));
@@ -32,6 +32,15 @@ Result<MpsSpec> read_mps(const YamlValue& value) {
       return memory.refuse("not a limit of memory", "give whole MiB, as in 512MiB or 8GiB");
     }
     mps.memory_bytes = *bytes;
+  }
+  if (value.has("partition")) {
+    const YamlValue partition = value.at("partition");
+    KTS_TRY(const std::int64_t percent, partition.whole_number(1, 100));
+    if (mps.threads_percent) {
+      return partition.refuse("'threads' has no effect on an agent that has SMs of its own",
+                              "remove one of the two");
+    }
+    mps.partition_percent = static_cast<int>(percent);
   }
   return mps;
 }
@@ -118,6 +127,7 @@ std::string to_yaml(const MpsSpec& mps) {
   if (mps.threads_percent) out += fmt::format("threads: {}, ", *mps.threads_percent);
   out += fmt::format("priority: {}", mps.below_normal ? "below-normal" : "normal");
   if (mps.memory_bytes) out += fmt::format(", memory: {}", exact_bytes(*mps.memory_bytes));
+  if (mps.partition_percent) out += fmt::format(", partition: {}", *mps.partition_percent);
   return out + "}";
 }
 

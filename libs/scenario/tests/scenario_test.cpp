@@ -228,6 +228,19 @@ TEST(Scenario, ArrivalsAreCheckedWholly) {
   }
 }
 
+TEST(Scenario, WhatDoesNoWorkIsNotSaturated) {
+  const auto holding = [](std::string_view arrival) {
+    return error_of(
+        with("", "{name: x, workload: {kind: idle-hold}, arrival: " + std::string(arrival) + "}"));
+  };
+  EXPECT_THAT(holding("{process: saturate}"),
+              HasSubstr("arrival.process: idle-hold does no work that could be saturated; take"));
+  EXPECT_THAT(holding("{process: closed, think: 10us}"),
+              HasSubstr("arrival.think: idle-hold does no work, so it needs 1 ms or more"));
+  EXPECT_THAT(holding("{process: closed, think: 1ms}"), "no error");
+  EXPECT_THAT(holding("{process: uniform, rate: 10}"), "no error");
+}
+
 TEST(Scenario, WhatIsNoScenarioIsRefused) {
   EXPECT_THAT(error_of(""), HasSubstr("needs a map of keys and values; kts scenario show study"));
   EXPECT_THAT(error_of("- 1"), HasSubstr("needs a map"));
@@ -384,6 +397,35 @@ TEST(Demands, OutOfRangeAreRefused) {
 
 std::string varied(std::string_view variants) {
   return with("", kAgent) + "variants:\n" + std::string(variants);
+}
+
+TEST(Partitions, AreForAllAgentsAndAtMostTheCard) {
+  const auto pair = [](std::string_view a, std::string_view b) {
+    const std::string agent = "workload: {kind: fft, size: 64}, arrival: {process: saturate}";
+    return parse("schema: kts.scenario/1\nname: s\nsharing: mps\nagents:\n  - {name: a, " + agent +
+                     std::string(a) + "}\n  - {name: b, " + agent + std::string(b) + "}\n",
+                 "s.yaml");
+  };
+  const auto both =
+      pair(", mps: {partition: 75}", ", mps: {priority: below-normal, partition: 25}");
+  ASSERT_TRUE(both) << to_line(both.error());
+  EXPECT_TRUE(check_demands(*both));
+  EXPECT_EQ(both->agents[0].mps->partition_percent, 75);
+  EXPECT_EQ(parse(to_yaml(*both), "again")->agents, both->agents);
+  EXPECT_THAT(to_line(pair(", mps: {threads: 75, partition: 25}", "").error()),
+              HasSubstr("'threads' has no effect on an agent that has SMs of its own"));
+  EXPECT_THAT(to_line(pair(", mps: {partition: 0}", "").error()), HasSubstr("mps.partition"));
+  EXPECT_THAT(to_line(check_demands(*pair(", mps: {partition: 75}", "")).error()),
+              HasSubstr("agent b: it has no static partition"));
+  EXPECT_THAT(
+      to_line(check_demands(*pair(", mps: {partition: 75}", ", mps: {partition: 26}")).error()),
+      HasSubstr("the static partitions take 101 % of the card"));
+
+  const Scenario rest = in_partitions(*pair(", mps: {partition: 70}", ", mps: {threads: 10}"));
+  EXPECT_EQ(rest.agents[1].mps->partition_percent, 30);
+  EXPECT_FALSE(rest.agents[1].mps->threads_percent);
+  EXPECT_TRUE(wants_partitions(rest));
+  EXPECT_FALSE(wants_partitions(in_mode(rest, "streams")));
 }
 
 TEST(Variants, ChangeTheDemandsOfTheAgentsTheyName) {

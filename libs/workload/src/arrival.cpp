@@ -151,6 +151,20 @@ std::optional<ArrivalProblem> problem_of(const ArrivalSpec& spec) {
   return std::nullopt;
 }
 
+std::optional<ArrivalProblem> pace_problem(string_view workload, const ArrivalSpec& spec) {
+  constexpr Nanoseconds kLeastThink = 1ms;
+  constexpr const char* kHint = "take process: closed with think: 100ms, or an open process";
+  if (workload != "idle-hold") return std::nullopt;
+  if (spec.process == ArrivalProcess::kSaturate) {
+    return ArrivalProblem{"process", "idle-hold does no work that could be saturated", kHint};
+  }
+  if (spec.process == ArrivalProcess::kClosed && spec.think < kLeastThink) {
+    return ArrivalProblem{"think", "idle-hold does no work, so it needs 1 ms or more between two",
+                          kHint};
+  }
+  return std::nullopt;
+}
+
 std::string describe(const ArrivalSpec& spec) {
   const string_view word = name(spec.process);
   switch (spec.process) {

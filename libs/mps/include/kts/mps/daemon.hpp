@@ -18,6 +18,7 @@ struct DaemonSpec {
   std::filesystem::path program;          // nvidia-cuda-mps-control
   std::filesystem::path log_folder;       // made, and kept
   std::filesystem::path parent = "/tmp";  // of the pipe directory: short, as sockets' paths must be
+  bool static_partitions = false;         // it takes no client without a partition
 };
 
 // An MPS daemon of our own, on a pipe directory that nobody else has. A guard process stops it on

@@ -43,6 +43,8 @@ class MatrixBlocks final : public BlockSource {
   std::size_t known() const override { return issued_ + round_.size(); }
   std::span<const Block> ahead() const override { return round_; }
   std::size_t most() const override { return 99'999; }
+  Rounds to_come() const override;
+  std::optional<MonotonicTime> deadline() const override { return options_.deadline; }
 
   // Why it ended, for whoever waits; empty until then.
   [[nodiscard]] const std::string& ending() const { return ending_; }
@@ -73,7 +75,8 @@ class MatrixBlocks final : public BlockSource {
   std::vector<Item> items_;
   std::size_t issued_ = 0;
   int cycle_ = 0;
-  std::vector<Block> round_;  // what is left of it
+  std::vector<Block> round_;        // what is left of it
+  std::vector<Block> whole_round_;  // all of it
   std::string ending_;
 };
 

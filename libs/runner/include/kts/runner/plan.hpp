@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "kts/base/clock.hpp"
 #include "kts/base/error.hpp"
 #include "kts/scenario/scenario.hpp"
 
@@ -40,6 +41,8 @@ struct Block {
 // ends with them. A lone agent or chain has solo
 // blocks only.
 [[nodiscard]] std::vector<Block> plan_blocks(const scenario::Scenario& scenario, bool ends_absent);
+// Those of a run on this machine: threads of one process, and those of a CPU, are never absent.
+[[nodiscard]] std::vector<Block> plan_local_blocks(const scenario::Scenario& scenario);
 
 // "03-solo-router", "12-shared"; zeros in front so that names sort in time order.
 [[nodiscard]] std::string folder_name(const Block& block, const scenario::Scenario& scenario,
@@ -56,6 +59,14 @@ class BlockSource {
   [[nodiscard]] virtual std::span<const Block> ahead() const = 0;
   // No more blocks than this, for names of one length.
   [[nodiscard]] virtual std::size_t most() const = 0;
+  // What is expected after ahead(): so many rounds of these blocks.
+  struct Rounds {
+    std::span<const Block> blocks;
+    int times = 0;
+  };
+  [[nodiscard]] virtual Rounds to_come() const { return {}; }
+  // No block begins after it; empty: they end by themselves.
+  [[nodiscard]] virtual std::optional<MonotonicTime> deadline() const { return std::nullopt; }
 };
 
 // Some blocks of a plan, in order.

@@ -21,7 +21,7 @@ struct ProgressState {
   int cycle = 0, cycles = 0;
   std::string what;  // "solo router", "shared"
   std::vector<AgentRate> rates;
-  Nanoseconds remaining{0};
+  Nanoseconds remaining{0};  // of all that was asked for, as far as can be told
 };
 // "cycle 2/10, block 5/30 (shared): router 199.6/s, thinker 358.1/s; 52 s left"
 [[nodiscard]] std::string describe(const ProgressState& state);

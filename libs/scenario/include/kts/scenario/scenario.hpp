@@ -123,6 +123,10 @@ struct Scenario {
 // The same agents in another sharing mode, without what they asked of others.
 [[nodiscard]] Scenario in_mode(Scenario scenario, std::string_view mode);
 [[nodiscard]] Scenario in_variant(const Scenario& scenario, const Variant& variant);
+// In mode mps with a static partition for each agent; those that ask for none have alike of what
+// the others leave.
+[[nodiscard]] Scenario in_partitions(Scenario scenario);
+[[nodiscard]] bool wants_partitions(const Scenario& scenario);
 // kBadInput when an agent asks something of another mode than the scenario's.
 [[nodiscard]] Status check_demands(const Scenario& scenario);
 // kBadInput when the plan leaves agents out and can't: fewer than three, or another order.

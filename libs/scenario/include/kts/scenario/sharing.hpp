@@ -10,9 +10,10 @@ namespace kts::scenario {
 
 // What an agent asks of MPS. These limits are fixed when its process starts.
 struct MpsSpec {
-  std::optional<int> threads_percent;        // of the card's threads that its kernels may fill
-  bool below_normal = false;                 // client priority
-  std::optional<std::int64_t> memory_bytes;  // whole MiB
+  std::optional<int> threads_percent;         // of the card's threads that its kernels may fill
+  bool below_normal = false;                  // client priority
+  std::optional<std::int64_t> memory_bytes;   // whole MiB
+  std::optional<int> partition_percent = {};  // of the card's SMs, for it alone
   friend bool operator==(const MpsSpec&, const MpsSpec&) = default;
 };
 

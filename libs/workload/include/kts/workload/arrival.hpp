@@ -74,6 +74,10 @@ struct ArrivalProblem {
   std::string hint;
 };
 [[nodiscard]] std::optional<ArrivalProblem> problem_of(const ArrivalSpec& spec);
+// Whether a workload would begin again at once without having worked: all it did would be to write
+// records, as fast as the host can.
+[[nodiscard]] std::optional<ArrivalProblem> pace_problem(std::string_view workload,
+                                                         const ArrivalSpec& spec);
 
 // "poisson 200/s", "gamma 200/s, cv 3", "closed, 100ms think", "trace code.csv, 2x".
 [[nodiscard]] std::string describe(const ArrivalSpec& spec);

@@ -21,8 +21,11 @@ inline constexpr std::int64_t kCudaPassTokens = 4096;
 // What a process holds of a card beside what it allocates: the driver's context and the libraries'
 // kernels. An estimate: 530 to 596 MiB on an H100 and an H200, driver 580, CUDA 13.
 inline constexpr std::uint64_t kCudaContextBytes = std::uint64_t{560} << 20;
-// The same of a CPU's memory: the program, its libraries and their buffers.
-inline constexpr std::uint64_t kCpuProcessBytes = std::uint64_t{14} << 20;
+// The same of a CPU's memory. What agents of one process share, the program and its libraries:
+inline constexpr std::uint64_t kCpuProgramBytes = std::uint64_t{8} << 20;
+// and what each has for itself: its ring of records (4.5 MiB) and the heaps of its threads.
+inline constexpr std::uint64_t kCpuAgentBytes = std::uint64_t{6} << 20;
+inline constexpr std::uint64_t kCpuProcessBytes = kCpuProgramBytes + kCpuAgentBytes;
 
 // Device memory that one agent allocates, bytes. A process's context comes on top.
 struct MemoryPlan {
