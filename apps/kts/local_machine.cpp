@@ -113,6 +113,7 @@ Result<scenario::Scenario> LocalMachine::load(const LocalOptions& options) {
     }
   }
   const std::string wish = options.device.empty() ? scenario.device : options.device;
+  KTS_CHECK_OK(scenario::check_engines(scenario, runner::device_kind(wish)));
   KTS_TRY(const runner::DeviceChoice choice,
           runner::choose_device(wish, worker_, cpu_, gpus_, &signals_));
   progress_->note(choice.announcement);
@@ -121,6 +122,7 @@ Result<scenario::Scenario> LocalMachine::load(const LocalOptions& options) {
             scenario::load_built_in(options.scenario, runner::device_kind(choice.device)));
   }
   scenario.device = choice.device;
+  KTS_CHECK_OK(scenario::check_engines(scenario, runner::device_kind(choice.device)));
   if (!options.sharing.empty()) scenario.sharing = options.sharing;
   if (options.quick) scenario = scenario::quickened(std::move(scenario));
   if (options.leave_one_out) scenario.plan.leave_one_out = true;

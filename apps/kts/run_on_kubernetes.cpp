@@ -81,6 +81,7 @@ Result<scenario::Scenario> load_cluster_scenario(const RunChoice& choice,
     KTS_TRY(scenario, scenario::load_built_in(choice.scenario, device));
   }
   scenario.device = device;
+  KTS_CHECK_OK(scenario::check_engines(scenario, device));
   if (!choice.sharing.empty()) scenario.sharing = choice.sharing;
   for (const scenario::AgentSpec& agent : scenario.agents) {
     if (!agent.mps && !agent.stream) continue;

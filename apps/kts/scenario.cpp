@@ -9,6 +9,7 @@
 #include "commands.hpp"
 #include "kts/base/units.hpp"
 #include "kts/device/gpu.hpp"
+#include "kts/runner/local_run.hpp"
 #include "kts/scenario/built_in.hpp"
 
 namespace kts::app {
@@ -55,11 +56,19 @@ Result<int> show(const ScenarioOptions& options) {
 
 Result<int> check(const ScenarioOptions& options) {
   KTS_TRY(const scenario::Scenario scenario, scenario::load(options.file));
+  // Under auto a GPU's limits are a remark: it may be a CPU yet.
+  const bool depends = scenario.device == "auto";
+  Status engines = check_engines(scenario, depends ? "cuda" : runner::device_kind(scenario.device));
+  if (!engines) {
+    engines.error().where = fmt::format("{}: {}", options.file, engines.error().where);
+    if (!depends) return tl::unexpected(std::move(engines).error());
+  }
   KTS_TRY(const std::vector<scenario::TraceNote> traces, scenario::read_traces(scenario));
   fmt::print("{}: valid; {} agent{}, {} cycle{} of {} blocks\n", options.file,
              scenario.agents.size(), scenario.agents.size() == 1 ? "" : "s", scenario.plan.cycles,
              scenario.plan.cycles == 1 ? "" : "s", format_duration(scenario.plan.block));
   for (const auto& [agent, text] : traces) fmt::print("{}: {}\n", agent, text);
+  if (!engines) fmt::print("not on a GPU: {}\n", to_line(engines.error()));
   return 0;
 }
 

@@ -375,6 +375,35 @@ TEST(Usage, WhatIsMistypedIsOneLineThatSaysWhatToDo) {
   }
 }
 
+// Without a card, and without what makes use of one: nothing is asked of either.
+TEST(Usage, WhatNoCudaEngineCanDoIsRefusedBeforeADeviceIsTouched) {
+  const Folder folder;
+  const auto scenario = [&](const std::string& device) {
+    folder.write("s.yaml", "schema: kts.scenario/1\nname: s\ndevice: " + device +
+                               "\nagents:\n  - name: a\n    workload: {kind: decode, model: "
+                               "custom, layers: 1, hidden: 256, ffn: 64, heads: 8, kv_heads: 8, "
+                               "vocab: 64}\n    arrival: {process: saturate}\n");
+    return folder.file("s.yaml");
+  };
+  const std::string said = "agent a: workload.hidden: a head_dim of 32 (hidden / heads) isn't one";
+  const auto refuse = [&](std::vector<std::string> words, const std::string& start) {
+    words.insert(words.begin(), kKts);
+    const Outcome outcome = Program::run(words);
+    EXPECT_EQ(outcome.exit, 2) << outcome.err;
+    EXPECT_TRUE(one_line(outcome.err)) << outcome.err;
+    EXPECT_THAT(outcome.err, StartsWith(start + said));
+  };
+  const std::string file = scenario("cuda:1");
+  refuse({"scenario", "check", file}, "kts scenario: " + file + ": ");
+  for (const char* command : {"run", "matrix", "modes"}) {
+    refuse({command, file}, "kts " + std::string(command) + ": ");
+  }
+  refuse({"run", "--on", "kubernetes", file, "--device", "cuda"}, "kts run: ");
+  const Outcome either = Program::run({kKts, "scenario", "check", scenario("auto")});
+  EXPECT_EQ(either.exit, 0) << either.err;
+  EXPECT_THAT(either.out, HasSubstr("\nnot on a GPU: " + file + ": " + said));
+}
+
 TEST(Usage, HelpOfACommandIsThereInBothOrders) {
   const Outcome outcome = Program::run({kKts, "help", "cluster", "share"});
   EXPECT_EQ(outcome.exit, 0) << outcome.err;

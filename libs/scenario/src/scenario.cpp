@@ -11,6 +11,7 @@
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
 #include "kts/scenario/built_in.hpp"
+#include "kts/workload/limits.hpp"
 #include "limits.hpp"
 #include "sharing_yaml.hpp"
 #include "yaml.hpp"
@@ -497,6 +498,18 @@ Status check_demands(const Scenario& scenario) {
       return bad_input(fmt::format("its stream: has no meaning in mode {}", scenario.sharing),
                        "remove it, or take --sharing streams", fmt::format("agent {}", agent.name));
     }
+  }
+  return {};
+}
+
+Status check_engines(const Scenario& scenario, std::string_view device_kind) {
+  for (const AgentSpec& agent : scenario.agents) {
+    const auto problem = workload::problem_on(device_kind, agent.workload, agent.in_flight);
+    if (!problem) continue;
+    return bad_input(
+        problem->message, problem->hint,
+        fmt::format("agent {}: {}{}", agent.name,
+                    agent.workload.has(problem->parameter) ? "workload." : "", problem->parameter));
   }
   return {};
 }

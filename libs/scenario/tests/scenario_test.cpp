@@ -382,6 +382,25 @@ TEST(Demands, OutOfRangeAreRefused) {
               HasSubstr("not one of high, normal"));
 }
 
+TEST(Engines, WhatTheDevicesEngineCanNotDoNamesTheAgentAndTheKey) {
+  const auto refused = [](std::string_view agent, std::string_view kind) {
+    const auto scenario = parse(with("", agent), "s");
+    EXPECT_TRUE(scenario) << to_line(scenario.error());
+    const Status can = check_engines(*scenario, kind);
+    return can ? "" : to_line(can.error());
+  };
+  constexpr std::string_view kNarrow =
+      "{name: a, workload: {kind: encoder, model: custom, layers: 1, hidden: 256, ffn: 64, "
+      "heads: 8, kv_heads: 8, vocab: 64}, arrival: {process: saturate}}";
+  EXPECT_THAT(refused(kNarrow, "cuda"),
+              testing::StartsWith("agent a: workload.hidden: a head_dim of 32 "));
+  EXPECT_EQ(refused(kNarrow, "cpu"), "");
+  constexpr std::string_view kRequests =
+      "{name: a, workload: {kind: request}, arrival: {process: saturate}, in_flight: 2}";
+  EXPECT_THAT(refused(kRequests, "cuda"), testing::StartsWith("agent a: in_flight: 2 requests "));
+  EXPECT_EQ(refused(kRequests, "cpu"), "");
+}
+
 std::string varied(std::string_view variants) {
   return with("", kAgent) + "variants:\n" + std::string(variants);
 }

@@ -125,6 +125,9 @@ struct Scenario {
 [[nodiscard]] Scenario in_variant(const Scenario& scenario, const Variant& variant);
 // kBadInput when an agent asks something of another mode than the scenario's.
 [[nodiscard]] Status check_demands(const Scenario& scenario);
+// kBadInput when an agent asks what engines of this device's kind ("cpu", "cuda") can't do: known
+// before any device is touched.
+[[nodiscard]] Status check_engines(const Scenario& scenario, std::string_view device_kind);
 // kBadInput when the plan leaves agents out and can't: fewer than three, or another order.
 [[nodiscard]] Status check_leave_one_out(const Scenario& scenario);
 
