@@ -200,9 +200,11 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
                                                     runner::Progress& progress) {
   kubernetes::ClusterRun run;
   KTS_CHECK_OK(fill_in(options, run));
+  kubernetes::Wishes wishes;
+  KTS_TRY(wishes.node_selector, parse_selector(options.node_selector));
+  if (!choice.out.empty()) KTS_CHECK_OK(runner::check_folder(choice.out));
   KTS_TRY(run.scenario, load_cluster_scenario(choice, progress));
   KTS_TRY(run.traces, kubernetes::load_pod_traces(run.scenario));
-  kubernetes::Wishes wishes;
   wishes.agents = run.scenario.agents.size();
   wishes.sharing = run.scenario.sharing;
   wishes.node = options.node;
@@ -210,7 +212,6 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
   wishes.claim = options.claim;
   wishes.runtime_class = options.runtime_class;
   wishes.allow_neighbours = options.allow_neighbours;
-  KTS_TRY(wishes.node_selector, parse_selector(options.node_selector));
   if (run.scenario.device == "cuda") wishes.memory = runner::predict_memory(run.scenario);
 
   KTS_TRY(const Reached reached, reach_cluster(options, signals));

@@ -102,6 +102,16 @@ TEST_F(BadInput, TwoRunsAreComparedByWhatTheirReportsSay) {
   EXPECT_THAT(compare({run, run, "--json"}).out, HasSubstr("\"schema\": \"kts.comparison/1\""));
   EXPECT_THAT(compare({run, run, "--markdown"}).out, HasSubstr("| p99 shared, ms |"));
   EXPECT_EQ(compare({run, run, "--gate"}).exit, 0);
+  for (const auto& [text, said] : std::vector<std::pair<std::string, std::string>>{
+           {"{\"schema\": \"kts.sum", "is no kts.summary/1; "},
+           {"{\"schema\": \"kts.summary/1\"}", "is not as kts writes it: 'run' is missing; "},
+           {"{\"schema\": \"kts.summary/1\", \"run\": 5}",
+            "is not as kts writes it: a value in it is of another kind; "},
+       }) {
+    folder_.write("other.json", text);
+    expect_refusal(compare({run, folder_.file("other.json")}), 2, "/other.json: " + said,
+                   "compare");
+  }
   expect_refusal(compare({run, run, "--json", "--markdown"}), 2, "can't go with", "compare");
   expect_refusal(compare({run}), 2, "AFTER is missing", "compare");
 }
@@ -351,6 +361,34 @@ TEST(Usage, WhatIsMistypedIsOneLineThatSaysWhatToDo) {
             "kts run: --at-once has a meaning with --nodes only; add --nodes"},
            {{"run", "--nodes", "a=b", "--node", "c"},
             "kts run: --nodes can't go with --node; leave one of them out"},
+           {{"run", "--device", "cpu", "--device", "cpu"},
+            "kts run: --device: it is given twice; keep one"},
+           {{"run", "--sharing"},
+            "kts run: --sharing: MODE is missing after it; see kts run --help"},
+           {{"run", "--sharing", "MPS"},
+            "kts run: --sharing: 'MPS' is none of exclusive, time-slicing, mps, mig, streams; did "
+            "you mean 'mps'?"},
+           {{"run", "--quick=maybe"}, "kts run: --quick: it takes no value; leave 'maybe' out"},
+           {{"run", "--device", "cpu", "--out", "/dev/null"},
+            "kts run: /dev/null: a file stands where a folder is needed; name another folder"},
+           {{"run", "--device", "cpu", "--out", "/dev/null/below"},
+            "kts run: /dev/null/below: a file stands where a folder is needed; "},
+           {{"run", "--device", "cpu", "--out", "/proc/self"},
+            "kts run: /proc/self: the folder holds something already; name a new one"},
+           {{"run", "--device", "cpu", "--leave-one-out"},
+            "kts run: study: 2 agents, of which none "},
+           {{"workload", "show", "fft", "--size", "4", "--size", "5"},
+            "kts workload show: a flag is given twice; keep one"},
+           {{"workload", "show", "fft", "--size"},
+            "kts workload show: a value is missing after a flag; "},
+           {{"workload", "show", "fft", "--size", "big"},
+            "kts workload: --size: 'big' is not a whole number; give 1 to 1048576"},
+           {{"matrix", "--slots", ""}, "kts matrix: --slots: '' is out of range; give 2 to 64"},
+           {{"matrix", "--resume", ""},
+            "kts matrix: --resume: there is no run in it; name the folder of a kts matrix"},
+           {{"scenario", "check", "/dev/zero"},
+            "kts scenario: /dev/zero: larger than 256.0 KiB; a scenario is a short file; "},
+           {{"scenario", "check", "/bin/true"}, "kts scenario: /bin/true:1: this is no text in "},
            {{"report", "--jsn"}, "kts report: no option is called '--jsn'; did you mean '--json'?"},
            {{"report"}, "kts report: RUN is missing; see kts report --help"},
            {{"matrix", "--slots", "0"}, "kts matrix: --slots: 0 is out of range; give 2 to 64"},

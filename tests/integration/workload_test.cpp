@@ -91,6 +91,21 @@ TEST(WorkloadCli, WorkerRunsEveryKindThatItLists) {
   }
 }
 
+TEST(WorkerUsage, CommandsToldWrongAreOneLineInOurWords) {
+  for (const auto& [words, said] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"probe", "x"}, "kts-worker: 'x' is a word too many; see kts-worker probe --help"},
+           {{"probe", "--core", "x"}, "kts-worker: --core: x is out of range; give 0 to 65536"},
+           {{"pod", "--pln", "x", "--", "fft"},
+            "kts-worker: no option is called '--pln'; did you mean '--plan'?"},
+       }) {
+    std::vector<std::string> argv{kWorker};
+    argv.insert(argv.end(), words.begin(), words.end());
+    const Outcome outcome = Program::run(argv);
+    EXPECT_EQ(outcome.exit, 2);
+    EXPECT_EQ(outcome.err, said + "\n");
+  }
+}
+
 TEST(WorkloadCli, GrowingAgentSaysHowFarItCame) {
   const Outcome outcome =
       Program::run({kWorker, "grow", "--step", "64KiB", "--limit", "128KiB", "--device", "cpu",

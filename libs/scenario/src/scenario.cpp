@@ -42,7 +42,8 @@ Result<std::string> read_device(const YamlValue& value) {
     const auto ordinal = parse_int64(std::string_view(device).substr(5));
     if (ordinal && *ordinal >= 0 && *ordinal < 1024) return device;
   }
-  return value.refuse("not a device", "give auto, cpu, cuda or cuda:N");
+  return value.refuse(fmt::format("'{}' is not a device", excerpt(device)),
+                      "give auto, cpu, cuda or cuda:N");
 }
 
 Result<std::vector<std::vector<std::string>>> read_sets(const YamlValue& value, Order order) {
@@ -411,7 +412,7 @@ Result<Scenario> load(const std::filesystem::path& path) {
                                                 : "kts scenario show study > FILE starts one",
                      path.string());
   }
-  KTS_TRY(const std::string text, read_file(path));
+  KTS_TRY(const std::string text, read_file(path, kMaxBytes + 1));
   KTS_TRY(Scenario scenario, parse(text, path.string()));
   for (AgentSpec& agent : scenario.agents) {
     std::string& trace = agent.arrival.trace.file;

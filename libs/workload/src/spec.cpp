@@ -99,7 +99,11 @@ class SpecBuilder {
     const bool in_bytes = parameter.type == ParameterType::kBytes;
     const auto number = in_bytes ? parse_bytes(given.text) : parse_int64(given.text);
     if (!number) {
-      return bad_input(number.error().message, number.error().hint, given.where);
+      return bad_input(number.error().message,
+                       number.error().hint.empty()
+                           ? fmt::format("give {} to {}", parameter.min, parameter.max)
+                           : number.error().hint,
+                       given.where);
     }
     if (*number < parameter.min || *number > parameter.max) {
       return bad_input(fmt::format("{} is out of range", *number),

@@ -14,10 +14,11 @@
 // is told before a device is touched, and what the engines are built for.
 namespace kts::workload {
 
-inline constexpr std::int64_t kMostBest = 1024;               // topk's k
-inline constexpr std::int64_t kMostGrowSteps = 1 << 20;       // grow's limit / step
-inline constexpr std::int64_t kModelGrain = 8;                // of a head and of ffn: 16 bytes of bf16
-inline constexpr std::array<std::int64_t, 2> kCudaHeadDims{64, 128};  // widths attention is built for
+inline constexpr std::int64_t kMostBest = 1024;          // topk's k
+inline constexpr std::int64_t kMostGrowSteps = 1 << 20;  // grow's limit / step
+inline constexpr std::int64_t kModelGrain = 8;           // of a head and of ffn: 16 bytes of bf16
+inline constexpr std::array<std::int64_t, 2> kCudaHeadDims{64,
+                                                           128};  // widths attention is built for
 
 // What the engine of a device's kind can't do with a description that is valid as such.
 struct EngineProblem {
