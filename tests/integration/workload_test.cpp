@@ -91,6 +91,27 @@ TEST(WorkloadCli, WorkerRunsEveryKindThatItLists) {
   }
 }
 
+TEST(ScenarioCli, ListIsThereForProgramsToo) {
+  const Outcome outcome = Program::run({kKts, "scenario", "list", "--json"});
+  EXPECT_EQ(outcome.exit, 0) << outcome.err;
+  const json list = json::parse(outcome.out);
+  EXPECT_EQ(list["schema"], "kts.scenarios/1");
+  const std::string text = Program::run({kKts, "scenario", "list"}).out;
+  for (const json& scenario : list["scenarios"]) {
+    const auto name = scenario["name"].get<std::string>();
+    EXPECT_THAT(text, HasSubstr(name + " "));
+    ASSERT_EQ(scenario["devices"].size(), 2U);
+    for (const json& device : scenario["devices"]) {
+      const Outcome shown = Program::run(
+          {kKts, "scenario", "show", name, "--device", device["kind"].get<std::string>()});
+      EXPECT_THAT(shown.out, HasSubstr("order: " + device["order"].get<std::string>()));
+      for (const json& agent : device["agents"]) {
+        EXPECT_THAT(shown.out, HasSubstr("- name: " + agent["name"].get<std::string>() + "\n"));
+      }
+    }
+  }
+}
+
 TEST(WorkerUsage, CommandsToldWrongAreOneLineInOurWords) {
   for (const auto& [words, said] : std::vector<std::pair<std::vector<std::string>, std::string>>{
            {{"probe", "x"}, "kts-worker: 'x' is a word too many; see kts-worker probe --help"},

@@ -221,18 +221,6 @@ Status check_sets(const Scenario& scenario, const YamlValue& sets) {
   return {};
 }
 
-std::string_view name_of(Order order) {
-  switch (order) {
-    case Order::kStudy:
-      return "study";
-    case Order::kMatrix:
-      return "matrix";
-    case Order::kInterleaved:
-      break;
-  }
-  return "interleaved";
-}
-
 std::string to_yaml(const std::vector<std::vector<std::string>>& sets) {
   if (sets.empty()) return {};
   std::string out;
@@ -265,6 +253,18 @@ std::string to_yaml(const AgentSpec& agent) {
 }
 
 }  // namespace
+
+std::string_view name(Order order) {
+  switch (order) {
+    case Order::kStudy:
+      return "study";
+    case Order::kMatrix:
+      return "matrix";
+    case Order::kInterleaved:
+      break;
+  }
+  return "interleaved";
+}
 
 Result<workload::ArrivalSpec> read_arrival(const YamlValue& value) {
   std::vector<std::string_view> keys = workload::arrival_parameters();
@@ -437,8 +437,9 @@ std::string to_yaml(const Scenario& scenario) {
       "schema: {}\nname: {}\ndevice: {}\nsharing: {}\nsync: {}\nseed: {}\n"
       "plan: {{cycles: {}, block: {}, order: {}{}{}{}}}\nagents:\n",
       kSchema, scenario.name, scenario.device, scenario.sharing, scenario.sync, scenario.seed,
-      scenario.plan.cycles, format_duration(scenario.plan.block), name_of(scenario.plan.order),
-      to_yaml(scenario.plan.sets), scenario.plan.others_absent ? ", others: absent" : "",
+      scenario.plan.cycles, format_duration(scenario.plan.block),
+      scenario::name(scenario.plan.order), to_yaml(scenario.plan.sets),
+      scenario.plan.others_absent ? ", others: absent" : "",
       scenario.plan.leave_one_out ? ", leave_one_out: true" : "");
   for (const AgentSpec& agent : scenario.agents) out += to_yaml(agent);
   return out + to_yaml(scenario.chains) + to_yaml(scenario.variants);
@@ -447,8 +448,9 @@ std::string to_yaml(const Scenario& scenario) {
 Status check_leave_one_out(const Scenario& scenario) {
   if (!scenario.plan.leave_one_out) return {};
   if (scenario.plan.order != Order::kInterleaved) {
-    return bad_input(fmt::format("order {} leaves no agent out", name_of(scenario.plan.order)),
-                     "take order interleaved, or no leave_one_out", scenario.name);
+    return bad_input(
+        fmt::format("order {} leaves no agent out", scenario::name(scenario.plan.order)),
+        "take order interleaved, or no leave_one_out", scenario.name);
   }
   if (!scenario.chains.empty()) {
     return bad_input("agents of a chain wait for each other: none can be left out",

@@ -80,6 +80,7 @@ struct ChainFork {
 
 // kMatrix: solo blocks, and blocks of each of the plan's sets (kts matrix).
 enum class Order { kInterleaved, kStudy, kMatrix };
+[[nodiscard]] std::string_view name(Order order);
 
 struct Plan {
   int cycles = 10;
