@@ -477,6 +477,16 @@ std::string completed(const std::string& words) {
   return outcome.out;
 }
 
+TEST(Usage, AFolderIsNoWorker) {
+  const Folder folder;
+  const Outcome outcome = Program::run({kKts, "run", "--device", "cpu", "--worker",
+                                        folder.path().string(), "--out", folder.file("run")});
+  EXPECT_EQ(outcome.exit, 4);
+  EXPECT_TRUE(one_line(outcome.err)) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("kts-worker is not there; build it, or say where it is"));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("run")));
+}
+
 TEST(Completion, BashOffersWhatTheParserKnows) {
   EXPECT_EQ(completed("kts clus"), "cluster\n");
   EXPECT_EQ(completed("kts cluster sh"), "share\n");

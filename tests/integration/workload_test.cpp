@@ -58,6 +58,17 @@ TEST(WorkloadCli, ShowGivesShapesWorkMemoryAndFloor) {
   EXPECT_TRUE(shown["iteration"]["launches"].is_null());
 }
 
+TEST(WorkloadCli, ShowRemarksWhatWouldNotRunOnAGpu) {
+  std::vector<std::string> words{"show",       "decode", "--model", "custom", "--layers", "1",
+                                 "--hidden",   "256",    "--ffn",   "64",     "--heads",  "8",
+                                 "--kv-heads", "8",      "--vocab", "64",     "--device", "cuda"};
+  const Outcome cuda = workload(words);
+  EXPECT_EQ(cuda.exit, 0) << cuda.err;
+  EXPECT_THAT(cuda.out, HasSubstr("\nnot on a GPU: a head_dim of 32 (hidden / heads) isn't one "));
+  words.back() = "cpu";
+  EXPECT_THAT(workload(words).out, testing::Not(HasSubstr("not on a GPU")));
+}
+
 TEST(WorkloadCli, BadUsageIsOneLineThatNamesTheFlag) {
   for (const auto& [words, expected] :
        std::vector<std::pair<std::vector<std::string>, std::string>>{
