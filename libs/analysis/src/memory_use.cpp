@@ -72,7 +72,10 @@ std::optional<MemoryUse> memory_use(const nlohmann::json& environment) {
   for (const MemoryJson& entry : entries) use.agents.push_back(agent_memory(entry));
   use.predicted = sum_of(use.agents, &AgentMemory::predicted);
   use.measured = bytes_in(environment, "memory_in_use_bytes");
+  use.measured_by = word_in(environment, "memory_in_use_by");
   if (!use.measured) use.measured = sum_of(use.agents, &AgentMemory::measured);
+  // Runs that don't say had no other way.
+  if (use.measured && use.measured_by.empty()) use.measured_by = "processes";
   const MemoryJson& device = field_of(environment, "device");
   const bool on_cpu = word_in(device, "kind") == "cpu";
   use.device = bytes_in(on_cpu ? field_of(environment, "cpu") : device, "memory_bytes");

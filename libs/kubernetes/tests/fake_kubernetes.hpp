@@ -63,12 +63,12 @@ class FakeKubernetes final : public kube::Transport {
   std::size_t records_per_block = 40;
   Nanoseconds start_up = std::chrono::milliseconds(800);
   Nanoseconds until_told = std::chrono::milliseconds(50);  // by a watch, of a pod that was made
-  std::set<std::string> denied;                   // "create jobs", by RBAC
-  std::map<std::string, std::string> refused;     // when tried, with that message (403)
-  std::set<std::pair<std::string, int>> late;     // agent and block, to be missed
-  std::function<void(Pod&)> on_created;           // instead of starting
-  std::function<void(Pod&, int block)> on_block;  // when one is over, before it prints
-  bool away = false;                              // nothing answers
+  std::set<std::string> denied;                            // "create jobs", by RBAC
+  std::map<std::string, std::string> refused;              // when tried, with that message (403)
+  std::set<std::pair<std::string, int>> late;              // agent and block, to be missed
+  std::function<void(Pod&)> on_created;                    // instead of starting
+  std::function<void(Pod&, int block)> on_block;           // when one is over, before it prints
+  bool away = false;                                       // nothing answers
   bool node_ready = true, cordoned = false;
   std::vector<std::string> nodes;            // what a list of nodes answers
   std::function<kube::Response()> exporter;  // what a proxied pod answers

@@ -66,6 +66,7 @@ Json memory_json(const std::optional<analysis::MemoryUse>& use) {
           {"predicted_bytes", optional(m.predicted)},
           {"predicted_ratio", optional(m.predicted_share)},
           {"measured_bytes", optional(m.measured)},
+          {"measured_by", text(m.measured_by)},
           {"measured_ratio", optional(m.measured_share)},
           {"error_ratio", optional(m.error_ratio)},
           {"agents", array(m.agents, agent_memory)}};

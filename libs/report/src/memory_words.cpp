@@ -49,6 +49,10 @@ std::string of_device(const analysis::DeviceInfo& device, const MemoryUse& memor
   return fmt::format(" of {}'s {}", name, format_bytes(*memory.device));
 }
 
+// Where processes' own figures are not to be had.
+constexpr const char* kByCard = "by what the card holds more than before the run";
+bool by_card(const MemoryUse& memory) { return memory.measured_by == "card"; }
+
 std::string share_text(const std::optional<double>& share) {
   return share ? fmt::format("{}\u00a0%", number(100 * *share, 2)) : std::string(kAbsent);
 }
@@ -66,8 +70,8 @@ std::vector<std::vector<std::string>> memory_table(const analysis::Summary& summ
                     error_text(agent.error_ratio)});
   }
   if (memory.agents.size() > 1) {
-    rows.push_back({"all", "", "", size_text(memory.predicted), "", size_text(memory.measured),
-                    error_text(memory.error_ratio)});
+    rows.push_back({"all", "", by_card(memory) ? kByCard : "", size_text(memory.predicted), "",
+                    size_text(memory.measured), error_text(memory.error_ratio)});
   }
   return rows;
 }
@@ -88,7 +92,7 @@ std::string memory_sentence(const analysis::Summary& summary) {
     if (memory.error_ratio) {
       text += fmt::format(", {} against the prediction", percent(*memory.error_ratio));
     }
-    return text + ".";
+    return text + (by_card(memory) ? fmt::format("; {}.", kByCard) : ".");
   }
   const auto unmeasured = std::ranges::find_if(
       memory.agents, [](const AgentMemory& agent) { return !agent.missing.empty(); });
@@ -136,7 +140,9 @@ std::vector<std::vector<std::string>> memory_table(const analysis::ModesSummary&
           memory.agents, [](const AgentMemory& agent) { return !agent.missing.empty(); });
       const bool untold = memory.measured || unmeasured == memory.agents.end();
       rows.push_back({mode.entry.way, company.company,
-                      untold ? std::string() : "not measured: " + unmeasured->missing,
+                      by_card(memory) ? kByCard
+                      : untold        ? std::string()
+                                      : "not measured: " + unmeasured->missing,
                       size_text(memory.predicted), size_text(memory.measured),
                       size_text(memory.device),
                       share_text(memory.measured ? memory.measured_share : memory.predicted_share),

@@ -110,7 +110,7 @@ analysis::MemoryUse memory_on_h200() {
                       kContext,  822'083'584, 234'881'024, 851'443'712, "nvml"};
   thinker.error_ratio = 0.0357;
   return {{router, thinker}, 1'677'721'600, 1'675'624'448, 150'754'820'096,
-          0.01113,           0.01111,       -0.00125};
+          0.01113,           0.01111,       -0.00125,      "processes"};
 }
 
 }  // namespace
@@ -323,6 +323,7 @@ Summary cannot_conclude() {
   s.memory->predicted = 503'316'480;
   s.memory->predicted_share = 0.00334;
   s.memory->measured = std::nullopt;
+  s.memory->measured_by.clear();
   s.memory->measured_share = s.memory->error_ratio = std::nullopt;
   s.findings = {finding_of("router", 1.0005, 1.06, 1.176, {}, false),
                 finding_of("thinker", 0.994, 1.006, 1.014, {}, false)};

@@ -35,7 +35,7 @@ ModeResult way(std::string name, std::string sharing, std::string company, doubl
   mode.df_common = {p99 / 0.443, p99 / 0.5, p99 / 0.4};
   mode.neighbours = {{mode.entry.company, 368.0 * kept, {kept, kept * 0.97, kept * 1.03}}};
   mode.kept_ratio = mode.neighbours[0].kept;
-  if (mode.entry.sharing != "mps") mode.memory_in_use_bytes = std::uint64_t{3} << 30;
+  if (mode.entry.way != "mps-75") mode.memory_in_use_bytes = std::uint64_t{3} << 30;
   return mode;
 }
 
@@ -71,13 +71,14 @@ ModesSummary frontier() {
     memory.predicted_share = 0.021;
     memory.agents.resize(1);
     memory.agents[0].agent = "fft";
+    memory.measured_by = "processes";
     if (mode.entry.sharing == "mps") {
       memory.agents[0].missing = "under MPS the driver's figures are the server's";
-    } else {
-      memory.measured = std::uint64_t{3} << 30;
-      memory.measured_share = 0.021;
-      memory.error_ratio = 0;
+      memory.measured_by = "card";
     }
+    memory.measured = std::uint64_t{3} << 30;
+    memory.measured_share = 0.021;
+    memory.error_ratio = 0;
     mode.memory = memory;
   }
   mig.entry = {"mig", "mig", "gemm", "", "MIG is not enabled on this card"};

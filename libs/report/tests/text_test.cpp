@@ -297,6 +297,18 @@ TEST(MemoryWords, SumStandsBesideTheCardAndTheErrorBesideBoth) {
                   "the driver (NVML)", "784.0 MiB", "224.0 MiB", "812.0 MiB", "+3.6\u00a0%"));
 }
 
+TEST(MemoryWords, WhatTheCardHoldsMoreStandsForProcessesThatSayNothing) {
+  Summary mps = fixtures::cannot_conclude();
+  mps.memory->measured = std::uint64_t{504} << 20;
+  mps.memory->measured_share = 0.0035;
+  mps.memory->error_ratio = 0.05;
+  mps.memory->measured_by = "card";
+  EXPECT_EQ(memory_sentence(mps),
+            "The agents together held 504.0 MiB of NVIDIA H200's 140.4 GiB (0.35\u00a0%), "
+            "+5.0\u00a0% against the prediction; by what the card holds more than before the run.");
+  EXPECT_EQ(memory_table(mps).back()[2], "by what the card holds more than before the run");
+}
+
 TEST(MemoryWords, WhatIsNotMeasuredIsPredictedAndSaysWhy) {
   const Summary mps = fixtures::cannot_conclude();
   EXPECT_EQ(memory_sentence(mps),

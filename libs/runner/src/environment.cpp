@@ -52,7 +52,10 @@ std::string to_json(const Environment& e) {
            {"cpu", std::move(cpu)}};
   if (e.shared_core) out["shared_core"] = *e.shared_core;
   out["memory"] = Json::parse(to_json(e.memory));
-  if (e.memory_in_use_bytes) out["memory_in_use_bytes"] = *e.memory_in_use_bytes;
+  if (e.memory_in_use_bytes) {
+    out["memory_in_use_bytes"] = *e.memory_in_use_bytes;
+    out["memory_in_use_by"] = e.memory_in_use_by;
+  }
   out["telemetry"] = Json::array();
   for (const telemetry::SourceFacts& source : e.telemetry)
     out["telemetry"].push_back(to_json(source));

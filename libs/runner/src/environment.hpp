@@ -25,6 +25,7 @@ struct Environment {
   std::optional<int> shared_core;
   std::vector<AgentMemory> memory;                   // in the scenario's order
   std::optional<std::uint64_t> memory_in_use_bytes;  // by all agents at once
+  std::string memory_in_use_by;                      // "processes" | "card"
   std::vector<telemetry::SourceFacts> telemetry;     // once for each part of the run
   std::vector<std::string> warnings;
   std::vector<std::string> inconclusive;  // why the run can't support its conclusion

@@ -188,6 +188,7 @@ class RunInParts::Execution {
   }
 
   Status measure_part(BlockSource& blocks) {
+    if (on_gpu_ && run_.gpus != nullptr) use_before_ = use_of_cards(*run_.gpus);
     KTS_TRY(sharing_, make_sharing_host(run_));
     blocks_ = &blocks;
     KTS_TRY(std::optional<Block> block, blocks.next());
@@ -327,11 +328,22 @@ class RunInParts::Execution {
       memory.measured_bytes = std::max(memory.measured_bytes.value_or(0), own->second);
       memory.measured_by = on_gpu_ ? "nvml" : "resident set";
     }
+    if (alive_.size() == scenario_.agents.size()) measure_all(held);
+  }
+  // What all hold at once: the sum, or where a process' part isn't known what the card holds more.
+  void measure_all(const std::map<std::int64_t, std::uint64_t>& held) {
     const std::set<std::int64_t> processes(pids_.begin(), pids_.end());
-    if (alive_.size() < scenario_.agents.size() || held.size() < processes.size()) return;
-    std::uint64_t sum = 0;
-    for (const auto& [pid, bytes] : held) sum += bytes;
-    environment_.memory_in_use_bytes = std::max(environment_.memory_in_use_bytes.value_or(0), sum);
+    std::optional<std::uint64_t> all;
+    const bool by_process = held.size() == processes.size();
+    if (by_process) {
+      all = 0;
+      for (const auto& [pid, bytes] : held) *all += bytes;
+    } else if (on_gpu_ && environment_.gpu) {
+      all = taken_of_card(*run_.gpus, *environment_.gpu, use_before_, pids_);
+    }
+    if (!all || *all <= environment_.memory_in_use_bytes.value_or(0)) return;
+    environment_.memory_in_use_bytes = all;
+    environment_.memory_in_use_by = by_process ? "processes" : "card";
   }
 
   Nanoseconds length_of(const Block& block) const {
@@ -548,6 +560,7 @@ class RunInParts::Execution {
   BlockSource* blocks_ = nullptr;  // of the part in progress
   EpochOffset offset_;
   Environment environment_;
+  CardsUse use_before_;
   std::vector<OutputFile> worker_logs_;
   int part_ = 0;
   std::unique_ptr<SharingHost> sharing_;  // of the part in progress

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kts/base/units.hpp"
+#include "kts/runner/foreign.hpp"
 #include "kts/runner/local_run.hpp"
 #include "kts/workload/cost.hpp"
 #include "kts/workload/memory.hpp"
@@ -56,11 +57,9 @@ std::vector<AgentMemory> predict_memory(const scenario::Scenario& scenario) {
     AgentMemory memory;
     memory.agent = agent.name;
     memory.plan = workload::memory_of(agent.workload, kind);
-    if (scenario.sharing != "mps") {
-      memory.context_bytes =
-          kind == "cuda" ? workload::kCudaContextBytes : workload::kCpuProcessBytes;
-      if (scenario.sharing == "streams") *memory.context_bytes /= scenario.agents.size();
-    }
+    memory.context_bytes =
+        kind == "cuda" ? workload::kCudaContextBytes : workload::kCpuProcessBytes;
+    if (scenario.sharing == "streams") *memory.context_bytes /= scenario.agents.size();
     agents.push_back(std::move(memory));
   }
   return agents;
@@ -140,6 +139,29 @@ MemoryOutlook memory_outlook(const std::vector<AgentMemory>& agents, const Devic
   text += fmt::format("; {} has {}", device.name, size_of(device));
   if (sum <= left_of(device)) return {std::move(text)};
   return {text + ", so that one of them may be refused", true};
+}
+
+CardsUse use_of_cards(device::GpuSource& gpus) {
+  CardsUse use;
+  const auto cards = gpus.gpus();
+  for (const device::Gpu& card : cards ? *cards : std::vector<device::Gpu>{}) {
+    const auto sample = gpus.sample(card.index);
+    if (sample && sample->memory_used_bytes) use[card.uuid] = *sample->memory_used_bytes;
+  }
+  return use;
+}
+
+std::optional<std::uint64_t> taken_of_card(device::GpuSource& gpus, const device::Gpu& card,
+                                           const CardsUse& before,
+                                           std::span<const std::int64_t> ours) {
+  const auto then = before.find(card.uuid);
+  const auto there = gpus.compute_processes(card.index);
+  const auto now = gpus.sample(card.index);
+  if (then == before.end() || !there || !foreign_processes(*there, ours).empty() || !now ||
+      now->memory_used_bytes.value_or(0) <= then->second) {
+    return std::nullopt;
+  }
+  return *now->memory_used_bytes - then->second;
 }
 
 std::optional<std::uint64_t> resident_bytes(std::int64_t pid, const std::filesystem::path& root) {

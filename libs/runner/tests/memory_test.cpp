@@ -32,6 +32,7 @@ class Cards final : public device::GpuSource {
       device::Gpu gpu;
       gpu.index = static_cast<int>(gpus_.size());
       gpu.name = "NVIDIA X";
+      gpu.uuid = "GPU-" + std::to_string(gpu.index);
       gpu.memory_bytes = size;
       gpu.mig_enabled = mig;
       gpus_.push_back(gpu);
@@ -41,12 +42,15 @@ class Cards final : public device::GpuSource {
   Result<std::vector<device::Gpu>> gpus() override { return gpus_; }
   Result<device::GpuSample> sample(int /*index*/) override {
     device::GpuSample sample;
-    sample.memory_used_bytes = 2 * kGiB;
+    sample.memory_used_bytes = used;
     return sample;
   }
   Result<std::vector<device::GpuProcess>> compute_processes(int /*index*/) override {
-    return std::vector<device::GpuProcess>{};
+    return processes;
   }
+
+  std::optional<std::uint64_t> used = 2 * kGiB;
+  std::vector<device::GpuProcess> processes;
 
  private:
   std::vector<device::Gpu> gpus_;
@@ -131,7 +135,7 @@ TEST(Memory, PredictionIsTheWorkloadsOnTheScenariosDevice) {
   EXPECT_EQ(predict_memory(scenario)[0].plan.total(), 3 * kGiB);
   EXPECT_EQ(predict_memory(scenario)[0].predicted_bytes(), 3 * kGiB + workload::kCudaContextBytes);
   scenario.sharing = "mps";
-  EXPECT_EQ(predict_memory(scenario)[0].context_bytes, std::nullopt);
+  EXPECT_EQ(predict_memory(scenario)[0].context_bytes, workload::kCudaContextBytes);
   scenario.sharing = "streams";
   scenario.agents.push_back(scenario.agents[0]);
   EXPECT_EQ(predict_memory(scenario)[1].context_bytes, workload::kCudaContextBytes / 2);
@@ -155,6 +159,25 @@ TEST(Memory, WhatIsNotKnownIsNotInTheFile) {
             R"("weights":15032385536,"kv_cache":1073741824,"activations":0,"operands":0,)"
             R"("workspace":0,"context":5},"allocated_bytes":6,"measured_bytes":7,)"
             R"("measured_by":"nvml"}])");
+}
+
+TEST(Memory, WhatARunTookOfACardIsWhatTheCardHoldsMore) {
+  Cards cards({80 * kGiB});
+  const device::Gpu card = cards.gpus().value().front();
+  const CardsUse before = use_of_cards(cards);
+  const std::vector<std::int64_t> ours{7, 8};
+  EXPECT_EQ(taken_of_card(cards, card, before, ours), std::nullopt);  // nothing yet
+  cards.used = 18 * kGiB;
+  cards.processes = {
+      {7, {}, "kts-worker"}, {8, {}, "kts-worker"}, {9, {}, "nvidia-cuda-mps-server"}};
+  EXPECT_EQ(taken_of_card(cards, card, before, ours), 16 * kGiB);
+  EXPECT_EQ(taken_of_card(cards, card, {}, ours), std::nullopt);
+  cards.processes.push_back({10, {}, "python3"});
+  EXPECT_EQ(taken_of_card(cards, card, before, ours), std::nullopt);
+  cards.processes.clear();
+  cards.used.reset();
+  EXPECT_EQ(taken_of_card(cards, card, before, ours), std::nullopt);
+  EXPECT_TRUE(use_of_cards(cards).empty());
 }
 
 TEST(Memory, ResidentSetIsReadFromTheProcess) {

@@ -316,6 +316,7 @@ struct MemoryUse {
   std::optional<std::uint64_t> predicted, measured;  // of all at once
   std::optional<std::uint64_t> device;               // of the card, or of the machine with the CPU
   std::optional<double> predicted_share, measured_share, error_ratio;
+  std::string measured_by;  // "processes" | "card": what it holds more than before the run
 };
 
 // All that renderers may say; they compute nothing.

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,7 @@ struct AgentMemory {
   std::string agent;
   workload::MemoryPlan plan;  // what it will allocate
   // An estimate of what its process needs beside that: in mode streams its share of the one
-  // process's. Empty under MPS, where the server has what the clients share.
+  // process's.
   std::optional<std::uint64_t> context_bytes;
   std::optional<std::uint64_t> allocated_bytes;  // what its worker says that it has allocated
   std::optional<std::uint64_t> measured_bytes;   // the most that its process was seen to hold
@@ -57,6 +59,17 @@ struct MemoryOutlook {
 };
 [[nodiscard]] MemoryOutlook memory_outlook(const std::vector<AgentMemory>& agents,
                                            const DeviceMemory& device);
+
+// What each card holds, by UUID, as far as the driver says.
+using CardsUse = std::map<std::string, std::uint64_t>;
+[[nodiscard]] CardsUse use_of_cards(device::GpuSource& gpus);
+// What `card` holds more than `before` anything of the run was on it, `ours` alone being there now:
+// their memory and, under MPS, the server's. Empty where the driver doesn't say, or somebody else
+// is on the card.
+[[nodiscard]] std::optional<std::uint64_t> taken_of_card(device::GpuSource& gpus,
+                                                         const device::Gpu& card,
+                                                         const CardsUse& before,
+                                                         std::span<const std::int64_t> ours);
 
 // The memory that a process holds of this machine. `root` stands for "/".
 [[nodiscard]] std::optional<std::uint64_t> resident_bytes(std::int64_t pid,
