@@ -262,7 +262,7 @@ TEST_F(BadInput, ScenarioThatIsWrongIsRefusedAtItsPlace) {
                              ":5: agents[1].name: two agents are called 'a'"},
                         Case{"agents:\n" + agent + "poisson, rate: .nan}}\n",
                              ":4: agents[0].arrival.rate: '.nan' is not a number"},
-                        Case{"device: gpu\n", ":3: device: not a device"}}) {
+                        Case{"device: gpu\n", ":3: device: 'gpu' is not a device"}}) {
     folder_.write("s.yaml", "schema: kts.scenario/1\nname: s\n" + c.text);
     const std::string file = folder_.file("s.yaml");
     expect_refusal(Program::run({kKts, "run", file, "--out", folder_.file("out")}), 2,
