@@ -89,13 +89,24 @@ Error refused(const std::string& option, const std::string& said, const std::str
   }
   if (const auto parts = cut(said, " not in range ")) {
     const auto value = cut(parts->first, "Value ");
-    return {ErrorCode::kBadInput,
-            fmt::format("{} is out of range", value ? value->second : parts->first),
+    const std::string number = value ? value->second : parts->first;
+    return {ErrorCode::kBadInput, fmt::format("{} is out of range", number.empty() ? "''" : number),
             "give " + parts->second, option};
   }
   if (const auto parts = cut(said, " required ")) {  // "1 required FILE missing"
     const auto type = cut(parts->second, " missing");
-    if (type) return {ErrorCode::kBadInput, type->first + " is missing after it", help, option};
+    if (type && option.empty()) {  // of a flag that the help text doesn't list by itself
+      return {ErrorCode::kBadInput, "a value is missing after a flag", help, {}};
+    }
+    if (type) {
+      const auto words = cut(type->first, ":{");  // "MODE:{one,two}"
+      return {ErrorCode::kBadInput, (words ? words->first : type->first) + " is missing after it",
+              help, option};
+    }
+  }
+  if (said.starts_with("At Most ")) {
+    return {ErrorCode::kBadInput, option.empty() ? "a flag is given twice" : "it is given twice",
+            "keep one", option};
   }
   return {ErrorCode::kBadInput, said, help, option};
 }
@@ -133,6 +144,11 @@ Error usage_error(const CLI::App& command, const CLI::ParseError& error, const s
   }
   if (const auto parts = cut(said, "Could not convert: ")) {
     if (const auto value = cut(parts->second, " = ")) {
+      const CLI::Option* const option = command.get_option_no_throw(value->first);
+      if (option != nullptr && option->get_items_expected_max() == 0) {
+        return {ErrorCode::kBadInput, "it takes no value", "leave '" + value->second + "' out",
+                value->first};
+      }
       return {ErrorCode::kBadInput, fmt::format("'{}' is no number", value->second), help,
               value->first};
     }

@@ -42,10 +42,10 @@ Records go to standard output, one line an iteration, and a summary to standard 
 
 Examples:
   kts-worker fft --duration 5s --size 512 --device cpu
-  kts-worker fft --arrival poisson --rate 200 --duration 10s
+  kts-worker fft --size 128 --arrival poisson --rate 200 --duration 10s
   kts-worker decode --model llama-3.1-8b --context 2048 --arrival saturate --duration 10s
-  kts-worker fft --arrival gamma --rate 200 --cv 3 --duration 10s
-  kts-worker fft --arrival trace --trace azure-code.csv --time-scale 2 --duration 10s
+  kts-worker fft --size 128 --arrival gamma --rate 200 --cv 3 --duration 10s
+  kts-worker fft --size 128 --arrival trace --trace azure-code.csv --time-scale 2 --duration 10s
   kts-worker gemm --arrival saturate --in-flight 4 --duration 10s
   ITERATIONS=100 SLEEP_MS=0 kts-worker gemm --record v1 --phase solo
   kts-worker host SOCKET        a process whose threads agents are; each joins it by

@@ -15,6 +15,7 @@
 #include "kts/base/units.hpp"
 #include "kts/pod/pod_agent.hpp"
 #include "options.hpp"
+#include "usage.hpp"
 
 namespace kts::worker_app {
 namespace {
@@ -88,7 +89,7 @@ Status run_as_pod(int argc, const char* const* argv) {
     fmt::print("{}", app.help());
     return {};
   } catch (const CLI::ParseError& e) {
-    return bad_input(e.what(), "kts-worker pod --help lists the flags");
+    return tl::unexpected(kts::app::usage_error(app, e, "kts-worker pod --help lists the flags"));
   }
   if (separator == argv + argc) {
     return bad_input("no worker", "write it after --, such as: kts-worker pod -- fft --size 512");

@@ -25,6 +25,7 @@
 #include "kts/workload/probe.hpp"
 #include "kts/workload/registry.hpp"
 #include "run_agent.hpp"
+#include "usage.hpp"
 
 namespace kts::worker_app {
 namespace {
@@ -206,7 +207,7 @@ Status run_as_prober(int argc, const char* const* argv) {
     app.exit(success);
     return {};
   } catch (const CLI::ParseError& error) {
-    return bad_input(error.what(), "see kts-worker probe --help");
+    return tl::unexpected(kts::app::usage_error(app, error, "see kts-worker probe --help"));
   }
   std::signal(SIGPIPE, SIG_IGN);
   KTS_TRY(workload::DeviceChoice choice, workload::choose_device(device));

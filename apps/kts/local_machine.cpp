@@ -98,6 +98,7 @@ Result<std::unique_ptr<LocalMachine>> LocalMachine::open(const std::string& work
 
 Result<scenario::Scenario> LocalMachine::load(const LocalOptions& options) {
   if (!options.dcgm.empty()) KTS_CHECK_OK(telemetry::check_exporter_url(options.dcgm));
+  if (!options.out.empty()) KTS_CHECK_OK(runner::check_folder(options.out));
   dcgm_ = options.dcgm;
   telemetry_ = !options.no_telemetry;
   const bool built_in = scenario::is_built_in(options.scenario);
@@ -111,19 +112,21 @@ Result<scenario::Scenario> LocalMachine::load(const LocalOptions& options) {
     }
   }
   const std::string wish = options.device.empty() ? scenario.device : options.device;
+  KTS_CHECK_OK(scenario::check_engines(scenario, runner::device_kind(wish)));
   KTS_TRY(const runner::DeviceChoice choice,
           runner::choose_device(wish, worker_, cpu_, gpus_, &signals_));
-  progress_->note(choice.announcement);
   if (built_in) {
     KTS_TRY(scenario,
             scenario::load_built_in(options.scenario, runner::device_kind(choice.device)));
   }
   scenario.device = choice.device;
+  KTS_CHECK_OK(scenario::check_engines(scenario, runner::device_kind(choice.device)));
   if (!options.sharing.empty()) scenario.sharing = options.sharing;
   if (options.quick) scenario = scenario::quickened(std::move(scenario));
   if (options.leave_one_out) scenario.plan.leave_one_out = true;
   KTS_CHECK_OK(scenario::check_leave_one_out(scenario));
   KTS_TRY(const std::vector<scenario::TraceNote> traces, scenario::read_traces(scenario));
+  progress_->note(choice.announcement);
   for (const auto& [agent, text] : traces) progress_->note(fmt::format("{}: {}", agent, text));
   return scenario;
 }

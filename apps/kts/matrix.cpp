@@ -184,7 +184,10 @@ Result<std::filesystem::path> measure(const MatrixOptions& options) {
 }
 
 Result<int> run(const MatrixOptions& options, const CLI::App& parser) {
-  if (!options.resume.empty()) {
+  if (parser.get_option("--resume")->count() > 0) {
+    if (options.resume.empty()) {
+      return bad_input("there is no run in it", "name the folder of a kts matrix", "--resume");
+    }
     for (const char* other : {"scenario", "--slots", "--out", "--quick", "--sharing"}) {
       if (parser.get_option(other)->count() == 0) continue;
       return bad_input(fmt::format("{} and --resume don't go together", other),

@@ -81,6 +81,7 @@ Result<scenario::Scenario> load_cluster_scenario(const RunChoice& choice,
     KTS_TRY(scenario, scenario::load_built_in(choice.scenario, device));
   }
   scenario.device = device;
+  KTS_CHECK_OK(scenario::check_engines(scenario, device));
   if (!choice.sharing.empty()) scenario.sharing = choice.sharing;
   for (const scenario::AgentSpec& agent : scenario.agents) {
     if (!agent.mps && !agent.stream) continue;
@@ -199,9 +200,11 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
                                                     runner::Progress& progress) {
   kubernetes::ClusterRun run;
   KTS_CHECK_OK(fill_in(options, run));
+  kubernetes::Wishes wishes;
+  KTS_TRY(wishes.node_selector, parse_selector(options.node_selector));
+  if (!choice.out.empty()) KTS_CHECK_OK(runner::check_folder(choice.out));
   KTS_TRY(run.scenario, load_cluster_scenario(choice, progress));
   KTS_TRY(run.traces, kubernetes::load_pod_traces(run.scenario));
-  kubernetes::Wishes wishes;
   wishes.agents = run.scenario.agents.size();
   wishes.sharing = run.scenario.sharing;
   wishes.node = options.node;
@@ -209,7 +212,6 @@ Result<std::filesystem::path> measure_on_kubernetes(const RunChoice& choice,
   wishes.claim = options.claim;
   wishes.runtime_class = options.runtime_class;
   wishes.allow_neighbours = options.allow_neighbours;
-  KTS_TRY(wishes.node_selector, parse_selector(options.node_selector));
   if (run.scenario.device == "cuda") wishes.memory = runner::predict_memory(run.scenario);
 
   KTS_TRY(const Reached reached, reach_cluster(options, signals));

@@ -10,6 +10,7 @@
 #include "commands.hpp"
 #include "kts/base/units.hpp"
 #include "kts/workload/cost.hpp"
+#include "kts/workload/limits.hpp"
 #include "workload_flags.hpp"
 
 namespace kts::app {
@@ -190,6 +191,9 @@ Result<int> show(const WorkloadOptions& options) {
     fmt::print("{}\n", to_json(spec, cost, memory, floor, options.device).dump(2));
   } else {
     print(spec, cost, memory, floor, options.device);
+    if (const auto problem = workload::problem_on(options.device, spec, 1)) {
+      fmt::print("not on a GPU: {}; {}\n", problem->message, problem->hint);
+    }
   }
   return 0;
 }

@@ -111,6 +111,16 @@ TEST_F(BadInput, TwoRunsAreComparedByWhatTheirReportsSay) {
   EXPECT_THAT(compare({run, run, "--json"}).out, HasSubstr("\"schema\": \"kts.comparison/1\""));
   EXPECT_THAT(compare({run, run, "--markdown"}).out, HasSubstr("| p99 shared, ms |"));
   EXPECT_EQ(compare({run, run, "--gate"}).exit, 0);
+  for (const auto& [text, said] : std::vector<std::pair<std::string, std::string>>{
+           {"{\"schema\": \"kts.sum", "is no kts.summary/1; "},
+           {"{\"schema\": \"kts.summary/1\"}", "is not as kts writes it: 'run' is missing; "},
+           {"{\"schema\": \"kts.summary/1\", \"run\": 5}",
+            "is not as kts writes it: a value in it is of another kind; "},
+       }) {
+    folder_.write("other.json", text);
+    expect_refusal(compare({run, folder_.file("other.json")}), 2, "/other.json: " + said,
+                   "compare");
+  }
   expect_refusal(compare({run, run, "--json", "--markdown"}), 2, "can't go with", "compare");
   expect_refusal(compare({run}), 2, "AFTER is missing", "compare");
 }
@@ -267,7 +277,7 @@ TEST_F(BadInput, ScenarioThatIsWrongIsRefusedAtItsPlace) {
                              ":5: agents[1].name: two agents are called 'a'"},
                         Case{"agents:\n" + agent + "poisson, rate: .nan}}\n",
                              ":4: agents[0].arrival.rate: '.nan' is not a number"},
-                        Case{"device: gpu\n", ":3: device: not a device"}}) {
+                        Case{"device: gpu\n", ":3: device: 'gpu' is not a device"}}) {
     folder_.write("s.yaml", "schema: kts.scenario/1\nname: s\n" + c.text);
     const std::string file = folder_.file("s.yaml");
     expect_refusal(Program::run({kKts, "run", file, "--out", folder_.file("out")}), 2,
@@ -366,6 +376,34 @@ TEST(Usage, WhatIsMistypedIsOneLineThatSaysWhatToDo) {
             "kts run: --at-once has a meaning with --nodes only; add --nodes"},
            {{"run", "--nodes", "a=b", "--node", "c"},
             "kts run: --nodes can't go with --node; leave one of them out"},
+           {{"run", "--device", "cpu", "--device", "cpu"},
+            "kts run: --device: it is given twice; keep one"},
+           {{"run", "--sharing"},
+            "kts run: --sharing: MODE is missing after it; see kts run --help"},
+           {{"run", "--sharing", "MPS"},
+            "kts run: --sharing: 'MPS' is none of exclusive, time-slicing, mps, mig, streams; did "
+            "you mean 'mps'?"},
+           {{"run", "--quick=maybe"}, "kts run: --quick: it takes no value; leave 'maybe' out"},
+           {{"run", "--device", "cpu", "--out", "/dev/null"},
+            "kts run: /dev/null: a file stands where a folder is needed; name another folder"},
+           {{"run", "--device", "cpu", "--out", "/dev/null/below"},
+            "kts run: /dev/null/below: a file stands where a folder is needed; "},
+           {{"run", "--device", "cpu", "--out", "/proc/self"},
+            "kts run: /proc/self: the folder holds something already; name a new one"},
+           {{"run", "--device", "cpu", "--leave-one-out"},
+            "kts run: study: 2 agents, of which none "},
+           {{"workload", "show", "fft", "--size", "4", "--size", "5"},
+            "kts workload show: a flag is given twice; keep one"},
+           {{"workload", "show", "fft", "--size"},
+            "kts workload show: a value is missing after a flag; "},
+           {{"workload", "show", "fft", "--size", "big"},
+            "kts workload: --size: 'big' is not a whole number; give 1 to 1048576"},
+           {{"matrix", "--slots", ""}, "kts matrix: --slots: '' is out of range; give 2 to 64"},
+           {{"matrix", "--resume", ""},
+            "kts matrix: --resume: there is no run in it; name the folder of a kts matrix"},
+           {{"scenario", "check", "/dev/zero"},
+            "kts scenario: /dev/zero: larger than 256.0 KiB; a scenario is a short file; "},
+           {{"scenario", "check", "/bin/true"}, "kts scenario: /bin/true:1: this is no text in "},
            {{"report", "--jsn"}, "kts report: no option is called '--jsn'; did you mean '--json'?"},
            {{"report"}, "kts report: RUN is missing; see kts report --help"},
            {{"matrix", "--slots", "0"}, "kts matrix: --slots: 0 is out of range; give 2 to 64"},
@@ -388,6 +426,35 @@ TEST(Usage, WhatIsMistypedIsOneLineThatSaysWhatToDo) {
     EXPECT_TRUE(one_line(outcome.err)) << outcome.err;
     EXPECT_THAT(outcome.err, StartsWith(c.said));
   }
+}
+
+// Without a card, and without what makes use of one: nothing is asked of either.
+TEST(Usage, WhatNoCudaEngineCanDoIsRefusedBeforeADeviceIsTouched) {
+  const Folder folder;
+  const auto scenario = [&](const std::string& device) {
+    folder.write("s.yaml", "schema: kts.scenario/1\nname: s\ndevice: " + device +
+                               "\nagents:\n  - name: a\n    workload: {kind: decode, model: "
+                               "custom, layers: 1, hidden: 256, ffn: 64, heads: 8, kv_heads: 8, "
+                               "vocab: 64}\n    arrival: {process: saturate}\n");
+    return folder.file("s.yaml");
+  };
+  const std::string said = "agent a: workload.hidden: a head_dim of 32 (hidden / heads) isn't one";
+  const auto refuse = [&](std::vector<std::string> words, const std::string& start) {
+    words.insert(words.begin(), kKts);
+    const Outcome outcome = Program::run(words);
+    EXPECT_EQ(outcome.exit, 2) << outcome.err;
+    EXPECT_TRUE(one_line(outcome.err)) << outcome.err;
+    EXPECT_THAT(outcome.err, StartsWith(start + said));
+  };
+  const std::string file = scenario("cuda:1");
+  refuse({"scenario", "check", file}, "kts scenario: " + file + ": ");
+  for (const char* command : {"run", "matrix", "modes"}) {
+    refuse({command, file}, "kts " + std::string(command) + ": ");
+  }
+  refuse({"run", "--on", "kubernetes", file, "--device", "cuda"}, "kts run: ");
+  const Outcome either = Program::run({kKts, "scenario", "check", scenario("auto")});
+  EXPECT_EQ(either.exit, 0) << either.err;
+  EXPECT_THAT(either.out, HasSubstr("\nnot on a GPU: " + file + ": " + said));
 }
 
 TEST(Usage, HelpOfACommandIsThereInBothOrders) {
@@ -423,6 +490,16 @@ std::string completed(const std::string& words) {
                     kKts});
   EXPECT_EQ(outcome.err, "");
   return outcome.out;
+}
+
+TEST(Usage, AFolderIsNoWorker) {
+  const Folder folder;
+  const Outcome outcome = Program::run({kKts, "run", "--device", "cpu", "--worker",
+                                        folder.path().string(), "--out", folder.file("run")});
+  EXPECT_EQ(outcome.exit, 4);
+  EXPECT_TRUE(one_line(outcome.err)) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("kts-worker is not there; build it, or say where it is"));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("run")));
 }
 
 TEST(Completion, BashOffersWhatTheParserKnows) {

@@ -58,6 +58,17 @@ TEST(WorkloadCli, ShowGivesShapesWorkMemoryAndFloor) {
   EXPECT_TRUE(shown["iteration"]["launches"].is_null());
 }
 
+TEST(WorkloadCli, ShowRemarksWhatWouldNotRunOnAGpu) {
+  std::vector<std::string> words{"show",       "decode", "--model", "custom", "--layers", "1",
+                                 "--hidden",   "256",    "--ffn",   "64",     "--heads",  "8",
+                                 "--kv-heads", "8",      "--vocab", "64",     "--device", "cuda"};
+  const Outcome cuda = workload(words);
+  EXPECT_EQ(cuda.exit, 0) << cuda.err;
+  EXPECT_THAT(cuda.out, HasSubstr("\nnot on a GPU: a head_dim of 32 (hidden / heads) isn't one "));
+  words.back() = "cpu";
+  EXPECT_THAT(workload(words).out, testing::Not(HasSubstr("not on a GPU")));
+}
+
 TEST(WorkloadCli, BadUsageIsOneLineThatNamesTheFlag) {
   for (const auto& [words, expected] :
        std::vector<std::pair<std::vector<std::string>, std::string>>{
@@ -88,6 +99,42 @@ TEST(WorkloadCli, WorkerRunsEveryKindThatItLists) {
     EXPECT_THAT(outcome.out,
                 HasSubstr("\"parameters\":{\"" + std::string(info.parameters[0].name) + "\":"));
     EXPECT_THAT(outcome.out, HasSubstr("\"iterations\":2,"));
+  }
+}
+
+TEST(ScenarioCli, ListIsThereForProgramsToo) {
+  const Outcome outcome = Program::run({kKts, "scenario", "list", "--json"});
+  EXPECT_EQ(outcome.exit, 0) << outcome.err;
+  const json list = json::parse(outcome.out);
+  EXPECT_EQ(list["schema"], "kts.scenarios/1");
+  const std::string text = Program::run({kKts, "scenario", "list"}).out;
+  for (const json& scenario : list["scenarios"]) {
+    const auto name = scenario["name"].get<std::string>();
+    EXPECT_THAT(text, HasSubstr(name + " "));
+    ASSERT_EQ(scenario["devices"].size(), 2U);
+    for (const json& device : scenario["devices"]) {
+      const Outcome shown = Program::run(
+          {kKts, "scenario", "show", name, "--device", device["kind"].get<std::string>()});
+      EXPECT_THAT(shown.out, HasSubstr("order: " + device["order"].get<std::string>()));
+      for (const json& agent : device["agents"]) {
+        EXPECT_THAT(shown.out, HasSubstr("- name: " + agent["name"].get<std::string>() + "\n"));
+      }
+    }
+  }
+}
+
+TEST(WorkerUsage, CommandsToldWrongAreOneLineInOurWords) {
+  for (const auto& [words, said] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"probe", "x"}, "kts-worker: 'x' is a word too many; see kts-worker probe --help"},
+           {{"probe", "--core", "x"}, "kts-worker: --core: x is out of range; give 0 to 65536"},
+           {{"pod", "--pln", "x", "--", "fft"},
+            "kts-worker: no option is called '--pln'; did you mean '--plan'?"},
+       }) {
+    std::vector<std::string> argv{kWorker};
+    argv.insert(argv.end(), words.begin(), words.end());
+    const Outcome outcome = Program::run(argv);
+    EXPECT_EQ(outcome.exit, 2);
+    EXPECT_EQ(outcome.err, said + "\n");
   }
 }
 

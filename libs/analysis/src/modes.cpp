@@ -12,6 +12,7 @@
 #include "kts/analysis/load.hpp"
 #include "kts/analysis/summarize.hpp"
 #include "kts/base/files.hpp"
+#include "kts/base/text.hpp"
 #include "ratio.hpp"
 
 namespace kts::analysis {
@@ -57,7 +58,9 @@ Result<ModesPlan> read_plan(const std::filesystem::path& folder) {
     }
     return plan;
   } catch (const PlanJson::exception& error) {
-    return bad_input(fmt::format("not a plan of kts modes: {}", error.what()), {}, path.string());
+    return bad_input(
+        fmt::format("not a plan of kts modes: {}", describe_json_error(error.id, error.what())),
+        "name another folder: only kts modes writes this file", path.string());
   }
 }
 

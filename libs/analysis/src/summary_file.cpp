@@ -7,6 +7,7 @@
 #include "kts/analysis/fleet.hpp"
 #include "kts/analysis/modes.hpp"
 #include "kts/base/files.hpp"
+#include "kts/base/text.hpp"
 
 namespace kts::analysis {
 namespace {
@@ -112,7 +113,7 @@ Summary summary_in(const SummaryJson& document) {
 
 std::string how_to_make(const std::filesystem::path& folder) {
   return fmt::format("kts report {} writes it, of a run's folder or one of v1 logs",
-                     folder.string());
+                     folder.empty() ? "RUN" : folder.string());
 }
 
 // What else a folder may be that isn't one run; empty: none of it.
@@ -153,8 +154,9 @@ Result<Summary> read_summary(const std::filesystem::path& run) {
   try {
     return summary_in(document);
   } catch (const SummaryJson::exception& error) {
-    return bad_input(fmt::format("is not as kts writes it: {}", error.what()),
-                     how_to_make(file.parent_path()), file.string());
+    return bad_input(
+        fmt::format("is not as kts writes it: {}", describe_json_error(error.id, error.what())),
+        how_to_make(file.parent_path()), file.string());
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include <system_error>
 
+#include "kts/base/text.hpp"
+
 namespace kts {
 
 std::string to_line(const Error& error) {
@@ -12,10 +14,7 @@ std::string to_line(const Error& error) {
   if (!error.where.empty()) line += error.where + ": ";
   line += error.message;
   if (!error.hint.empty()) line += "; " + error.hint;
-  for (char& c : line) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  return line;
+  return printable(line);
 }
 
 std::string with_errno(std::string_view text, int error_number) {

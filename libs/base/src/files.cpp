@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <utility>
@@ -34,17 +35,17 @@ tl::unexpected<Error> cannot_write(const std::filesystem::path& path, int error_
 
 }  // namespace
 
-Result<std::string> read_file(const std::filesystem::path& path) {
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t most) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return bad_input(with_errno("cannot read", errno), {}, path.string());
   std::string bytes;
   struct stat info {};
   if (fstat(fd, &info) == 0 && info.st_size > 0) {
-    bytes.reserve(static_cast<std::size_t>(info.st_size));
+    bytes.reserve(std::min(static_cast<std::size_t>(info.st_size), most));
   }
   char buffer[65536];
-  for (;;) {
-    const ssize_t n = read(fd, buffer, sizeof buffer);
+  while (bytes.size() < most) {
+    const ssize_t n = read(fd, buffer, std::min(sizeof buffer, most - bytes.size()));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       const int error_number = errno;

@@ -40,6 +40,7 @@ TEST(Units, NearestWordFindsTyposAndNothingElse) {
   EXPECT_EQ(nearest_word("agnets", keys), "agents");
   EXPECT_EQ(nearest_word("zzzzzz", keys), "");
   EXPECT_EQ(nearest_word("nope", std::vector<std::string>{"topk"}), "");
+  EXPECT_EQ(nearest_word("MPS", std::vector<std::string>{"mig", "mps"}), "mps");
   EXPECT_EQ(edit_distance("rnu", "run"), 1U);
   EXPECT_EQ(edit_distance("", "run"), 3U);
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3U);

@@ -65,8 +65,8 @@ Result<std::string> with_sharing(std::string_view active, const ShareRequest& re
     emit(out, config);
     return std::string(out.c_str()) + "\n";
   } catch (const YAML::Exception& error) {
-    return bad_input(fmt::format("the active configuration is not YAML: {}", error.msg),
-                     "correct it first", fmt::format("line {}", error.mark.line + 1));
+    return bad_input("the active configuration is not YAML", "correct it first",
+                     fmt::format("line {}", error.mark.line + 1));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kts/base/files.hpp"
+#include "kts/base/text.hpp"
 #include "kts/device/gpu.hpp"
 
 namespace kts::device {
@@ -341,7 +342,9 @@ Result<std::unique_ptr<GpuSource>> open_recording(const std::filesystem::path& p
     }
     return std::make_unique<Recording>(json);
   } catch (const nlohmann::json::exception& error) {
-    return bad_input(fmt::format("not a recording of GPUs: {}", error.what()), {}, path.string());
+    return bad_input(
+        fmt::format("not a recording of GPUs: {}", describe_json_error(error.id, error.what())),
+        "kts doctor --record makes one", path.string());
   }
 }
 

@@ -68,8 +68,8 @@ for path in sorted((root / "tests/golden/probe").glob("*.json")):
 check(validator("matrix"), "golden matrix",
       json.loads((root / "tests/golden/matrix/matrix.json").read_text(encoding="utf-8")))
 
-def said_by_kts(*words):
-    return json.loads(subprocess.run([sys.argv[2], "workload", *words, "--json"], check=True,
+def said_by_kts(*words, command="workload"):
+    return json.loads(subprocess.run([sys.argv[2], command, *words, "--json"], check=True,
                                      capture_output=True, text=True).stdout)
 
 
@@ -84,6 +84,11 @@ for kind in kinds:
           {key: value for key, value in shown.items() if key != "memory_bytes"}, valid=False)
 check(workload, "a floor",
       said_by_kts("show", "decode", "--peak-tflops", "989", "--peak-gbs", "4800"))
+
+scenarios_listed = said_by_kts("list", command="scenario")
+check(validator("scenarios"), "kts scenario list", scenarios_listed)
+check(validator("scenarios"), "a scenario without devices",
+      {"schema": "kts.scenarios/1", "scenarios": [{"name": "a", "meaning": "b"}]}, valid=False)
 
 scenario = validator("scenario")
 scenarios = sorted((root / "scenarios").glob("*.yaml"))

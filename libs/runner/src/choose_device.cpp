@@ -65,11 +65,11 @@ std::string_view device_kind(std::string_view device) {
 
 Result<std::filesystem::path> find_worker(std::string_view override_path) {
   std::filesystem::path path(override_path);
+  std::error_code ec;
   if (path.empty()) {
-    std::error_code ec;
     path = std::filesystem::read_symlink("/proc/self/exe", ec).parent_path() / "kts-worker";
   }
-  if (access(path.c_str(), X_OK) == 0) return path;
+  if (access(path.c_str(), X_OK) == 0 && !std::filesystem::is_directory(path, ec)) return path;
   return environment_lacks("kts-worker is not there",
                            "build it, or say where it is by --worker or KTS_WORKER", path.string());
 }

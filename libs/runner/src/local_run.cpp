@@ -604,9 +604,17 @@ Status check_tracing(const scenario::Scenario& scenario) {
   return {};
 }
 
-Status prepare_folder(const std::filesystem::path& folder) {
-  KTS_CHECK_OK(make_directories(folder));
+Status check_folder(const std::filesystem::path& folder) {
   std::error_code ec;
+  std::filesystem::path there = folder;  // the part of it that is there already
+  while (!there.empty() && !std::filesystem::exists(there, ec) && there.has_relative_path()) {
+    there = there.parent_path();
+  }
+  if (!there.empty() && !std::filesystem::is_directory(there, ec)) {
+    return bad_input("a file stands where a folder is needed", "name another folder",
+                     folder.string());
+  }
+  if (there != folder) return {};
   const bool empty = std::filesystem::is_empty(folder, ec);
   if (ec) {
     return environment_lacks(with_errno("cannot look into the folder", ec.value()),
@@ -615,6 +623,11 @@ Status prepare_folder(const std::filesystem::path& folder) {
   if (!empty)
     return bad_input("the folder holds something already", "name a new one", folder.string());
   return {};
+}
+
+Status prepare_folder(const std::filesystem::path& folder) {
+  KTS_CHECK_OK(make_directories(folder));
+  return check_folder(folder);
 }
 
 std::filesystem::path default_folder(EpochTime now, std::string_view scenario) {

@@ -13,6 +13,7 @@
 
 #include "kts/base/units.hpp"
 #include "kts/runner/memory.hpp"
+#include "kts/workload/limits.hpp"
 
 namespace kts::runner {
 namespace {
@@ -153,7 +154,7 @@ Result<std::vector<Way>> find_ways(const ModesRun& modes) {
 // card a request is driven token by token and has one KV cache.
 bool can_queue_ahead(const AgentSpec& agent, int depth, const std::string& device) {
   if (is_open(agent.arrival.process)) return false;
-  return depth == 1 || agent.workload.kind() != "request" || device_kind(device) != "cuda";
+  return !workload::problem_on(device_kind(device), agent.workload, depth);
 }
 
 // Those of `agents` that can have `depth` iterations in flight get them.

@@ -11,6 +11,7 @@
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
 #include "kts/scenario/built_in.hpp"
+#include "kts/workload/limits.hpp"
 #include "limits.hpp"
 #include "sharing_yaml.hpp"
 #include "yaml.hpp"
@@ -41,7 +42,8 @@ Result<std::string> read_device(const YamlValue& value) {
     const auto ordinal = parse_int64(std::string_view(device).substr(5));
     if (ordinal && *ordinal >= 0 && *ordinal < 1024) return device;
   }
-  return value.refuse("not a device", "give auto, cpu, cuda or cuda:N");
+  return value.refuse(fmt::format("'{}' is not a device", excerpt(device)),
+                      "give auto, cpu, cuda or cuda:N");
 }
 
 Result<std::vector<std::vector<std::string>>> read_sets(const YamlValue& value, Order order) {
@@ -223,18 +225,6 @@ Status check_sets(const Scenario& scenario, const YamlValue& sets) {
   return {};
 }
 
-std::string_view name_of(Order order) {
-  switch (order) {
-    case Order::kStudy:
-      return "study";
-    case Order::kMatrix:
-      return "matrix";
-    case Order::kInterleaved:
-      break;
-  }
-  return "interleaved";
-}
-
 std::string to_yaml(const std::vector<std::vector<std::string>>& sets) {
   if (sets.empty()) return {};
   std::string out;
@@ -267,6 +257,18 @@ std::string to_yaml(const AgentSpec& agent) {
 }
 
 }  // namespace
+
+std::string_view name(Order order) {
+  switch (order) {
+    case Order::kStudy:
+      return "study";
+    case Order::kMatrix:
+      return "matrix";
+    case Order::kInterleaved:
+      break;
+  }
+  return "interleaved";
+}
 
 Result<workload::ArrivalSpec> read_arrival(const YamlValue& value) {
   std::vector<std::string_view> keys = workload::arrival_parameters();
@@ -414,7 +416,7 @@ Result<Scenario> load(const std::filesystem::path& path) {
                                                 : "kts scenario show study > FILE starts one",
                      path.string());
   }
-  KTS_TRY(const std::string text, read_file(path));
+  KTS_TRY(const std::string text, read_file(path, kMaxBytes + 1));
   KTS_TRY(Scenario scenario, parse(text, path.string()));
   for (AgentSpec& agent : scenario.agents) {
     std::string& trace = agent.arrival.trace.file;
@@ -439,8 +441,9 @@ std::string to_yaml(const Scenario& scenario) {
       "schema: {}\nname: {}\ndevice: {}\nsharing: {}\nsync: {}\nseed: {}\n"
       "plan: {{cycles: {}, block: {}, order: {}{}{}{}}}\nagents:\n",
       kSchema, scenario.name, scenario.device, scenario.sharing, scenario.sync, scenario.seed,
-      scenario.plan.cycles, format_duration(scenario.plan.block), name_of(scenario.plan.order),
-      to_yaml(scenario.plan.sets), scenario.plan.others_absent ? ", others: absent" : "",
+      scenario.plan.cycles, format_duration(scenario.plan.block),
+      scenario::name(scenario.plan.order), to_yaml(scenario.plan.sets),
+      scenario.plan.others_absent ? ", others: absent" : "",
       scenario.plan.leave_one_out ? ", leave_one_out: true" : "");
   for (const AgentSpec& agent : scenario.agents) out += to_yaml(agent);
   return out + to_yaml(scenario.chains) + to_yaml(scenario.variants);
@@ -449,8 +452,9 @@ std::string to_yaml(const Scenario& scenario) {
 Status check_leave_one_out(const Scenario& scenario) {
   if (!scenario.plan.leave_one_out) return {};
   if (scenario.plan.order != Order::kInterleaved) {
-    return bad_input(fmt::format("order {} leaves no agent out", name_of(scenario.plan.order)),
-                     "take order interleaved, or no leave_one_out", scenario.name);
+    return bad_input(
+        fmt::format("order {} leaves no agent out", scenario::name(scenario.plan.order)),
+        "take order interleaved, or no leave_one_out", scenario.name);
   }
   if (!scenario.chains.empty()) {
     return bad_input("agents of a chain wait for each other: none can be left out",
@@ -546,6 +550,18 @@ Status check_demands(const Scenario& scenario) {
     }
   }
   return check_partitions(scenario);
+}
+
+Status check_engines(const Scenario& scenario, std::string_view device_kind) {
+  for (const AgentSpec& agent : scenario.agents) {
+    const auto problem = workload::problem_on(device_kind, agent.workload, agent.in_flight);
+    if (!problem) continue;
+    return bad_input(
+        problem->message, problem->hint,
+        fmt::format("agent {}: {}{}", agent.name,
+                    agent.workload.has(problem->parameter) ? "workload." : "", problem->parameter));
+  }
+  return {};
 }
 
 bool is_built_in(std::string_view name) {

@@ -5,9 +5,11 @@
 #include <yaml-cpp/eventhandler.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <sstream>
 
+#include "kts/base/text.hpp"
 #include "kts/base/units.hpp"
 
 namespace kts::scenario {
@@ -17,14 +19,65 @@ std::string where_of(std::string_view file, const YAML::Mark& mark) {
   return mark.is_null() ? std::string(file) : fmt::format("{}:{}", file, mark.line + 1);
 }
 
-// Input is untrusted: keep what is quoted back short and printable.
-std::string excerpt(std::string_view text) {
-  constexpr std::size_t kLongest = 60;
-  std::string out(text.substr(0, kLongest));
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  if (text.size() > kLongest) out += "...";
-  return out;
+std::size_t line_of(std::string_view text, std::size_t at) {
+  return static_cast<std::size_t>(std::ranges::count(text.substr(0, at), '\n')) + 1;
+}
+
+// The first line, up to the one numbered `last`, that a tab indents; 0: none.
+std::size_t line_with_tab(std::string_view text, std::size_t last) {
+  for (std::size_t line = 1, at = 0; line <= last && at < text.size(); ++line) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::size_t begin = std::min(text.find_first_not_of(" \t", at), end);
+    if (text.substr(at, begin - at).find('\t') != std::string_view::npos) return line;
+    at = end + 1;
+  }
+  return 0;
+}
+
+struct Mistake {
+  std::string_view said;  // what the parser's words begin with
+  std::string_view what, hint;
+};
+constexpr std::string_view kInQuotes = "put a text with such characters in single quotes";
+const std::array<Mistake, 15> kMistakes{{
+    {YAML::ErrorMsg::END_OF_MAP_FLOW, "a '{' that began by here is never closed", "add its '}'"},
+    {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a '[' that began by here is never closed", "add its ']'"},
+    {YAML::ErrorMsg::FLOW_END, "a '}' or ']' that nothing opened", "remove it"},
+    {YAML::ErrorMsg::END_OF_MAP, "its indentation fits no line above",
+     "begin the keys of one map in one column"},
+    {YAML::ErrorMsg::END_OF_SEQ, "its indentation fits no line above",
+     "begin the items of one list in one column"},
+    {YAML::ErrorMsg::BLOCK_ENTRY, "a '- ' where no list can be",
+     "give the list a key, and each item a line of its own"},
+    {YAML::ErrorMsg::MAP_VALUE, "a ':' where no key can be",
+     "write 'key: value', here and in the line above, and a text with a ':' in quotes"},
+    {YAML::ErrorMsg::MAP_KEY, "a '?' where no key can be", kInQuotes},
+    {YAML::ErrorMsg::EOF_IN_SCALAR, "a quote that began by here is never closed", "close it"},
+    {YAML::ErrorMsg::DOC_IN_SCALAR, "a quote that began by here is never closed", "close it"},
+    {YAML::ErrorMsg::UNKNOWN_TOKEN, "a character that no value begins with", kInQuotes},
+    {YAML::ErrorMsg::INVALID_ESCAPE, "a '\\' that begins nothing known", kInQuotes},
+    {YAML::ErrorMsg::INVALID_HEX, "a '\\' that begins nothing known", kInQuotes},
+    {YAML::ErrorMsg::INVALID_UNICODE, "a '\\' that begins nothing known", kInQuotes},
+    {YAML::ErrorMsg::UNKNOWN_ANCHOR, "an alias is not allowed in a scenario",
+     "write the value out"},
+}};
+
+// What the parser found, in words for who wrote the file.
+Error syntax_error(std::string_view text, std::string_view file, const YAML::Exception& error) {
+  const std::size_t line = error.mark.is_null() ? 0 : static_cast<std::size_t>(error.mark.line) + 1;
+  if (const std::size_t tabbed = line_with_tab(text, line)) {
+    return {ErrorCode::kBadInput, "a tab indents this line, which YAML doesn't take",
+            "indent by spaces", fmt::format("{}:{}", file, tabbed)};
+  }
+  Error told{ErrorCode::kBadInput, "can't be read as YAML",
+             "kts scenario show study prints one to start from", where_of(file, error.mark)};
+  const auto mistake = std::ranges::find_if(
+      kMistakes, [&](const Mistake& known) { return error.msg.starts_with(known.said); });
+  if (mistake != kMistakes.end()) {
+    told.message = mistake->what;
+    told.hint = mistake->hint;
+  }
+  return told;
 }
 
 // Looks at the events of a document before any tree is built from them.
@@ -38,8 +91,9 @@ class Guard final : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
     note(mark, "an alias", "write the value out");
   }
-  void OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& /*value*/) override {
+    if (!tag.empty() && tag != "?" && tag != "!") note(mark, "a tag", "leave it out");
     look(mark, anchor);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
@@ -73,7 +127,16 @@ class Guard final : public YAML::EventHandler {
 
 }  // namespace
 
+std::string excerpt(std::string_view text) {
+  constexpr std::size_t kLongest = 60;
+  return printable(text.substr(0, kLongest)) + (text.size() > kLongest ? "..." : "");
+}
+
 Result<YamlValue> YamlValue::parse(std::string_view text, std::string_view file) {
+  if (const std::size_t at = find_not_text(text); at != std::string_view::npos) {
+    return bad_input("this is no text in UTF-8", "name a scenario, saved as UTF-8",
+                     fmt::format("{}:{}", file, line_of(text, at)));
+  }
   const std::string copy(text);
   try {
     Guard guard;
@@ -88,7 +151,7 @@ Result<YamlValue> YamlValue::parse(std::string_view text, std::string_view file)
     }
     return YamlValue(YAML::Load(copy), std::string(file), "");
   } catch (const YAML::Exception& error) {
-    return bad_input(fmt::format("not valid YAML: {}", error.msg), {}, where_of(file, error.mark));
+    return tl::unexpected(syntax_error(text, file, error));
   }
 }
 
@@ -110,7 +173,7 @@ std::string YamlValue::child_path(std::string_view key) const {
 }
 
 Result<std::string> YamlValue::text() const {
-  if (!node_.IsScalar()) return refuse("needs a single value");
+  if (!node_.IsScalar()) return refuse("needs a single value", "write one word or number");
   return node_.Scalar();
 }
 
@@ -123,7 +186,7 @@ Result<std::string> YamlValue::name() const {
       alphanumeric(name.back()) &&
       std::all_of(name.begin(), name.end(), [&](char c) { return alphanumeric(c) || c == '-'; });
   if (good) return name;
-  return refuse("not a name",
+  return refuse(fmt::format("'{}' is not a name", excerpt(name)),
                 fmt::format("use a-z, 0-9 and inner hyphens, at most {} characters", kMaxName));
 }
 
@@ -138,7 +201,10 @@ Result<std::string> YamlValue::word(const std::vector<std::string_view>& words) 
 Result<std::int64_t> YamlValue::whole_number(std::int64_t low, std::int64_t high) const {
   KTS_TRY(const std::string value, text());
   const auto parsed = parse_int64(value);
-  if (!parsed) return refuse(fmt::format("'{}' is not a whole number", excerpt(value)));
+  if (!parsed) {
+    return refuse(fmt::format("'{}' is not a whole number", excerpt(value)),
+                  fmt::format("give {} to {}", low, high));
+  }
   if (*parsed < low || *parsed > high) {
     return refuse(fmt::format("{} is out of range", *parsed),
                   fmt::format("give {} to {}", low, high));
@@ -149,7 +215,9 @@ Result<std::int64_t> YamlValue::whole_number(std::int64_t low, std::int64_t high
 Result<double> YamlValue::number() const {
   KTS_TRY(const std::string value, text());
   const auto parsed = parse_double(value);
-  if (!parsed) return refuse(fmt::format("'{}' is not a number", excerpt(value)));
+  if (!parsed) {
+    return refuse(fmt::format("'{}' is not a number", excerpt(value)), "write it like 200 or 2.5");
+  }
   return *parsed;
 }
 
@@ -167,7 +235,8 @@ Result<Nanoseconds> YamlValue::duration(Nanoseconds low, Nanoseconds high) const
 }
 
 Result<std::vector<YamlValue>> YamlValue::items() const {
-  if (!node_.IsSequence()) return refuse("needs a list");
+  if (!node_.IsSequence())
+    return refuse("needs a list", "write it as [one, two], or a line with '- ' for each");
   std::vector<YamlValue> values;
   for (std::size_t i = 0; i < node_.size(); ++i) {
     values.push_back(YamlValue(node_[i], file_, fmt::format("{}[{}]", path_, i)));
@@ -176,7 +245,8 @@ Result<std::vector<YamlValue>> YamlValue::items() const {
 }
 
 Status YamlValue::check_map() const {
-  return node_.IsMap() ? Status{} : refuse("needs a map of keys and values");
+  return node_.IsMap() ? Status{}
+                       : refuse("needs a map of keys and values", "write it as {key: value}");
 }
 
 Status YamlValue::check_keys(const std::vector<std::string_view>& known) const {
@@ -185,7 +255,8 @@ Status YamlValue::check_keys(const std::vector<std::string_view>& known) const {
   for (const auto& entry : node_) {
     const YAML::Node& key = entry.first;
     if (!key.IsScalar()) {
-      return tl::unexpected(error_at(key.Mark(), path_, "a key must be a plain word", {}));
+      return tl::unexpected(
+          error_at(key.Mark(), path_, "a key must be a plain word", "write 'key: value'"));
     }
     const std::string& name = key.Scalar();
     const std::string path = child_path(excerpt(name));
@@ -200,7 +271,8 @@ Status YamlValue::check_keys(const std::vector<std::string_view>& known) const {
       return tl::unexpected(error_at(key.Mark(), path, "the key stands here twice", "keep one"));
     }
     if (entry.second.IsNull()) {
-      return tl::unexpected(error_at(key.Mark(), path, "needs a value", {}));
+      return tl::unexpected(
+          error_at(key.Mark(), path, "needs a value", "give it one, or leave the key out"));
     }
   }
   return {};

@@ -14,6 +14,9 @@
 
 namespace kts::scenario {
 
+// Input is untrusted: keep what is quoted back short and printable.
+[[nodiscard]] std::string excerpt(std::string_view text);
+
 // A value in a document, with the words that an error about it needs: the file and the key's path.
 class YamlValue {
  public:

@@ -49,6 +49,13 @@ TEST(BuiltIn, AgentsAreARouterAskedInBurstsBesideLlmRequests) {
   }
 }
 
+TEST(BuiltIn, EnginesOfItsDeviceCanDoWhatItAsks) {
+  for (const BuiltIn& built_in : built_ins()) {
+    const Scenario scenario = load_built_in(built_in.name, built_in.device_kind).value();
+    EXPECT_TRUE(check_engines(scenario, built_in.device_kind)) << built_in.name;
+  }
+}
+
 TEST(BuiltIn, UnknownNameOffersTheNearest) {
   const auto scenario = load_built_in("stduy", "cpu");
   ASSERT_FALSE(scenario);

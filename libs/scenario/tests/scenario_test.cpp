@@ -132,13 +132,13 @@ TEST(Scenario, ValuesOutOfTypeUnitOrRangeAreRefusedAtTheirPlace) {
       {"plan: {order: study, cycles: 3}", kAgent, "the study's order runs once"},
       {"plan: 3", kAgent, "plan: needs a map"},
       {"plan:", kAgent, "plan: needs a value"},
-      {"device: gpu", kAgent, "device: not a device; give auto, cpu, cuda or cuda:N"},
-      {"device: cuda:-1", kAgent, "device: not a device"},
-      {"device: cuda:x", kAgent, "device: not a device"},
+      {"device: gpu", kAgent, "device: 'gpu' is not a device; give auto, cpu, cuda or cuda:N"},
+      {"device: cuda:-1", kAgent, "device: 'cuda:-1' is not a device"},
+      {"device: cuda:x", kAgent, "device: 'cuda:x' is not a device"},
       {"sharing: mpss", kAgent, "did you mean 'mps'?"},
       {"seed: -1", kAgent, "seed: -1 is out of range"},
-      {"", "{name: A, workload: {kind: fft, size: 64}}", "agents[0].name: not a name"},
-      {"", "{name: a-, workload: {kind: fft, size: 64}}", "agents[0].name: not a name"},
+      {"", "{name: A, workload: {kind: fft, size: 64}}", "agents[0].name: 'A' is not a name"},
+      {"", "{name: a-, workload: {kind: fft, size: 64}}", "agents[0].name: 'a-' is not a name"},
       {"", "{workload: {kind: fft, size: 64}}", "agents[0]: 'name' is missing"},
       {"", "{name: a, workload: {kind: ftt, size: 64}}", "did you mean 'fft'?"},
       {"", "{name: a, workload: {kind: fft, size: 0}}",
@@ -244,7 +244,8 @@ TEST(Scenario, WhatDoesNoWorkIsNotSaturated) {
 TEST(Scenario, WhatIsNoScenarioIsRefused) {
   EXPECT_THAT(error_of(""), HasSubstr("needs a map of keys and values; kts scenario show study"));
   EXPECT_THAT(error_of("- 1"), HasSubstr("needs a map"));
-  EXPECT_THAT(error_of("a: [1"), HasSubstr("s.yaml:1: not valid YAML"));
+  EXPECT_THAT(error_of("a: [1"),
+              HasSubstr("s.yaml:1: a '[' that began by here is never closed; add its ']'"));
   EXPECT_THAT(error_of("name: s\n"), HasSubstr("'schema' is missing"));
   EXPECT_THAT(error_of("schema: kts.scenario/2\n"), HasSubstr("did you mean 'kts.scenario/1'?"));
   EXPECT_THAT(error_of("? [a, b]\n: 1\n"), HasSubstr("a key must be a plain word"));
@@ -393,6 +394,59 @@ TEST(Demands, OutOfRangeAreRefused) {
   }
   EXPECT_THAT(error_of(demanding("streams", "stream: {priority: low}")),
               HasSubstr("not one of high, normal"));
+}
+
+TEST(Syntax, IsToldInOurWordsWithTheLine) {
+  const auto said = [](std::string_view text, std::string_view expected) {
+    const std::string error = error_of(text);
+    EXPECT_THAT(error, testing::StartsWith(expected)) << text;
+    for (const char* words : {"illegal", "not found", "token", "unknown escape", "bad file"}) {
+      EXPECT_THAT(error, testing::Not(HasSubstr(words)));
+    }
+  };
+  const std::string head = "schema: kts.scenario/1\n";
+  said(head + "plan:\n\tcycles: 3\n", "s.yaml:3: a tab indents this line, which YAML doesn't ");
+  said(head + "plan: {cycles: 3\n", "s.yaml:3: a '{' that began by here is never closed; add ");
+  said(head + "plan: {cycles: 3}}\n", "s.yaml:2: a '}' or ']' that nothing opened; remove it");
+  said(head + "plan:\n   cycles: 3\n  block: 2s\n", "s.yaml:4: its indentation fits no line ");
+  said(head + "device: cpu: yes\n", "s.yaml:2: a ':' where no key can be; write 'key: value'");
+  said(head + "device cpu\nname: s\n", "s.yaml:3: a ':' where no key can be; write 'key: value'");
+  said(head + "device: @cpu\n", "s.yaml:2: a character that no value begins with; ");
+  said(head + "device: \"\\q\"\n", "s.yaml:2: a '\\' that begins nothing known; ");
+  said(head + "device: *p\n", "s.yaml:2: an alias is not allowed in a scenario; ");
+  said(head + "device: !!str cpu\n", "s.yaml:2: a tag is not allowed in a scenario; ");
+  said(head + "device: |x\n", "s.yaml:2: can't be read as YAML; kts scenario show study ");
+  said(std::string(5000, '['), "s.yaml:1: can't be read as YAML; ");
+}
+
+TEST(Syntax, FileThatIsNoTextInUtf8IsRefusedByItsLine) {
+  const std::string head = "schema: kts.scenario/1\n";
+  for (const std::string& bytes :
+       std::vector<std::string>{"device: caf\xe9\n", std::string("device: c\0", 10),
+                                "device: \x1b[31mred\n", "\xff\xfe", "device: \xed\xa0\x80\n"}) {
+    EXPECT_EQ(error_of(head + bytes),
+              "s.yaml:2: this is no text in UTF-8; name a scenario, saved as UTF-8");
+  }
+  EXPECT_TRUE(parse("\xef\xbb\xbf" + with("", kAgent), "s"));
+}
+
+TEST(Engines, WhatTheDevicesEngineCanNotDoNamesTheAgentAndTheKey) {
+  const auto refused = [](std::string_view agent, std::string_view kind) {
+    const auto scenario = parse(with("", agent), "s");
+    EXPECT_TRUE(scenario) << to_line(scenario.error());
+    const Status can = check_engines(*scenario, kind);
+    return can ? "" : to_line(can.error());
+  };
+  constexpr std::string_view kNarrow =
+      "{name: a, workload: {kind: encoder, model: custom, layers: 1, hidden: 256, ffn: 64, "
+      "heads: 8, kv_heads: 8, vocab: 64}, arrival: {process: saturate}}";
+  EXPECT_THAT(refused(kNarrow, "cuda"),
+              testing::StartsWith("agent a: workload.hidden: a head_dim of 32 "));
+  EXPECT_EQ(refused(kNarrow, "cpu"), "");
+  constexpr std::string_view kRequests =
+      "{name: a, workload: {kind: request}, arrival: {process: saturate}, in_flight: 2}";
+  EXPECT_THAT(refused(kRequests, "cuda"), testing::StartsWith("agent a: in_flight: 2 requests "));
+  EXPECT_EQ(refused(kRequests, "cpu"), "");
 }
 
 std::string varied(std::string_view variants) {

@@ -185,15 +185,15 @@ class GrowWork final : public CpuWork {
     seed_ = spec.seed;
     step_ = static_cast<std::uint64_t>(spec.workload.number("step"));
     limit_ = static_cast<std::uint64_t>(spec.workload.number("limit"));
-    steps_.reserve(std::min<std::size_t>(limit_ / step_, kMostSteps));
+    steps_.reserve(limit_ / step_);
     return {};
   }
   void run(int /*slot*/, const RequestShape& /*shape*/) noexcept override {
     if (refused_) return;
     // The kernel promises more than there is; who believes it is killed, and maybe a neighbour.
     const auto available = available_memory();
-    const bool fits = (steps_.size() + 1) * step_ <= limit_ && steps_.size() < kMostSteps &&
-                      (!available || *available >= step_ + kReserve);
+    const bool fits =
+        (steps_.size() + 1) * step_ <= limit_ && (!available || *available >= step_ + kReserve);
     Floats memory = fits ? allocate_floats(step_ / sizeof(float)) : nullptr;
     if (!memory) {
       refused_ = true;
@@ -219,7 +219,6 @@ class GrowWork final : public CpuWork {
   }
 
  private:
-  static constexpr std::size_t kMostSteps = 1 << 20;
   static constexpr std::uint64_t kReserve = std::uint64_t{64} << 20;  // lest the machine stall
 
   [[nodiscard]] std::uint64_t pages() const { return (step_ + kHoldPage - 1) / kHoldPage; }

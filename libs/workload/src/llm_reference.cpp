@@ -172,27 +172,6 @@ class LayerParts {
   std::int64_t layer_;
 };
 
-LayerResult layer(const ModelShape& model, std::uint64_t seed, Precision precision,
-                  const LayerToken& token, const Vector& x) {
-  const LayerParts parts(model, seed, precision, token.layer);
-  LayerResult result;
-  parts.attend(x, token, result);
-  result.middle = parts.after_attention(x, result.attended);
-  result.hidden = parts.after_feed_forward(result.middle);
-  return result;
-}
-
-// Of a cache row that a token was not there to compute.
-void fill_first_contents(const ModelShape& model, std::uint64_t seed, Precision precision,
-                         std::int64_t layer, Tensor tensor, std::int64_t sequence,
-                         std::int64_t position, std::span<float> row) {
-  layer_stream(seed, layer, tensor).fill(row, cache_index(model, sequence, position, 0));
-  for (float& value : row) {
-    value *= kUnitScale;
-    if (precision == Precision::kBf16) value = rounded_to_bf16(value);
-  }
-}
-
 double tolerance_of(const ModelShape& model, Precision precision) {
   constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
   return precision == Precision::kBf16 ? 0x1p-5
@@ -217,7 +196,13 @@ double sum_of_squares(std::span<const float> x) {
 
 LayerResult layer_reference(const ModelShape& model, std::uint64_t seed, Precision precision,
                             const LayerToken& token) {
-  return layer(model, seed, precision, token, widened(token.hidden));
+  const Vector x = widened(token.hidden);
+  const LayerParts parts(model, seed, precision, token.layer);
+  LayerResult result;
+  parts.attend(x, token, result);
+  result.middle = parts.after_attention(x, result.attended);
+  result.hidden = parts.after_feed_forward(result.middle);
+  return result;
 }
 
 std::vector<double> embedding_reference(const ModelShape& model, std::uint64_t seed,
@@ -235,52 +220,6 @@ std::vector<double> embedding_reference(const ModelShape& model, std::uint64_t s
     }
   }
   return model.gated ? x : normed(model, std::move(x));
-}
-
-std::vector<double> forward_reference(const ModelShape& model, std::uint64_t seed,
-                                      Precision precision, std::int64_t sequence,
-                                      std::int64_t first, std::int64_t tokens) {
-  const auto hidden = static_cast<std::size_t>(model.hidden);
-  const auto kv_dim = static_cast<std::size_t>(model.kv_dim());
-  const auto row = [kv_dim](std::vector<float>& cache, std::int64_t position) {
-    return std::span(cache).subspan(static_cast<std::size_t>(position) * kv_dim, kv_dim);
-  };
-  std::vector<Vector> x;
-  for (std::int64_t t = 0; t < tokens; ++t) {
-    x.push_back(embedding_reference(model, seed, sequence, first + t));
-  }
-  for (std::int64_t l = 0; l < model.layers; ++l) {
-    std::vector<float> keys(static_cast<std::size_t>(first + tokens) * kv_dim);
-    std::vector<float> values(keys.size());
-    for (std::int64_t p = 0; p < first; ++p) {
-      fill_first_contents(model, seed, precision, l, Tensor::kKeys, sequence, p, row(keys, p));
-      fill_first_contents(model, seed, precision, l, Tensor::kValues, sequence, p, row(values, p));
-    }
-    const auto run = [&](std::int64_t t, std::size_t attended) {
-      const LayerToken token{l,
-                             first + t,
-                             {},
-                             std::span(keys).first(attended * kv_dim),
-                             std::span(values).first(attended * kv_dim)};
-      return layer(model, seed, precision, token, x[static_cast<std::size_t>(t)]);
-    };
-    // A decoder's token needs only those before it; an encoder's needs every key first.
-    std::vector<LayerResult> results;
-    for (int pass = model.causal ? 1 : 0; pass < 2; ++pass) {
-      results.clear();
-      for (std::int64_t t = 0; t < tokens; ++t) {
-        results.push_back(
-            run(t, static_cast<std::size_t>(model.causal ? first + t + 1 : first + tokens)));
-        std::ranges::copy(results.back().key, row(keys, first + t).begin());
-        std::ranges::copy(results.back().value, row(values, first + t).begin());
-      }
-    }
-    for (std::size_t t = 0; t < results.size(); ++t) x[t] = std::move(results[t].hidden);
-  }
-  Vector all;
-  all.reserve(static_cast<std::size_t>(tokens) * hidden);
-  for (const Vector& token : x) all.insert(all.end(), token.begin(), token.end());
-  return all;
 }
 
 std::vector<double> head_reference(const ModelShape& model, std::uint64_t seed, Precision precision,

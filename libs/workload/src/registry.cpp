@@ -7,6 +7,7 @@
 
 #include "cpu_engine.hpp"
 #include "cpu_prober.hpp"
+#include "kts/workload/limits.hpp"
 #include "kts/workload/probe.hpp"
 #include "loaded_cuda_module.hpp"
 
@@ -55,6 +56,10 @@ Result<std::unique_ptr<Engine>> make_engine(const EngineSpec& spec, const Device
   if (spec.workload.kind().empty()) return bad_input("there is no workload", "choose one");
   KTS_CHECK_OK(check_range("in-flight", spec.in_flight, kMaxInFlight));
   KTS_CHECK_OK(check_range("threads", spec.threads, kMaxThreads));
+  if (auto problem = problem_on(device.kind, spec.workload, spec.in_flight)) {
+    return bad_input(std::move(problem->message), std::move(problem->hint),
+                     flag_of(problem->parameter));
+  }
   return device.kind == "cuda" ? make_cuda_engine(spec, device.ordinal) : make_cpu_engine(spec);
 }
 

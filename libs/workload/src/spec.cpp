@@ -10,6 +10,7 @@
 
 #include "kts/base/units.hpp"
 #include "kts/workload/cost.hpp"
+#include "kts/workload/limits.hpp"
 #include "kts/workload/model.hpp"
 
 namespace kts::workload {
@@ -98,7 +99,11 @@ class SpecBuilder {
     const bool in_bytes = parameter.type == ParameterType::kBytes;
     const auto number = in_bytes ? parse_bytes(given.text) : parse_int64(given.text);
     if (!number) {
-      return bad_input(number.error().message, number.error().hint, given.where);
+      return bad_input(number.error().message,
+                       number.error().hint.empty()
+                           ? fmt::format("give {} to {}", parameter.min, parameter.max)
+                           : number.error().hint,
+                       given.where);
     }
     if (*number < parameter.min || *number > parameter.max) {
       return bad_input(fmt::format("{} is out of range", *number),
@@ -125,6 +130,12 @@ class SpecBuilder {
                                    spec_.number("limit"), spec_.number("step")),
                        "give a larger one", place("limit"));
     }
+    if (spec_.has("limit") && spec_.number("limit") / spec_.number("step") > kMostGrowSteps) {
+      return bad_input(fmt::format("a limit of {} is {} steps", exact_bytes(spec_.number("limit")),
+                                   spec_.number("limit") / spec_.number("step")),
+                       fmt::format("give a larger step: {} are the most", kMostGrowSteps),
+                       place("step"));
+    }
     if (!spec_.has("model")) return {};
     if (spec_.word("model") == "custom") KTS_CHECK_OK(check_custom());
     return check_extent();
@@ -132,7 +143,6 @@ class SpecBuilder {
 
   [[nodiscard]] Status check_custom() const {
     constexpr std::int64_t kWidestHead = 256;
-    constexpr std::int64_t kGrain = 8;  // what sixteen bytes of bf16 hold
     const std::int64_t hidden = spec_.number("hidden");
     const std::int64_t heads = spec_.number("heads");
     const std::int64_t kv_heads = spec_.number("kv_heads");
@@ -145,14 +155,15 @@ class SpecBuilder {
                        "give a divisor of heads", place("kv_heads"));
     }
     const std::int64_t head_dim = hidden / heads;
-    if (head_dim % kGrain != 0 || head_dim > kWidestHead) {
-      return bad_input(fmt::format("{} over {} heads makes heads of {}", hidden, heads, head_dim),
-                       fmt::format("a head is a multiple of {}, at most {}", kGrain, kWidestHead),
-                       place("hidden"));
+    if (head_dim % kModelGrain != 0 || head_dim > kWidestHead) {
+      return bad_input(
+          fmt::format("{} over {} heads makes heads of {}", hidden, heads, head_dim),
+          fmt::format("a head is a multiple of {}, at most {}", kModelGrain, kWidestHead),
+          place("hidden"));
     }
-    if (spec_.number("ffn") % kGrain != 0) {
-      return bad_input(fmt::format("{} is no multiple of {}", spec_.number("ffn"), kGrain),
-                       fmt::format("give a multiple of {}", kGrain), place("ffn"));
+    if (spec_.number("ffn") % kModelGrain != 0) {
+      return bad_input(fmt::format("{} is no multiple of {}", spec_.number("ffn"), kModelGrain),
+                       fmt::format("give a multiple of {}", kModelGrain), place("ffn"));
     }
     return {};
   }

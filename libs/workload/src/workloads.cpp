@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kts/workload/limits.hpp"
 #include "kts/workload/model.hpp"
 #include "kts/workload/spec.hpp"
 
@@ -117,7 +118,7 @@ std::vector<WorkloadInfo> all_workloads() {
                  100ms,
                  {number("vectors", "how many are searched", 100'000, std::int64_t{1} << 31),
                   number("dimensions", "of a vector", 128, 1 << 16),
-                  number("k", "how many are wanted", 10, 1024)}});
+                  number("k", "how many are wanted", 10, kMostBest)}});
   all.push_back({"membw",
                  "MEMBW",
                  "stream triad a = b + s c, once through memory",

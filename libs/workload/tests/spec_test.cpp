@@ -172,6 +172,8 @@ TEST(Spec, ParametersThatContradictEachOtherAreRefused) {
   EXPECT_THAT(error_of("topk", {{"vectors", "5"}, {"k", "6"}}), HasSubstr("--k: the best 6 of 5"));
   EXPECT_THAT(error_of("grow", {{"step", "2MiB"}, {"limit", "1MiB"}}),
               HasSubstr("--limit: a limit"));
+  EXPECT_THAT(error_of("grow", {{"step", "1KiB"}, {"limit", "2GiB"}}),
+              HasSubstr("--step: a limit of 2GiB is 2097152 steps; give a larger step: 1048576 "));
 }
 
 TEST(Model, HeadsAndWidthsFit) {

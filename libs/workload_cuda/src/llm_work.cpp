@@ -157,10 +157,6 @@ class RequestWork final : public LlmWork {
  public:
   Status create(const EngineSpec& spec, cudaStream_t stream) override {
     const WorkloadSpec& w = spec.workload;
-    if (spec.in_flight != 1) {
-      return bad_input("a request is driven token by token and has one KV cache: one in flight",
-                       "choose in_flight 1, or several agents", "in_flight");
-    }
     spec_ = w;
     own_ = workload::fitted({}, w);
     plan_.positions = w.number("max_context");

@@ -331,14 +331,14 @@ class GrowWork final : public Work {
     seed_ = spec.seed;
     step_ = static_cast<std::uint64_t>(spec.workload.number("step"));
     limit_ = static_cast<std::uint64_t>(spec.workload.number("limit"));
-    steps_.reserve(std::min<std::uint64_t>(limit_ / step_, kMostSteps));
+    steps_.reserve(limit_ / step_);
     return {};
   }
   Status launch(const RequestShape&) noexcept override {
     if (refused_) return {};
     void* memory = nullptr;
     const std::scoped_lock alone(whole_device());
-    const bool wanted = (steps_.size() + 1) * step_ <= limit_ && steps_.size() < kMostSteps;
+    const bool wanted = (steps_.size() + 1) * step_ <= limit_;
     const cudaError_t taken =
         wanted ? cudaMalloc(&memory, static_cast<std::size_t>(pages() * workload::kHoldPage))
                : cudaErrorMemoryAllocation;
@@ -372,7 +372,6 @@ class GrowWork final : public Work {
   }
 
  private:
-  static constexpr std::uint64_t kMostSteps = 1 << 20;
   [[nodiscard]] std::int64_t pages() const {
     return (static_cast<std::int64_t>(step_) + workload::kHoldPage - 1) / workload::kHoldPage;
   }

@@ -7,6 +7,7 @@
 #include "cuda_error.hpp"
 #include "device_memory.hpp"
 #include "kernels/topk.hpp"
+#include "kts/workload/limits.hpp"
 #include "kts/workload/verify.hpp"
 #include "work.hpp"
 
@@ -20,6 +21,7 @@ using workload::Verification;
 // Streams as memory_operands.hpp numbers them.
 constexpr std::uint64_t kVectors = 48;
 constexpr std::uint64_t kQuery = 49;
+static_assert(kMostBest == workload::kMostBest);
 
 class TopkWork final : public Work {
  public:

@@ -72,19 +72,6 @@ Status Transformer::create(const TransformerPlan& plan, cudaStream_t stream) {
                     properties.name, properties.major, properties.minor),
         "take a device of compute capability 8.0 or later, or another workload", "CUDA");
   }
-  if (m.head_dim != 64 && m.head_dim != 128) {
-    return bad_input(fmt::format("a head_dim of {} (hidden / heads) isn't one that the CUDA "
-                                 "backend has attention for",
-                                 m.head_dim),
-                     "choose hidden and heads so that it is 64 or 128", "heads");
-  }
-  if (m.ffn % 8 != 0) {
-    return bad_input(fmt::format("an ffn of {} isn't a multiple of 8", m.ffn),
-                     "the CUDA backend reads 8 elements at a time", "ffn");
-  }
-  if (m.causal != m.gated) {
-    return bad_input("the CUDA backend has gated decoders and ungated encoders only");
-  }
   overlap_ = properties.major >= 9;
   // A block for every multiprocessor, none with fewer than 64 positions.
   const std::int64_t blocks = token_blocks(narrow(m.heads), narrow(m.kv_heads)) * plan_.sequences;

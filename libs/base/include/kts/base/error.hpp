@@ -29,7 +29,7 @@ struct [[nodiscard]] Error {
   friend bool operator==(const Error&, const Error&) = default;
 };
 
-// "WHERE: MESSAGE; HINT", always one line.
+// "WHERE: MESSAGE; HINT", always one printable line.
 [[nodiscard]] std::string to_line(const Error& error);
 [[nodiscard]] constexpr int exit_code(const Error& error) { return static_cast<int>(error.code); }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -9,8 +10,9 @@
 
 namespace kts {
 
-// Whole file; kBadInput naming the path when it can't be read.
-[[nodiscard]] Result<std::string> read_file(const std::filesystem::path& path);
+// Whole file, or its first `most` bytes; kBadInput naming the path when it can't be read.
+[[nodiscard]] Result<std::string> read_file(const std::filesystem::path& path,
+                                            std::size_t most = static_cast<std::size_t>(-1));
 // Writes beside `path` and renames, so a reader sees the old bytes or the new, never half.
 // kEnvironment naming the path on a full disk or a missing permission.
 [[nodiscard]] Status write_file(const std::filesystem::path& path, std::string_view bytes);

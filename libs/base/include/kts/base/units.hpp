@@ -27,17 +27,18 @@ namespace kts {
 [[nodiscard]] constexpr double to_ms(std::int64_t ns) { return static_cast<double>(ns) * 1e-6; }
 
 // The candidate nearest to `word` by edit distance, or empty if none is near enough to be a typo:
-// a letter in three may be wrong.
+// a letter in three may be wrong, and any may be a capital.
 template <typename Range>
 [[nodiscard]] std::string nearest_word(std::string_view word, const Range& candidates);
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
+[[nodiscard]] std::string in_small_letters(std::string_view text);  // of ASCII
 
 template <typename Range>
 std::string nearest_word(std::string_view word, const Range& candidates) {
   std::string best;
   std::size_t best_distance = (word.size() + 1) / 3 + 1;
   for (const auto& candidate : candidates) {
-    const std::size_t distance = edit_distance(word, candidate);
+    const std::size_t distance = edit_distance(in_small_letters(word), in_small_letters(candidate));
     if (distance < best_distance) {
       best_distance = distance;
       best = std::string(candidate);

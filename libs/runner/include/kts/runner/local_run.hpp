@@ -38,6 +38,8 @@ struct LocalRun {
   Timeouts timeouts;
 };
 
+// kBadInput when something is there already; what isn't there yet is no error.
+[[nodiscard]] Status check_folder(const std::filesystem::path& folder);
 // A new or empty folder. kBadInput when something is in the way, kEnvironment when it can't be
 // made.
 [[nodiscard]] Status prepare_folder(const std::filesystem::path& folder);

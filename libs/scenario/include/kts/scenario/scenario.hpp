@@ -80,6 +80,7 @@ struct ChainFork {
 
 // kMatrix: solo blocks, and blocks of each of the plan's sets (kts matrix).
 enum class Order { kInterleaved, kStudy, kMatrix };
+[[nodiscard]] std::string_view name(Order order);
 
 struct Plan {
   int cycles = 10;
@@ -129,6 +130,9 @@ struct Scenario {
 [[nodiscard]] bool wants_partitions(const Scenario& scenario);
 // kBadInput when an agent asks something of another mode than the scenario's.
 [[nodiscard]] Status check_demands(const Scenario& scenario);
+// kBadInput when an agent asks what engines of this device's kind ("cpu", "cuda") can't do: known
+// before any device is touched.
+[[nodiscard]] Status check_engines(const Scenario& scenario, std::string_view device_kind);
 // kBadInput when the plan leaves agents out and can't: fewer than three, or another order.
 [[nodiscard]] Status check_leave_one_out(const Scenario& scenario);
 

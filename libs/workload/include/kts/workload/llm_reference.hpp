@@ -41,13 +41,6 @@ struct LayerResult {
 [[nodiscard]] std::vector<double> embedding_reference(const ModelShape& model, std::uint64_t seed,
                                                       std::int64_t sequence, std::int64_t position);
 
-// A whole pass over one sequence, O(tokens x weights): for small shapes. Positions
-// first..first+tokens-1 see a cache that holds its first contents (llm_operands.hpp) before them.
-// [tokens][hidden], as the last layer left it.
-[[nodiscard]] std::vector<double> forward_reference(const ModelShape& model, std::uint64_t seed,
-                                                    Precision precision, std::int64_t sequence,
-                                                    std::int64_t first, std::int64_t tokens);
-
 // Rows `rows` of Whead times what the last layer left (normed for a decoder): logits, or a
 // reranker's only score.
 [[nodiscard]] std::vector<double> head_reference(const ModelShape& model, std::uint64_t seed,
