@@ -25,6 +25,8 @@
 namespace kts::app {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 constexpr int kRecordedLooks = 25;  // of --record, five a second
 
 struct DoctorOptions {
@@ -212,7 +214,6 @@ void print(const std::vector<Finding>& findings) {
 }
 
 void print_json(const std::vector<Finding>& findings, const std::string& gpus) {
-  using Json = nlohmann::ordered_json;
   Json out{{"schema", "kts.doctor/1"}, {"version", version()}, {"commit", commit()}};
   out["findings"] = Json::array();
   for (const Finding& finding : findings) {

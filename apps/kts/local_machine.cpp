@@ -17,7 +17,6 @@
 #include "kts/telemetry/recorder.hpp"
 
 namespace kts::app {
-namespace {}  // namespace
 
 bool any_block_is_over(const std::filesystem::path& folder) {
   std::error_code ec;

@@ -138,10 +138,14 @@ Result<int> run_probe(const ProbeOptions& options) {
 
 }  // namespace
 
+// A data sheet may lie in a run's folder too, or beside the study's logs.
 bool is_probe_folder(const std::filesystem::path& folder) {
   std::error_code ec;
+  const std::filesystem::directory_iterator files(folder, ec);
   return std::filesystem::exists(folder / analysis::kDataSheetFile, ec) &&
-         !std::filesystem::exists(folder / "blocks", ec) && !analysis::is_fleet(folder);
+         !std::filesystem::exists(folder / "scenario.yaml", ec) && !analysis::is_fleet(folder) &&
+         std::none_of(begin(files), end(files),
+                      [](const auto& file) { return file.path().extension() == ".log"; });
 }
 
 Result<int> report_on_probe(const std::filesystem::path& folder, const ReportOptions& options) {

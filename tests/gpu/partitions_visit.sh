@@ -54,6 +54,7 @@ if nvidia-cuda-mps-control -d -S; then
   echo quit | nvidia-cuda-mps-control
   trap - EXIT
 fi
+rm -rf "$pipes"
 unset CUDA_MPS_PIPE_DIRECTORY CUDA_MPS_LOG_DIRECTORY
 cat "$out/daemon.txt" || say "no daemon with -S"
 

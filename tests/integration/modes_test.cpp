@@ -55,18 +55,19 @@ class ModesCli : public testing::Test {
   bool exists(const std::string& name) const {
     return std::filesystem::exists(folder_.path() / name);
   }
-  std::string scenario(const std::string& more = {}, int cycles = 5) {
+  std::string scenario(const std::string& more = {}, int cycles = 5,
+                       const std::string& block = "40ms") {
     const std::string file = path("pair.yaml");
-    EXPECT_TRUE(write_file(
-        file, "schema: kts.scenario/1\nname: pair\nplan: {cycles: " + std::to_string(cycles) +
-                  ", block: 40ms}\nagents:\n"
-                  "  - name: light\n"
-                  "    workload: {kind: fft, size: 64}\n"
-                  "    arrival: {process: poisson, rate: 200}\n"
-                  "  - name: heavy\n"
-                  "    workload: {kind: gemm, size: 64}\n"
-                  "    arrival: {process: saturate}\n" +
-                  more));
+    EXPECT_TRUE(write_file(file, "schema: kts.scenario/1\nname: pair\nplan: {cycles: " +
+                                     std::to_string(cycles) + ", block: " + block +
+                                     "}\nagents:\n"
+                                     "  - name: light\n"
+                                     "    workload: {kind: fft, size: 64}\n"
+                                     "    arrival: {process: poisson, rate: 200}\n"
+                                     "  - name: heavy\n"
+                                     "    workload: {kind: gemm, size: 64}\n"
+                                     "    arrival: {process: saturate}\n" +
+                                     more));
     return file;
   }
   static Json end_of(const std::string& log) {
@@ -145,12 +146,13 @@ TEST_F(ModesCli, EveryModeIsARunAndTheComparisonComesAgainByteForByte) {
 }
 
 TEST_F(ModesCli, AnInterruptionSaysWhereThingsAreAndHowToGoOn) {
-  const auto interrupted_at = [&](std::string_view sign, const std::string& out) {
-    const Outcome outcome =
-        Program::run({kKts, "modes", scenario("", 200), "--device", "cpu", "--out", path(out)},
-                     [&](std::string_view line, pid_t pid) {
-                       if (line.find(sign) != std::string_view::npos) kill(pid, SIGINT);
-                     });
+  const auto interrupted_at = [&](std::string_view sign, const std::string& out,
+                                  const std::string& block = "40ms") {
+    const Outcome outcome = Program::run(
+        {kKts, "modes", scenario("", 200, block), "--device", "cpu", "--out", path(out)},
+        [&](std::string_view line, pid_t pid) {
+          if (line.find(sign) != std::string_view::npos) kill(pid, SIGINT);
+        });
     EXPECT_EQ(outcome.exit, 130) << outcome.err;
     return last_line(outcome.err);
   };
@@ -159,7 +161,7 @@ TEST_F(ModesCli, AnInterruptionSaysWhereThingsAreAndHowToGoOn) {
   EXPECT_THAT(line, HasSubstr("what was measured is in " + path("some") + "; kts report " +
                               path("some") + " reads it; kts modes doesn't go on there"));
   EXPECT_THAT(Program::run({kKts, "report", path("some")}).exit, AnyOf(0, 5));
-  EXPECT_THAT(interrupted_at("memory:", "none"),
+  EXPECT_THAT(interrupted_at("memory:", "none", "20s"),
               HasSubstr("no block was over yet; what the workers said is in " + path("none")));
 }
 

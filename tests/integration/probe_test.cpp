@@ -75,6 +75,12 @@ TEST_F(Probe, QuickSheetOfACoreThatKtsReportShowsAgain) {
               read_file(std::filesystem::path(out()) / file).value_or("no file"))
         << file;
   }
+  // Beside logs the sheet isn't what is reported.
+  const std::string logs = (folder_.path() / "logs").string();
+  std::filesystem::create_directory(logs);
+  std::filesystem::copy(std::filesystem::path(out()) / "datasheet.json", logs);
+  ASSERT_TRUE(write_file(logs + "/solo.log", "no record\n"));
+  EXPECT_THAT(Program::run({kKts, "report", logs}).err, testing::HasSubstr("solo.log"));
   const Outcome wrong = Program::run({kKts, "report", out(), "--phase", "a.log=solo"});
   EXPECT_EQ(wrong.exit, 2);
   EXPECT_TRUE(one_line(wrong.err)) << wrong.err;

@@ -120,7 +120,6 @@ std::string exact_bytes(std::int64_t bytes) {
   return fmt::format("{}", bytes);
 }
 
-// Optimal string alignment: two neighbours that changed places are one edit.
 std::string in_small_letters(std::string_view text) {
   std::string small(text);
   for (char& c : small) {
@@ -129,6 +128,7 @@ std::string in_small_letters(std::string_view text) {
   return small;
 }
 
+// Optimal string alignment: two neighbours that changed places are one edit.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1);
   std::vector<std::size_t> last(b.size() + 1);

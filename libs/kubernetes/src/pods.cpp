@@ -299,7 +299,6 @@ Status Pods::remove_all() {
 }
 
 Result<bool> Pods::have_gone() {
-  if (sink_.count() > 0) return false;
   const auto unknown = [](const kube::ApiError& error) -> Result<bool> {
     if (error.code == ErrorCode::kInterrupted) return tl::unexpected<Error>(error);
     return false;

@@ -62,8 +62,8 @@ class Pods {
   [[nodiscard]] bool have_left() const;
   // Deletes the Jobs, and what happens to pods is no failure any more.
   [[nodiscard]] Status remove_all();
-  // After it: whether the API server has none of the run's Jobs and pods any more. False where it
-  // doesn't answer.
+  // After it: whether the API server, which knows more than the watch, has none of the run's Jobs
+  // and pods any more. False where it doesn't answer.
   [[nodiscard]] Result<bool> have_gone();
   [[nodiscard]] std::vector<PodFacts> facts() const;
 

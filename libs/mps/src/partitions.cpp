@@ -44,6 +44,14 @@ std::string_view name_in(std::string_view partition) {
   return partition.substr(partition.find('/') + 1);
 }
 
+// Names are cut as UUIDs are, which dots may mark.
+bool is_listed_as(std::string_view listed, std::string_view name) {
+  constexpr std::string_view kCut = "...";
+  if (!listed.ends_with(kCut)) return listed == name;
+  listed.remove_suffix(kCut.size());
+  return !listed.empty() && name.starts_with(listed);
+}
+
 }  // namespace
 
 // Of each card a row "UUID free used free used" (chunks, then SMs), and of each of its partitions
@@ -106,8 +114,9 @@ Result<std::vector<int>> share_out(std::span<const int> percents, int chunks) {
 Status require_partitions(const Parting& parting, std::span<const Allotment> allotments) {
   std::vector<std::string> wrong;
   for (const Allotment& own : allotments) {
-    const auto part =
-        std::ranges::find(parting.parts, name_in(own.partition), &Parting::Part::name);
+    const auto part = std::ranges::find_if(parting.parts, [&](const Parting::Part& listed) {
+      return is_listed_as(listed.name, name_in(own.partition));
+    });
     if (part == parting.parts.end()) {
       wrong.push_back(fmt::format("{} has none", own.agent));
     } else if (part->chunks != own.chunks) {

@@ -138,9 +138,14 @@ TEST(Partitions, SharesAreWholeChunksAndOneAtLeast) {
 
 TEST(Partitions, ThatAreNotAsAskedForAreNamed) {
   Parting parting;
-  parting.parts = {{"a", 8, 64, true}, {"b", 7, 56, true}, {"c", 1, 8, false}, {"d/e", 2, 16, {}}};
-  EXPECT_TRUE(
-      require_partitions(parting, std::vector<Allotment>{{"x", "G/a", 8}, {"y", "G/d/e", 2}}));
+  parting.parts = {{"a", 8, 64, true},
+                   {"b", 7, 56, true},
+                   {"c", 1, 8, false},
+                   {"d/e", 2, 16, {}},
+                   {"Dx4AAA...", 3, 24, true}};
+  EXPECT_TRUE(require_partitions(
+      parting,
+      std::vector<Allotment>{{"x", "G/a", 8}, {"y", "G/d/e", 2}, {"z", "G/Dx4AAABBBB", 3}}));
   const Status status = require_partitions(
       parting,
       std::vector<Allotment>{{"x", "G/a", 8}, {"y", "G/b", 8}, {"z", "G/c", 1}, {"w", "G/q", 1}});

@@ -337,12 +337,14 @@ class RunInParts::Execution {
     if (by_process) {
       all = 0;
       for (const auto& [pid, bytes] : held) *all += bytes;
-    } else if (on_gpu_ && environment_.gpu) {
+    } else if (on_gpu_ && environment_.gpu && environment_.memory_in_use_by != "processes") {
       all = taken_of_card(*run_.gpus, *environment_.gpu, use_before_, pids_);
     }
-    if (!all || *all <= environment_.memory_in_use_bytes.value_or(0)) return;
+    const std::string by = by_process ? "processes" : "card";
+    const bool more = all > environment_.memory_in_use_bytes;
+    if (!all || (by == environment_.memory_in_use_by && !more)) return;
     environment_.memory_in_use_bytes = all;
-    environment_.memory_in_use_by = by_process ? "processes" : "card";
+    environment_.memory_in_use_by = by;
   }
 
   Nanoseconds length_of(const Block& block) const {

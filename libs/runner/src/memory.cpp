@@ -147,6 +147,9 @@ CardsUse use_of_cards(device::GpuSource& gpus) {
   CardsUse use;
   const auto cards = gpus.gpus();
   for (const device::Gpu& card : cards ? *cards : std::vector<device::Gpu>{}) {
+    // What others hold they may give back meanwhile.
+    const auto there = gpus.compute_processes(card.index);
+    if (!there || !foreign_processes(*there, {}).empty()) continue;
     const auto sample = gpus.sample(card.index);
     if (sample && sample->memory_used_bytes) use[card.uuid] = *sample->memory_used_bytes;
   }

@@ -46,7 +46,12 @@ struct Way {
   const scenario::Variant* variant = nullptr;
   [[nodiscard]] Scenario apply(const Scenario& scenario) const {
     if (variant != nullptr) return in_variant(scenario, *variant);
-    return name == kPartitions ? in_partitions(scenario) : in_mode(scenario, name);
+    if (name == kPartitions) return in_partitions(scenario);
+    Scenario changed = in_mode(scenario, name);
+    for (AgentSpec& agent : changed.agents) {
+      if (agent.mps) agent.mps->partition_percent.reset();
+    }
+    return changed;
   }
 };
 

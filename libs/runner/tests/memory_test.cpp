@@ -176,6 +176,7 @@ TEST(Memory, WhatARunTookOfACardIsWhatTheCardHoldsMore) {
   EXPECT_EQ(taken_of_card(cards, card, {}, ours), std::nullopt);
   cards.processes.push_back({10, {}, "python3"});
   EXPECT_EQ(taken_of_card(cards, card, before, ours), std::nullopt);
+  EXPECT_TRUE(use_of_cards(cards).empty());  // nor does it count before
   cards.processes.clear();
   cards.used.reset();
   EXPECT_EQ(taken_of_card(cards, card, before, ours), std::nullopt);

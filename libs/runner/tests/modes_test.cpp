@@ -107,6 +107,16 @@ TEST_F(Modes, StaticPartitionsAreMeasuredWhereTheDriverKnowsThem) {
   EXPECT_EQ(run.folder, "modes/mps-partitions");
   EXPECT_EQ(run.scenario.sharing, "mps");
   for (const auto& agent : run.scenario.agents) EXPECT_EQ(agent.mps->partition_percent, 50);
+
+  // Plain MPS is without, whatever the scenario asks for.
+  wish.base.scenario.sharing = "mps";
+  for (auto& agent : wish.base.scenario.agents) agent.mps.emplace().partition_percent = 50;
+  wish.ways = {"mps"};
+  const auto plain = plan_modes(wish, card);
+  ASSERT_TRUE(plain) << to_line(plain.error());
+  for (const auto& agent : plain->runs.back().scenario.agents) {
+    EXPECT_EQ(agent.mps->partition_percent, std::nullopt);
+  }
 }
 
 TEST_F(Modes, OfModesThatTheMachineHasNoneOfNothingIsPlanned) {

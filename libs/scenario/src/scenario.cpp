@@ -532,7 +532,10 @@ Status check_partitions(const Scenario& scenario) {
     sum += *percent;
   }
   if (sum <= 100) return {};
-  return bad_input(fmt::format("the static partitions take {} % of the card", sum),
+  return bad_input(fmt::format("the static partitions take {} % of the card{}", sum,
+                               scenario.plan.order == Order::kMatrix
+                                   ? ", the copies that a matrix makes of agents among them"
+                                   : ""),
                    "give 100 % at most in all", fmt::format("scenario {}", scenario.name));
 }
 

@@ -23,15 +23,18 @@ std::size_t line_of(std::string_view text, std::size_t at) {
   return static_cast<std::size_t>(std::ranges::count(text.substr(0, at), '\n')) + 1;
 }
 
-// The first line, up to the one numbered `last`, that a tab indents; 0: none.
+// The line numbered `last`, or the one with content before it, if a tab indents it; else 0.
 std::size_t line_with_tab(std::string_view text, std::size_t last) {
+  std::size_t before = 0;
   for (std::size_t line = 1, at = 0; line <= last && at < text.size(); ++line) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::size_t begin = std::min(text.find_first_not_of(" \t", at), end);
-    if (text.substr(at, begin - at).find('\t') != std::string_view::npos) return line;
+    const std::size_t begin = std::min(text.find_first_not_of(" \t\r", at), end);
+    const bool tabbed = text.substr(at, begin - at).find('\t') != std::string_view::npos;
+    if (line == last && tabbed) return line;
+    if (line < last && begin < end && text[begin] != '#') before = tabbed ? line : 0;
     at = end + 1;
   }
-  return 0;
+  return before;
 }
 
 struct Mistake {
@@ -93,17 +96,16 @@ class Guard final : public YAML::EventHandler {
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& /*value*/) override {
-    if (!tag.empty() && tag != "?" && tag != "!") note(mark, "a tag", "leave it out");
-    look(mark, anchor);
+    look(mark, anchor, tag);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value /*style*/) override {
-    look(mark, anchor);
+    look(mark, anchor, tag);
   }
   void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value /*style*/) override {
-    look(mark, anchor);
+    look(mark, anchor, tag);
   }
   void OnMapEnd() override {}
 
@@ -114,7 +116,9 @@ class Guard final : public YAML::EventHandler {
   [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
 
  private:
-  void look(const YAML::Mark& mark, YAML::anchor_t anchor) {
+  void look(const YAML::Mark& mark, YAML::anchor_t anchor, std::string_view tag = {}) {
+    // The parser's own words for none.
+    if (!tag.empty() && tag != "?" && tag != "!") note(mark, "a tag", "leave it out");
     if (anchor != 0) note(mark, "an anchor", "write the value out");
   }
   void note(const YAML::Mark& mark, std::string_view what, std::string_view hint) {

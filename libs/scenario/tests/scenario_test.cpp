@@ -239,6 +239,7 @@ TEST(Scenario, WhatDoesNoWorkIsNotSaturated) {
               HasSubstr("arrival.think: idle-hold does no work, so it needs 1 ms or more"));
   EXPECT_THAT(holding("{process: closed, think: 1ms}"), "no error");
   EXPECT_THAT(holding("{process: uniform, rate: 10}"), "no error");
+  EXPECT_THAT(holding("{process: poisson, rate: 100000}"), HasSubstr("arrival.rate: idle-hold"));
 }
 
 TEST(Scenario, WhatIsNoScenarioIsRefused) {
@@ -406,6 +407,9 @@ TEST(Syntax, IsToldInOurWordsWithTheLine) {
   };
   const std::string head = "schema: kts.scenario/1\n";
   said(head + "plan:\n\tcycles: 3\n", "s.yaml:3: a tab indents this line, which YAML doesn't ");
+  said(head + "\t\nname: x\n", "s.yaml:2: a tab indents this line, which YAML doesn't ");
+  said(head + "plan: {\n\tcycles: 3}\nname: x\ndevice: a: b\n", "s.yaml:5: a ':' where no key can be; ");
+  said(head + "agents: !!seq []\n", "s.yaml:2: a tag is not allowed in a scenario; ");
   said(head + "plan: {cycles: 3\n", "s.yaml:3: a '{' that began by here is never closed; add ");
   said(head + "plan: {cycles: 3}}\n", "s.yaml:2: a '}' or ']' that nothing opened; remove it");
   said(head + "plan:\n   cycles: 3\n  block: 2s\n", "s.yaml:4: its indentation fits no line ");

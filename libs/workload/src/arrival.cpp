@@ -153,10 +153,15 @@ std::optional<ArrivalProblem> problem_of(const ArrivalSpec& spec) {
 
 std::optional<ArrivalProblem> pace_problem(string_view workload, const ArrivalSpec& spec) {
   constexpr Nanoseconds kLeastThink = 1ms;
+  constexpr double kMostRate = 1000;
   constexpr const char* kHint = "take process: closed with think: 100ms, or an open process";
   if (workload != "idle-hold") return std::nullopt;
   if (spec.process == ArrivalProcess::kSaturate) {
     return ArrivalProblem{"process", "idle-hold does no work that could be saturated", kHint};
+  }
+  if (takes(spec.process, "rate") && spec.rate_per_s > kMostRate) {
+    return ArrivalProblem{"rate", "idle-hold does no work that 1000/s or more would ask for",
+                          "give a lower rate"};
   }
   if (spec.process == ArrivalProcess::kClosed && spec.think < kLeastThink) {
     return ArrivalProblem{"think", "idle-hold does no work, so it needs 1 ms or more between two",

@@ -60,7 +60,7 @@ struct MemoryOutlook {
 [[nodiscard]] MemoryOutlook memory_outlook(const std::vector<AgentMemory>& agents,
                                            const DeviceMemory& device);
 
-// What each card holds, by UUID, as far as the driver says.
+// What each card that nobody uses holds, by UUID, as far as the driver says.
 using CardsUse = std::map<std::string, std::uint64_t>;
 [[nodiscard]] CardsUse use_of_cards(device::GpuSource& gpus);
 // What `card` holds more than `before` anything of the run was on it, `ours` alone being there now:
