@@ -70,7 +70,8 @@ Result<kube::Value> parse_yaml(std::string_view yaml) {
     return kube::Value::parse(to_json(YAML::Load(std::string(yaml)))
                                   .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } catch (const YAML::Exception& error) {
-    return bad_input("this is not YAML", "mend it in its ConfigMap", fmt::format("line {}", error.mark.line + 1));
+    return bad_input("this is not YAML", "mend it in its ConfigMap",
+                     fmt::format("line {}", error.mark.line + 1));
   }
 }
 

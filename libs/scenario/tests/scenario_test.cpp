@@ -408,7 +408,8 @@ TEST(Syntax, IsToldInOurWordsWithTheLine) {
   const std::string head = "schema: kts.scenario/1\n";
   said(head + "plan:\n\tcycles: 3\n", "s.yaml:3: a tab indents this line, which YAML doesn't ");
   said(head + "\t\nname: x\n", "s.yaml:2: a tab indents this line, which YAML doesn't ");
-  said(head + "plan: {\n\tcycles: 3}\nname: x\ndevice: a: b\n", "s.yaml:5: a ':' where no key can be; ");
+  said(head + "plan: {\n\tcycles: 3}\nname: x\ndevice: a: b\n",
+       "s.yaml:5: a ':' where no key can be; ");
   said(head + "agents: !!seq []\n", "s.yaml:2: a tag is not allowed in a scenario; ");
   said(head + "plan: {cycles: 3\n", "s.yaml:3: a '{' that began by here is never closed; add ");
   said(head + "plan: {cycles: 3}}\n", "s.yaml:2: a '}' or ']' that nothing opened; remove it");
