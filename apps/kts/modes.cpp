@@ -105,12 +105,9 @@ Result<int> report_on_modes(const std::filesystem::path& folder, const ReportOpt
   }
   const int code = analysis::exit_code(modes);
   if (code == static_cast<int>(ErrorCode::kInconclusive)) {
-    std::vector<std::string> open;
-    for (const auto& company : modes.companies) {
-      if (!company.best) open.push_back(company.company);
-    }
-    fmt::print(stderr, "exit 5: nothing can be recommended beside {}\n",
-               report::printable(fmt::format("{}", fmt::join(open, " or "))));
+    fmt::print(
+        stderr, "exit 5: {}\n",
+        report::printable(fmt::format("{}", fmt::join(analysis::inconclusive(modes), "; "))));
   }
   if (code == static_cast<int>(ErrorCode::kGateFailed)) {
     fmt::print(stderr, "exit 3: no way of sharing meets the objective\n");

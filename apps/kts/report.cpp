@@ -155,8 +155,15 @@ Result<int> report_on(const std::filesystem::path& run, const ReportOptions& opt
                          matrix.header.warnings, run, folder, options));
     const int code = analysis::exit_code(matrix);
     if (code == static_cast<int>(ErrorCode::kInconclusive)) {
-      fmt::print(stderr, "exit 5: {}; kts matrix --resume {} --minutes M measures more\n",
-                 report::printable(fmt::format("{}", fmt::join(matrix.open, "; "))), run.string());
+      std::vector<std::string> why = matrix.damage;
+      if (!why.empty()) why.emplace_back("restore the files, or remove their blocks' folders");
+      why.insert(why.end(), matrix.open.begin(), matrix.open.end());
+      if (!matrix.open.empty()) {
+        why.push_back(
+            fmt::format("kts matrix --resume {} --minutes M measures more", run.string()));
+      }
+      fmt::print(stderr, "exit 5: {}\n",
+                 report::printable(fmt::format("{}", fmt::join(why, "; "))));
     }
     return code;
   }

@@ -94,6 +94,14 @@ TEST_F(MatrixCli, ReportSaysTheSameAgain) {
   EXPECT_THAT(report.exit, AnyOf(0, 5)) << report.err;
   EXPECT_EQ(text("run/results.md"), before);
   EXPECT_EQ(Json::parse(report.out).at("schema"), "kts.matrix/1");
+
+  ASSERT_TRUE(write_file(path("run/environment.json"), "{"));
+  const Outcome damaged = Program::run({kKts, "report", path("run")});
+  EXPECT_EQ(damaged.exit, 5);
+  EXPECT_THAT(damaged.err, HasSubstr("restore the files, or remove their blocks' folders"));
+  // More blocks are no cure, and are offered only where they are wanted for something else.
+  EXPECT_EQ(damaged.err.find("--resume") != std::string::npos,
+            damaged.err.find("has no verdict") != std::string::npos);
 }
 
 TEST_F(MatrixCli, AnInterruptedRunGoesOnAfterItsLastWholeBlock) {

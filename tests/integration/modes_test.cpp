@@ -143,6 +143,13 @@ TEST_F(ModesCli, EveryModeIsARunAndTheComparisonComesAgainByteForByte) {
   for (const char* file : {"modes.json", "modes.csv", "results.md", "report.html"}) {
     EXPECT_EQ(text("all/" + std::string(file)), text("again/" + std::string(file))) << file;
   }
+
+  // What the ways are compared with is damaged.
+  ASSERT_TRUE(write_file(path("all/modes/exclusive-light/environment.json"), "{"));
+  const Outcome damaged = Program::run({kKts, "report", path("all")});
+  EXPECT_EQ(damaged.exit, 5);
+  EXPECT_THAT(damaged.err, HasSubstr("exit 5: light alone: environment.json is damaged"));
+  EXPECT_THAT(text("all/modes.json"), HasSubstr("light alone: environment.json is damaged"));
 }
 
 TEST_F(ModesCli, AnInterruptionSaysWhereThingsAreAndHowToGoOn) {

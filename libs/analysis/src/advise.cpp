@@ -299,10 +299,22 @@ void advise(ModesSummary& summary) {
   }
 }
 
+std::vector<std::string> inconclusive(const ModesSummary& summary) {
+  std::vector<std::string> reasons = summary.spoilt;
+  std::vector<std::string> open;
+  for (const CompanyResult& company : summary.companies) {
+    if (!company.best) open.push_back(company.company);
+  }
+  if (!open.empty()) {
+    reasons.push_back(fmt::format("nothing can be recommended beside {}", fmt::join(open, " or ")));
+  }
+  return reasons;
+}
+
 int exit_code(const ModesSummary& summary) {
+  if (!inconclusive(summary).empty()) return static_cast<int>(ErrorCode::kInconclusive);
   bool all_missed = summary.agent.slo_latency_ms.has_value();
   for (const CompanyResult& company : summary.companies) {
-    if (!company.best) return static_cast<int>(ErrorCode::kInconclusive);
     for (const ModeResult& mode : company.modes) {
       all_missed = all_missed && (!mode.measured || mode.slo_met == false);
     }

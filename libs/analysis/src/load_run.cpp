@@ -712,11 +712,23 @@ AgentInfo describe(const scenario::AgentSpec& agent) {
   return info;
 }
 
+void add_damage(std::string what, RunData& data) {
+  data.header.inconclusive.push_back(what);
+  data.damage.push_back(std::move(what));
+}
+
 // environment.json: device, sharing and what the run had to say of itself; all of it optional. One
 // that is damaged may have said that the run can't conclude.
-void read_environment(const fs::path& run, Summary& header) {
+void read_environment(const fs::path& run, RunData& data) {
+  Summary& header = data.header;
   const fs::path path = run / "environment.json";
   std::error_code ec;
+  if (fs::exists(run / kDamagedEnvironmentFile, ec)) {
+    add_damage(fmt::format("{} is of earlier blocks, of which it isn't known what was wrong when "
+                           "they were measured",
+                           kDamagedEnvironmentFile),
+               data);
+  }
   if (!fs::exists(path, ec)) {
     header.warnings.push_back("environment.json is missing: the driver is not known");
     return;
@@ -725,8 +737,9 @@ void read_environment(const fs::path& run, Summary& header) {
   if (!read) {
     header.warnings.push_back(
         fmt::format("environment.json left out: {}; {}", read.error().message, read.error().hint));
-    header.inconclusive.emplace_back(
-        "environment.json is damaged, so that it isn't known what was wrong when it was measured");
+    add_damage(
+        "environment.json is damaged, so that it isn't known what was wrong when it was measured",
+        data);
     return;
   }
   const json& object = *read;
@@ -744,15 +757,23 @@ void read_environment(const fs::path& run, Summary& header) {
   }
 }
 
-// The lengths of turns from a data sheet. One that was asked for must have them; of one that lies
-// in the folder what is missing is warned of.
+// The lengths of turns from a data sheet. One that was asked for must have them; one that merely
+// lies in the folder is left out with a warning.
 Status read_turns(const fs::path& run, const LoadOptions& options, RunData& data) {
   const bool asked = !options.datasheet.empty();
   const fs::path path = asked ? options.datasheet : run / kDataSheetFile;
   std::error_code ec;
   if (!asked && !fs::exists(path, ec)) return {};
-  KTS_TRY(const std::string text, read_file(path));
-  KTS_TRY(const DataSheet sheet, parse_datasheet(text, path.string()));
+  const Result<DataSheet> read = read_file(path).and_then(
+      [&](const std::string& text) { return parse_datasheet(text, path.string()); });
+  if (!read) {
+    if (asked) return tl::unexpected(read.error());
+    data.header.warnings.push_back(
+        fmt::format("{} left out: {}; turns are estimated from the run itself", kDataSheetFile,
+                    read.error().message));
+    return {};
+  }
+  const DataSheet& sheet = *read;
   TurnFigures turns;
   turns.source = fmt::format("data sheet {}", path.filename().string());
   for (auto [key, to] : {std::pair("time_slice_ms", &turns.slice_ms),
@@ -876,13 +897,15 @@ std::vector<LogJob> read_blocks(const std::optional<scenario::Scenario>& scenari
 void warn_of_damage(const fs::path& run, const std::vector<DamagedBlock>& damaged,
                     std::size_t whole, RunData& data) {
   if (damaged.empty()) return;
+  std::vector<std::string> names;
   for (const DamagedBlock& block : damaged) {
     data.header.warnings.push_back(damage_line(run / block.name, block));
-    data.damaged.push_back(block.name);
+    names.push_back(block.name);
   }
-  data.header.inconclusive.push_back(fmt::format(
-      "{} of {} blocks {} damaged and left out: {}", damaged.size(), damaged.size() + whole,
-      damaged.size() == 1 ? "is" : "are", fmt::join(data.damaged, ", ")));
+  add_damage(fmt::format("{} of {} blocks {} damaged and left out: {}", damaged.size(),
+                         damaged.size() + whole, damaged.size() == 1 ? "is" : "are",
+                         fmt::join(names, ", ")),
+             data);
 }
 
 // Of those that chains tie to each other.
@@ -934,7 +957,7 @@ Result<RunData> load_run_folder(const fs::path& run, const LoadOptions& options)
   } else {
     header.warnings.push_back("scenario.yaml is missing: objectives are not known");
   }
-  read_environment(run, header);
+  read_environment(run, data);
   std::vector<DamagedBlock> damaged;
   KTS_TRY(std::vector<BlockFolder> blocks, find_blocks(run, header.warnings, damaged));
   const std::vector<LogJob> jobs = read_blocks(scenario, blocks, damaged, data);

@@ -2,7 +2,6 @@
 #include "kts/analysis/matrix.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -83,6 +82,7 @@ class Contention {
   Matrix compute() {
     Matrix matrix;
     matrix.header = data_.header;
+    matrix.damage = data_.damage;
     std::erase_if(matrix.header.agents,
                   [this](const AgentInfo& agent) { return original(agent.name) != agent.name; });
     for (const AgentInfo& agent : matrix.header.agents) {
@@ -111,11 +111,6 @@ class Contention {
         matrix.header.inconclusive.push_back(why);
         matrix.open.push_back(std::move(why));
       }
-    }
-    if (!data_.damaged.empty()) {
-      matrix.open.push_back(fmt::format("{} damaged block{} left out: {}", data_.damaged.size(),
-                                        data_.damaged.size() == 1 ? " is" : "s are",
-                                        fmt::join(data_.damaged, ", ")));
     }
     for (const auto* list : {&matrix.header.conditions, &warnings_}) {
       for (const std::string& warning : *list) matrix.header.warnings.push_back(warning);
@@ -361,7 +356,8 @@ const MatrixCell* find_cell(const SetResult& set, std::string_view agent) {
 }
 
 int exit_code(const Matrix& matrix) {
-  return matrix.open.empty() ? 0 : static_cast<int>(ErrorCode::kInconclusive);
+  const bool settled = matrix.open.empty() && matrix.damage.empty();
+  return settled ? 0 : static_cast<int>(ErrorCode::kInconclusive);
 }
 
 }  // namespace kts::analysis

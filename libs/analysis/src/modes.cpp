@@ -82,7 +82,12 @@ std::optional<bool> objective_met(const Summary& summary, std::string_view agent
   return std::nullopt;
 }
 
-Result<Summary> summarize_run(const std::filesystem::path& run) {
+struct MeasuredRun {
+  Summary summary;
+  std::vector<std::string> damage;
+};
+
+Result<MeasuredRun> summarize_run(const std::filesystem::path& run) {
   KTS_TRY(const RunData data, load(run));
   Summary summary = summarize(data);
   // Ways are compared by p99 when shared: what spoils that counts here, and not whether the run's
@@ -92,19 +97,23 @@ Result<Summary> summarize_run(const std::filesystem::path& run) {
     if (!load.overloaded || load.phase != Phase::kShared) continue;
     summary.inconclusive.push_back(fmt::format("{} is overloaded: {}", load.agent, load.why));
   }
-  return summary;
+  return MeasuredRun{std::move(summary), data.damage};
 }
 
-// Why a run can't be read. Of an interrupted comparison the last runs may hold nothing yet; else by
-// the place inside its folder, since who reads it knows whose run it is.
-std::string why_unread(const std::filesystem::path& run, Error error) {
+// Of an interrupted comparison the last runs may hold nothing yet.
+bool any_block_finished(const std::filesystem::path& run) {
   std::error_code ec;
   const std::filesystem::directory_iterator blocks(run / "blocks", ec);
-  const bool finished = std::any_of(begin(blocks), end(blocks), [](const auto& block) {
+  return std::any_of(begin(blocks), end(blocks), [](const auto& block) {
     std::error_code unreadable;
     return std::filesystem::exists(block.path() / "block.json", unreadable);
   });
-  if (!finished) return "no block of its run was finished";
+}
+
+// Why a run can't be read; by the place inside its folder, since who reads it knows whose run it
+// is.
+std::string why_unread(const std::filesystem::path& run, Error error) {
+  if (!any_block_finished(run)) return "no block of its run was finished";
   const std::string inside = run.string() + "/";
   if (error.where.starts_with(inside)) error.where.erase(0, inside.size());
   return to_line(error);
@@ -174,7 +183,7 @@ ModeResult result_of(const ModesPlan::Entry& entry, const Summary& summary,
 }
 
 // By their folders.
-using Runs = std::map<std::string, Result<Summary>>;
+using Runs = std::map<std::string, Result<MeasuredRun>>;
 
 Runs summarize_runs(const ModesPlan& plan, const std::filesystem::path& folder) {
   Runs runs;
@@ -231,13 +240,17 @@ ModesSummary compare_ways(const ModesPlan& plan, const Runs& runs,
   out.agent.name = plan.agent;
   AloneRates rates;
   for (const ModesPlan::Baseline& baseline : plan.baselines) {
-    const Result<Summary>& loaded = runs.at(baseline.folder);
+    const Result<MeasuredRun>& loaded = runs.at(baseline.folder);
     if (!loaded) {
-      out.warnings.push_back(fmt::format("{} alone: {}", baseline.agent,
-                                         why_unread(folder / baseline.folder, loaded.error())));
+      const std::filesystem::path run = folder / baseline.folder;
+      (any_block_finished(run) ? out.spoilt : out.warnings)
+          .push_back(fmt::format("{} alone: {}", baseline.agent, why_unread(run, loaded.error())));
       continue;
     }
-    const Summary& summary = *loaded;
+    const Summary& summary = loaded->summary;
+    for (const std::string& why : summary.inconclusive) {
+      out.spoilt.push_back(fmt::format("{} alone: {}", baseline.agent, why));
+    }
     const MeasureResult* alone =
         find_result(summary, baseline.agent, Phase::kSolo, Measure::kLatency);
     if (alone == nullptr) continue;
@@ -269,17 +282,20 @@ ModesSummary compare_ways(const ModesPlan& plan, const Runs& runs,
     ModeResult result;
     result.entry = entry;
     if (!entry.folder.empty()) {
-      if (const Result<Summary>& run = runs.at(entry.folder); !run) {
+      const auto tell = [&](std::vector<std::string>& where, const std::string& what) {
+        where.push_back(fmt::format("{}, beside {}: {}", entry.way, entry.company, what));
+      };
+      if (const Result<MeasuredRun>& run = runs.at(entry.folder); !run) {
         result.entry.reason = why_unread(folder / entry.folder, run.error());
+        if (any_block_finished(folder / entry.folder)) tell(out.spoilt, result.entry.reason);
       } else {
-        result = result_of(entry, *run, out.baseline, rates);
+        const Summary& summary = run->summary;
+        result = result_of(entry, summary, out.baseline, rates);
         result.memory_in_use_bytes = memory_in_use(folder / entry.folder);
-        result.memory = run->memory;
-        for (const auto* list : {&run->warnings, &run->conditions}) {
-          for (const std::string& warning : *list) {
-            out.warnings.push_back(
-                fmt::format("{}, beside {}: {}", entry.way, entry.company, warning));
-          }
+        result.memory = summary.memory;
+        for (const std::string& what : run->damage) tell(out.spoilt, what);
+        for (const auto* list : {&summary.warnings, &summary.conditions}) {
+          for (const std::string& warning : *list) tell(out.warnings, warning);
         }
       }
     }
@@ -330,6 +346,7 @@ Result<ModesSummary> load_modes(const std::filesystem::path& folder) {
   for (const ModesPlan::Other& other : plan.others) {
     out.others.push_back(compare_ways(as_seen_by(other, plan), runs, folder));
     out.others.back().warnings.clear();
+    out.others.back().spoilt.clear();
   }
   advise(out);
   return out;

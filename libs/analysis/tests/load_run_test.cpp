@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kts/analysis/datasheet.hpp"
+#include "kts/analysis/matrix.hpp"
 #include "load_fixtures.hpp"
 
 namespace kts::analysis::load_run_test {
@@ -672,14 +673,13 @@ TEST(LoadRun, EveryDamagedBlockIsNamedAndTheRestReadAsIfTheyHadNotBeen) {
   folder.write("blocks/00-solo-router/router.log", "");
   const auto data = load(folder.path());
   ASSERT_TRUE(data) << to_line(data.error());
-  EXPECT_EQ(data->damaged, (std::vector<std::string>{"blocks/00-solo-router", "blocks/05-shared"}));
   EXPECT_TRUE(mentions(data->header.warnings,
                        "blocks/00-solo-router left out: router.log: holds no records; "));
   EXPECT_TRUE(mentions(data->header.warnings,
                        "blocks/05-shared left out: block.json: is not a JSON object; "));
-  EXPECT_TRUE(mentions(data->header.inconclusive,
-                       "2 of 6 blocks are damaged and left out: blocks/00-solo-router, "
-                       "blocks/05-shared"));
+  EXPECT_EQ(data->damage, (std::vector<std::string>{"2 of 6 blocks are damaged and left out: "
+                                                    "blocks/00-solo-router, blocks/05-shared"}));
+  EXPECT_TRUE(mentions(data->header.inconclusive, data->damage[0]));
   // One block of the router alone, and one shared, are left: each stands for its phase.
   const auto segments = [&](const std::string& agent, Phase phase) {
     return std::ranges::count_if(data->blocks, [&](const AgentBlock& block) {
@@ -699,7 +699,19 @@ TEST(LoadRun, DamagedEnvironmentIsNamedAndCannotConclude) {
   ASSERT_TRUE(data) << to_line(data.error());
   EXPECT_TRUE(mentions(data->header.warnings, "environment.json left out: is not a JSON object; "));
   EXPECT_TRUE(mentions(data->header.inconclusive, "environment.json is damaged"));
+  EXPECT_EQ(data->damage, data->header.inconclusive);
   EXPECT_EQ(data->header.device.kind, "cuda");
+  // What is damaged of a matrix is why it ends with 5, too.
+  EXPECT_EQ(contention(*data).damage, data->damage);
+
+  // Nor is it known where the run has gone on since.
+  std::filesystem::rename(folder.path() / "environment.json",
+                          folder.path() / kDamagedEnvironmentFile);
+  folder.write("environment.json", "{}");
+  const auto resumed = load(folder.path());
+  ASSERT_TRUE(resumed) << to_line(resumed.error());
+  EXPECT_TRUE(mentions(resumed->damage, "environment.json.damaged is of earlier blocks"));
+  EXPECT_EQ(exit_code(resumed->header), 5);
 }
 
 TEST(LoadRun, RunWithoutABlockIsBadInput) {
@@ -924,6 +936,15 @@ TEST(LoadDataSheet, ThatWasAskedForMustSayHowLongTurnsAre) {
   ASSERT_TRUE(run);
   EXPECT_FALSE(run->turns);
   EXPECT_TRUE(mentions(run->header.warnings, "has no context_switch_ms"));
+  folder.write("datasheet.json", "{");
+  const auto damaged = load(folder.path());
+  ASSERT_TRUE(damaged) << to_line(damaged.error());
+  EXPECT_FALSE(damaged->turns);
+  EXPECT_TRUE(mentions(damaged->header.warnings, "datasheet.json left out: "));
+  EXPECT_TRUE(damaged->header.inconclusive.empty());
+  expect_error(
+      load(folder.path(), {.phases = {}, .agents = {}, .datasheet = folder.file("datasheet.json")}),
+      folder.file("datasheet.json"), "");
 }
 
 TEST(LoadDataSheet, OfAnotherDeviceIsWarnedOf) {

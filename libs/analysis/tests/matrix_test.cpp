@@ -13,6 +13,7 @@ namespace kts::analysis::matrix_test {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 constexpr int kBlocks = 8;
 constexpr int kPerBlock = 400;
@@ -253,10 +254,13 @@ TEST_F(MatrixTest, WhatIsOpenSaysThatLowerQuantilesHaveNoVerdict) {
 
 TEST_F(MatrixTest, DamagedBlocksAreWhyItEndsInconclusive) {
   add_set({"light", "heavy"}, 2, kPerBlock);
-  data_.damaged = {"blocks/03-shared"};
+  data_.damage =
+      data_.header.inconclusive = {"1 of 3 blocks is damaged and left out: blocks/03-shared"};
   const Matrix matrix = contention(data_);
   EXPECT_EQ(exit_code(matrix), 5);
-  EXPECT_THAT(matrix.open, ElementsAre("1 damaged block is left out: blocks/03-shared"));
+  EXPECT_THAT(matrix.open, IsEmpty());
+  EXPECT_EQ(matrix.damage, data_.damage);
+  EXPECT_EQ(matrix.header.inconclusive, data_.damage);
 }
 
 }  // namespace

@@ -6,12 +6,14 @@
 #include <gtest/gtest.h>
 
 #include "kts/base/files.hpp"
+#include "load_fixtures.hpp"
 
 namespace kts::analysis::modes_test {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::StartsWith;
 
 ModeResult mode(std::string way, double p99, double kept) {
@@ -233,8 +235,45 @@ TEST(ModesPlan, OfARunThatCannotBeReadItSaysWhyWithoutItsPath) {
   };
   EXPECT_EQ(reason(0), "no block of its run was finished");
   EXPECT_EQ(reason(1), "no block of its run was finished");
+  EXPECT_THAT(load_modes(folder.path())->spoilt, IsEmpty());
   ASSERT_TRUE(write_file(block / "block.json", "{"));
   EXPECT_THAT(reason(0), StartsWith("blocks/01-shared/block.json: "));
+  EXPECT_THAT(load_modes(folder.path())->spoilt,
+              ElementsAre(StartsWith("mps, beside gemm: blocks/01-shared/block.json: ")));
+}
+
+TEST(ModesPlan, DamageOfABaselineOrAWayIsWhyItEndsInconclusive) {
+  const fixtures::Folder run;
+  fixtures::write_run(run, 2);
+  const auto folder = TemporaryDirectory::create().value();
+  const std::filesystem::path modes = folder.path() / "modes";
+  ASSERT_TRUE(write_plan({"s",
+                          "router",
+                          2,
+                          {{"router", "", "modes/exclusive-router"}},
+                          {{"time-slicing", "time-slicing", "thinker", "modes/slicing", ""}}},
+                         folder.path()));
+  const auto put = [&](const std::string& name) {
+    std::filesystem::copy(run.path(), modes / name, std::filesystem::copy_options::recursive);
+  };
+  put("exclusive-router");
+  put("slicing");
+  EXPECT_THAT(load_modes(folder.path())->spoilt, IsEmpty());
+  ASSERT_TRUE(write_file(modes / "exclusive-router/blocks/00-solo-router/router.log", ""));
+  ASSERT_TRUE(write_file(modes / "slicing/environment.json", "{"));
+  const auto loaded = load_modes(folder.path());
+  ASSERT_TRUE(loaded) << to_line(loaded.error());
+  EXPECT_THAT(loaded->spoilt,
+              ElementsAre("router alone: 1 of 6 blocks is damaged and left out: "
+                          "blocks/00-solo-router",
+                          StartsWith("time-slicing, beside thinker: environment.json is damaged")));
+  EXPECT_GT(loaded->baseline.n, 0U);
+  // Whatever else is advised.
+  ModesSummary advised = summary({{"gemm", {mode("mps", 3.4, 0.96)}, {}, {}}});
+  EXPECT_EQ(exit_code(advised), 0);
+  advised.spoilt = loaded->spoilt;
+  EXPECT_EQ(exit_code(advised), 5);
+  EXPECT_EQ(inconclusive(advised), loaded->spoilt);
 }
 
 TEST(ModesPlan, OtherLightAgentsSeeTheRunsThatTheyTookPartIn) {

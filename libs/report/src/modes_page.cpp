@@ -185,6 +185,10 @@ std::string modes_html(const ModesSummary& modes, const Drawing& drawing) {
       "<header>\n<h1>{} <small>sharing modes side by side</small></h1>\n"
       "<p class=\"finding\">{}</p>\n<dl class=\"facts\">\n{}</dl>\n</header>\n",
       escape_html(modes.scenario), escape_html(modes.advice), facts);
+  if (const auto why = analysis::inconclusive(modes); !why.empty()) {
+    body += "<section class=\"alert\">\n<h2>What can't be concluded</h2>\n" + list(why) +
+            "</section>\n";
+  }
   body += figures(drawing);
   for (const ModesSummary* light : light_agents(modes)) {
     for (const CompanyResult& company : light->companies) body += company_section(*light, company);

@@ -111,6 +111,13 @@ std::string markdown_company(const ModesSummary& light, const CompanyResult& com
   return out;
 }
 
+std::string section_of(std::string_view title, const std::vector<std::string>& sentences) {
+  if (sentences.empty()) return {};
+  std::string out = fmt::format("\n## {}\n\n", title);
+  for (const std::string& sentence : sentences) out += bullet(escape_markdown(sentence));
+  return out;
+}
+
 constexpr std::size_t kModesWayWidth = 20;
 constexpr std::size_t kModesNumberWidth = 8;
 
@@ -172,7 +179,8 @@ std::string modes_json(const ModesSummary& modes) {
                  {"companies", array(modes.companies, company_json)},
                  {"advice", modes.advice},
                  {"others", array(modes.others, other_json)},
-                 {"warnings", modes.warnings}};
+                 {"warnings", modes.warnings},
+                 {"inconclusive", analysis::inconclusive(modes)}};
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -208,9 +216,8 @@ std::string modes_markdown(const ModesSummary& modes) {
   out += "\n" + markdown_memory(kModesMemoryCaption, memory_table(modes), "lllrrrrr", {});
   out += "## Method\n\n";
   for (const std::string& sentence : modes_method(modes)) out += bullet(escape_markdown(sentence));
-  if (!modes.warnings.empty()) out += "\n## Warnings\n\n";
-  for (const std::string& warning : modes.warnings) out += bullet(escape_markdown(warning));
-  return out;
+  out += section_of("Why parts of it can't be concluded", analysis::inconclusive(modes));
+  return out + section_of("Warnings", modes.warnings);
 }
 
 std::string modes_table(const ModesSummary& modes, TerminalStyle style) {
@@ -228,6 +235,9 @@ std::string modes_table(const ModesSummary& modes, TerminalStyle style) {
     if (!advice.empty()) out += wrapped(printable(advice), "") + "\n";
   }
   if (several) out += paint(Ink::kBold, wrapped(printable(modes.advice), ""));
+  for (const std::string& why : modes.spoilt) {
+    out += wrapped("can't conclude: " + printable(why), "");
+  }
   return out;
 }
 

@@ -384,6 +384,20 @@ bool is_wait(analysis::Cause cause) {
   return false;
 }
 
+// Of the agent at that place, how long it waits for whom of whom it isn't known how much longer
+// than alone: "guard 6.90 ms, tool 1.20 ms".
+std::string waits_of_unknown_growth(const Summary& summary, std::string_view agent,
+                                    std::string_view at) {
+  std::string whom;
+  for (const auto& wait : summary.waits) {
+    if (wait.agent != agent || wait.at != at || wait.growth.value) continue;
+    const std::string ms = number(wait.ms.value);
+    if (ms == "0") continue;
+    whom += fmt::format("{}{} {} ms", whom.empty() ? "" : ", ", wait.on, ms);
+  }
+  return whom;
+}
+
 bool waits_alone(const analysis::Wait& wait) { return number(wait.solo_ms.value_or(0)) != "0"; }
 
 const analysis::Explanation* largest_but_waits(const Attribution& growth) {
@@ -421,24 +435,30 @@ std::string wait_sentence(const Summary& summary, std::string_view agent) {
                           wait->on);
       if (waits_alone(*wait)) whom += fmt::format(" ({} ms in all)", number(wait->ms.value));
     }
-    const std::string_view where = at == "mean" ? "on average" : at;
+    const std::string where = at == "mean" ? "on average" : fmt::format("at {}", at);
+    const std::string unknown = waits_of_unknown_growth(summary, agent, at);
     const analysis::Wait& most = *waits.front();
     std::string sentence;
     if (!whom.empty()) {
       sentence = fmt::format(
           "{} waits longer than alone: {} {}, where its latency grew by {} ms (estimated; of {} "
           "for {}, {} ms in its own queue, {} ms before its work and {} ms in the middle of it).",
-          agent, at == "mean" ? std::string(where) : fmt::format("at {}", where), whom,
-          number(growth->latency_growth_ms),
+          agent, where, whom, number(growth->latency_growth_ms),
           waits_alone(most) ? fmt::format("all {} ms", number(most.ms.value)) : "the time", most.on,
           number(most.backlog_ms), number(most.gpu_wait_ms), number(most.gpu_time_ms));
-    } else if (std::ranges::any_of(waits, [](const auto* wait) { return waits_alone(*wait); })) {
+    }
+    // What isn't known may be more than all that is.
+    if (!unknown.empty()) {
+      return fmt::format("{}{} waits {} for {} in all; how much longer than alone isn't known.",
+                         sentence.empty() ? "" : sentence + " ", agent, where, unknown);
+    }
+    if (sentence.empty()) {
+      if (std::ranges::none_of(waits, [](const auto* wait) { return waits_alone(*wait); })) {
+        return {};
+      }
       sentence =
           fmt::format("{} waits for nobody longer than alone {}, where its latency grew by {} ms.",
-                      agent, at == "mean" ? std::string(where) : fmt::format("at {}", where),
-                      number(growth->latency_growth_ms));
-    } else {
-      return {};
+                      agent, where, number(growth->latency_growth_ms));
     }
     double waited = 0;
     for (const auto* wait : waits) waited += *wait->growth.value;

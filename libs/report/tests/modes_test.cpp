@@ -119,6 +119,20 @@ TEST(ModesReport, IsWhatItWas) {
   expect_golden(golden("frontier.gnuplot"), plan_frontier(modes)[0].script);
 }
 
+TEST(ModesReport, SaysWhatSpoilsItBesideTheAdvice) {
+  ModesSummary modes = frontier();
+  EXPECT_THAT(modes_markdown(modes), Not(HasSubstr("be concluded")));
+  modes.spoilt = {"fft alone: 1 of 10 blocks is damaged and left out: blocks/03-solo-fft"};
+  modes.companies[1].best.reset();
+  const auto document = nlohmann::json::parse(modes_json(modes));
+  EXPECT_EQ(document.at("inconclusive"),
+            nlohmann::json({modes.spoilt[0], "nothing can be recommended beside decode"}));
+  EXPECT_THAT(modes_markdown(modes),
+              HasSubstr("\n## Why parts of it can't be concluded\n\n- " + modes.spoilt[0] + "\n"));
+  EXPECT_THAT(modes_html(modes, {}), HasSubstr("<li>" + modes.spoilt[0] + "</li>"));
+  EXPECT_THAT(modes_table(modes, {}), HasSubstr("can't conclude: fft alone: 1 of 10 blocks"));
+}
+
 TEST(ModesReport, HasTheSchemasKeysAndNoOthers) {
   const auto document = nlohmann::json::parse(*schema("modes"));
   SchemaWalker(document).expect_same_keys(nlohmann::json::parse(modes_json(frontier())), document,

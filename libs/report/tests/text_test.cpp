@@ -466,6 +466,26 @@ TEST(WaitSentence, SaysHowMuchLongerAnAgentOfAChainWaitsThanAlone) {
   EXPECT_THAT(wait_sentence(summary, "router"), HasSubstr("on average 1.30 ms for thinker"));
 }
 
+TEST(WaitSentence, ClaimsNothingWhereOneWaitsGrowthIsNotKnown) {
+  Summary summary = fixtures::two_agents();
+  summary.attribution[1].explained = {
+      {analysis::Measure::kGpuTime, analysis::Cause::kSharing, {6.4, {}, {}}, false}};
+  analysis::Wait guard = summary.waits[1];
+  guard.on = "guard";
+  guard.solo_ms.reset();
+  guard.growth = {};
+  summary.waits.push_back(guard);
+  const std::string unknown =
+      "router waits at p99 for guard 6.90 ms in all; how much longer than alone isn't known.";
+  summary.waits[1].growth.value = 0.02;
+  EXPECT_THAT(wait_sentence(summary, "router"),
+              AllOf(StartsWith("router waits longer than alone: at p99 0.0200 ms for thinker"),
+                    HasSubstr(" " + unknown), Not(HasSubstr("More of the growth"))));
+  summary.waits[1].growth.value = -0.2;
+  summary.waits[1].solo_ms = 7.1;
+  EXPECT_EQ(wait_sentence(summary, "router"), unknown);
+}
+
 TEST(LogTicks, AnyAxisHasAtLeastThreeThatCanBeToldApart) {
   for (const double low : {0.00031, 0.99, 1.1, 5.1, 812.0}) {
     for (const double ratio : {1.0002, 1.003, 1.02, 1.3, 3.0, 6.5, 8.0, 30.0, 45.0, 900.0, 1e5}) {

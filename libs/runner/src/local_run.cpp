@@ -12,6 +12,7 @@
 
 #include "chain_wiring.hpp"
 #include "environment.hpp"
+#include "kts/analysis/load.hpp"
 #include "kts/base/files.hpp"
 #include "kts/base/units.hpp"
 #include "kts/mps/daemon.hpp"
@@ -87,7 +88,7 @@ class RunInParts::Execution {
       return bad_input("the scenario is a matrix", "kts matrix runs it", scenario_.name);
     }
     if (run_.trace_buffer_bytes) KTS_CHECK_OK(check_tracing(scenario_));
-    if (run_.first_block > 1) take_over();
+    if (run_.first_block > 1) KTS_CHECK_OK(take_over());
     KTS_CHECK_OK(make_directories(run_.folder / "blocks"));
     KTS_CHECK_OK(make_directories(run_.folder / "workers"));
     KTS_CHECK_OK(bring_traces(run_.scenario, run_.folder));
@@ -127,18 +128,33 @@ class RunInParts::Execution {
   Status end() { return write_environment(); }
 
  private:
-  // What a run that is continued said of itself stays.
-  void take_over() {
-    const auto text = read_file(run_.folder / "environment.json");
-    if (!text) return;
-    const Json earlier = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  // What a run that is continued said of itself stays. What can't be read is kept beside, which is
+  // why the run can't conclude.
+  Status take_over() {
+    const std::filesystem::path path = run_.folder / "environment.json";
+    std::error_code ec;
+    if (!std::filesystem::exists(path, ec)) return {};
+    const Json earlier =
+        Json::parse(read_file(path).value_or(""), nullptr, /*allow_exceptions=*/false);
+    if (!earlier.is_object()) {
+      std::filesystem::rename(path, run_.folder / analysis::kDamagedEnvironmentFile, ec);
+      if (ec) {
+        return fail(ErrorCode::kEnvironment,
+                    with_errno("is damaged and can't be renamed", ec.value()),
+                    "let kts write in the run's folder", path.string());
+      }
+      warn(fmt::format("environment.json of the blocks so far is damaged; it is kept as {}",
+                       analysis::kDamagedEnvironmentFile));
+      return {};
+    }
     for (const auto& [key, into] : {std::pair("warnings", &environment_.warnings),
                                     std::pair("inconclusive", &environment_.inconclusive)}) {
-      if (!earlier.is_object() || !earlier.contains(key) || !earlier[key].is_array()) continue;
+      if (!earlier.contains(key) || !earlier[key].is_array()) continue;
       for (const Json& line : earlier[key]) {
         if (line.is_string()) into->push_back(line.get<std::string>());
       }
     }
+    return {};
   }
   // Files that an earlier part of the run has already get the first block in their names.
   [[nodiscard]] std::string continued() const {

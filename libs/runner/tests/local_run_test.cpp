@@ -218,6 +218,17 @@ TEST_F(FakeRun, OneCoreIsAWarningInTheEnvironment) {
               HasSubstr("only core 0 may be used"));
 }
 
+TEST_F(FakeRun, ADamagedEnvironmentOfARunThatGoesOnIsKeptBeside) {
+  ASSERT_TRUE(execute());
+  const std::filesystem::path environment = run_.folder / "environment.json";
+  ASSERT_TRUE(write_file(environment, R"({"inconclusive": ["the first)"));
+  run_.first_block = 10;
+  ASSERT_TRUE(run_locally(run_, progress_));
+  EXPECT_EQ(text("environment.json.damaged"), R"({"inconclusive": ["the first)");
+  EXPECT_THAT(Json::parse(text("environment.json"))["warnings"].at(0).get<std::string>(),
+              HasSubstr("kept as environment.json.damaged"));
+}
+
 TEST_F(FakeRun, SixtyFourAgentsOnOneCoreRunWithAWarning) {
   const scenario::AgentSpec light = run_.scenario.agents[0];
   run_.scenario.agents.clear();

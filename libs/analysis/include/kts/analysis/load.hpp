@@ -20,6 +20,9 @@ struct LoadOptions {
 };
 inline constexpr const char* kDataSheetFile = "datasheet.json";
 
+// Beside environment.json: an earlier one that was damaged when kts matrix --resume went on.
+inline constexpr const char* kDamagedEnvironmentFile = "environment.json.damaged";
+
 // Segments that stand in for blocks where a phase has only one.
 inline constexpr int kSegments = 20;
 
@@ -28,7 +31,7 @@ inline constexpr int kSegments = 20;
 // What is damaged in a block of a run: a block.json that isn't one; a log that isn't there or is
 // empty; v1 and v2 together; records, META or END of another agent; records of one seq that differ;
 // instants of the host's clock out of order; more records than END counts. The block is left out,
-// named in header.warnings and RunData::damaged, and is why the run can't conclude. The first
+// named in header.warnings and RunData::damage, and is why the run can't conclude. The first
 // damage is the error where no block is left, and of v1 logs, kBadInput.
 //
 // What is left out, counted and warned of: malformed KTS_ lines, identical duplicates, lost

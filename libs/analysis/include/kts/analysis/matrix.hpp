@@ -66,9 +66,10 @@ struct Matrix {
   std::vector<AloneResult> alone;
   std::vector<SetResult> sets;            // by size, then in the order of their agents
   std::optional<SetMemory> largest = {};  // of the sets, by memory; empty where it isn't told
-  // Why the command ends with 5: an agent with an SLO (without any, the first) has no verdict in
-  // any set, or blocks are damaged. Also in header.inconclusive.
+  // Why the command ends with 5. Open, which more blocks may settle: an agent with an SLO (without
+  // any, the first) has no verdict in any set. Both also in header.inconclusive.
   std::vector<std::string> open = {};
+  std::vector<std::string> damage = {};  // RunData's
 };
 
 // What each agent pays in each set that a run measured. Agents of one baseline are copies of one.
@@ -78,7 +79,7 @@ struct Matrix {
 [[nodiscard]] const SetResult* find_set(const Matrix& matrix, std::vector<std::string> agents);
 [[nodiscard]] const MatrixCell* find_cell(const SetResult& set, std::string_view agent);
 
-// 0, or 5: something is open.
+// 0, or 5: something is open or damaged.
 [[nodiscard]] int exit_code(const Matrix& matrix);
 
 }  // namespace kts::analysis

@@ -91,8 +91,11 @@ struct ModesSummary {
   std::vector<CompanyResult> companies;
   std::string advice;  // over all companies; where another light agent does better otherwise
   std::vector<std::string> warnings;
+  // What spoils the comparison whatever is advised: why a baseline's run can't conclude, and what
+  // of any run is damaged.
+  std::vector<std::string> spoilt = {};
   // The other light agents, each in the runs that it took part in; they have no warnings of their
-  // own.
+  // own, and what is spoilt is told above.
   std::vector<ModesSummary> others = {};
 };
 
@@ -100,8 +103,11 @@ struct ModesSummary {
 [[nodiscard]] Result<ModesSummary> load_modes(const std::filesystem::path& folder);
 // Fills in who is best and why, of the others too.
 void advise(ModesSummary& summary);
-// Of the compared agent: 0; 3 when it has an objective that no way meets; 5 when nothing can be
-// recommended.
+// Why the command ends with 5: what is spoilt, and beside whom nothing can be recommended to the
+// compared agent.
+[[nodiscard]] std::vector<std::string> inconclusive(const ModesSummary& summary);
+// Of the compared agent: 5 when something is inconclusive; 3 when it has an objective that no way
+// meets; else 0.
 [[nodiscard]] int exit_code(const ModesSummary& summary);
 
 }  // namespace kts::analysis

@@ -122,7 +122,9 @@ struct RunData {
   std::vector<ChainBlock> chains;
   std::vector<double> also_quantiles = {};  // of latency, told beside p50, p95, p99 and p99.9
   std::vector<NotShared> not_shared = {};   // in time order
-  std::vector<std::string> damaged = {};    // blocks left out for it: "blocks/03-shared"
+  // Of what is damaged and left out: "1 of 6 blocks is damaged and left out: blocks/03-shared".
+  // Also in header.inconclusive.
+  std::vector<std::string> damage = {};
   bool is_matrix = false;  // shared blocks are of several sets: contention() tells of them
   // Which agent's solo blocks are an agent's baseline; itself, unless an equal agent was measured.
   std::map<std::string, std::string> baseline;
