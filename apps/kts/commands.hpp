@@ -4,6 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
+#include <string>
+#include <vector>
 
 #include "kts/analysis/load.hpp"
 #include "kts/base/error.hpp"
@@ -33,6 +36,9 @@ Command add_completion(CLI::App& root);
 
 // kEnvironment when not all that was printed could be written.
 [[nodiscard]] Status flush_output();
+// On stderr: where the page lies that was written, and what is to be warned of.
+void tell_of_page(const std::filesystem::path& page,
+                  std::initializer_list<const std::vector<std::string>*> warnings);
 
 struct ReportOptions {
   analysis::LoadOptions load;

@@ -12,6 +12,7 @@
 
 #include "commands.hpp"
 #include "help.hpp"
+#include "kts/base/text.hpp"
 #include "kts/base/units.hpp"
 #include "kts/base/version.hpp"
 #include "usage.hpp"
@@ -133,6 +134,16 @@ int run(int argc, char** argv) {
 Status kts::app::flush_output() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return {};
   return cannot_print(errno);
+}
+
+void kts::app::tell_of_page(const std::filesystem::path& page,
+                            std::initializer_list<const std::vector<std::string>*> warnings) {
+  fmt::print(stderr, "report: {}\n", page.string());
+  for (const auto* list : warnings) {
+    for (const std::string& warning : *list) {
+      fmt::print(stderr, "warning: {}\n", printable(warning));
+    }
+  }
 }
 
 int main(int argc, char** argv) {

@@ -13,6 +13,7 @@
 
 #include "commands.hpp"
 #include "kts/analysis/summarize.hpp"
+#include "kts/base/text.hpp"
 #include "kts/report/modes.hpp"
 #include "local_machine.hpp"
 
@@ -97,17 +98,11 @@ Result<int> report_on_modes(const std::filesystem::path& folder, const ReportOpt
                out.string());
   }
   KTS_CHECK_OK(flush_output());
-  fmt::print(stderr, "report: {}\n", (out / "report.html").string());
-  for (const auto* list : {&modes.warnings, &warnings}) {
-    for (const auto& warning : *list) {
-      fmt::print(stderr, "warning: {}\n", report::printable(warning));
-    }
-  }
+  tell_of_page(out / "report.html", {&modes.warnings, &warnings});
   const int code = analysis::exit_code(modes);
   if (code == static_cast<int>(ErrorCode::kInconclusive)) {
-    fmt::print(
-        stderr, "exit 5: {}\n",
-        report::printable(fmt::format("{}", fmt::join(analysis::inconclusive(modes), "; "))));
+    fmt::print(stderr, "exit 5: {}\n",
+               printable(fmt::format("{}", fmt::join(analysis::inconclusive(modes), "; "))));
   }
   if (code == static_cast<int>(ErrorCode::kGateFailed)) {
     fmt::print(stderr, "exit 3: no way of sharing meets the objective\n");

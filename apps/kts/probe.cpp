@@ -16,6 +16,7 @@
 #include "kts/analysis/fleet.hpp"
 #include "kts/base/clock.hpp"
 #include "kts/base/files.hpp"
+#include "kts/base/text.hpp"
 #include "kts/device/cpu.hpp"
 #include "kts/device/gpu.hpp"
 #include "kts/device/sharing.hpp"
@@ -78,12 +79,7 @@ Result<int> publish(const analysis::DataSheet& sheet, const std::filesystem::pat
                folder.string());
   }
   KTS_CHECK_OK(flush_output());
-  fmt::print(stderr, "report: {}\n", (folder / "datasheet.html").string());
-  for (const auto* list : {&sheet.warnings, &more}) {
-    for (const std::string& warning : *list) {
-      fmt::print(stderr, "warning: {}\n", report::printable(warning));
-    }
-  }
+  tell_of_page(folder / "datasheet.html", {&sheet.warnings, &more});
   const std::vector<std::string> doubts = analysis::inconclusive(sheet);
   return doubts.empty() ? 0 : static_cast<int>(ErrorCode::kInconclusive);
 }
@@ -91,7 +87,7 @@ Result<int> publish(const analysis::DataSheet& sheet, const std::filesystem::pat
 void explain(const analysis::DataSheet& sheet, int code) {
   if (code == 0) return;
   fmt::print(stderr, "exit 5: the sheet can't be relied on: {}\n",
-             report::printable(analysis::inconclusive(sheet).front()));
+             printable(analysis::inconclusive(sheet).front()));
 }
 
 Result<int> run_probe(const ProbeOptions& options) {

@@ -16,6 +16,7 @@
 #include "kts/analysis/matrix.hpp"
 #include "kts/analysis/modes.hpp"
 #include "kts/analysis/summarize.hpp"
+#include "kts/base/text.hpp"
 #include "kts/base/units.hpp"
 #include "kts/report/fleet.hpp"
 #include "kts/report/matrix.hpp"
@@ -35,11 +36,11 @@ struct ReportCommand {
 void explain(const analysis::Summary& summary, ErrorCode code) {
   if (code == ErrorCode::kInconclusive) {
     fmt::print(stderr, "exit 5: the run can't support its conclusion: {}\n",
-               report::printable(summary.inconclusive.front()));
+               printable(summary.inconclusive.front()));
   }
   if (code == ErrorCode::kGateFailed) {
     fmt::print(stderr, "exit 3: an objective was missed: {}\n",
-               report::printable(report::missed_objectives(summary)));
+               printable(report::missed_objectives(summary)));
   }
 }
 
@@ -58,7 +59,7 @@ std::optional<analysis::Summary> report_on_node(const std::filesystem::path& run
   std::error_code ec;
   if (!std::filesystem::is_directory(run / "blocks", ec)) return std::nullopt;
   const auto say = [&](std::string_view what) {
-    fmt::print(stderr, "warning: {}: {}\n", run.filename().string(), report::printable(what));
+    fmt::print(stderr, "warning: {}: {}\n", run.filename().string(), printable(what));
   };
   const auto data = analysis::load(run);
   if (!data) {
@@ -96,7 +97,7 @@ Result<int> report_on_fleet(const std::filesystem::path& run, const ReportOption
                folder.string());
   }
   KTS_CHECK_OK(flush_output());
-  fmt::print(stderr, "report: {}\n", (folder / "results.md").string());
+  tell_of_page(folder / "results.md", {});
   return analysis::exit_code(summary);
 }
 
@@ -121,12 +122,7 @@ Status publish(const Report& report, const std::string& table, const std::string
         fmt::format("{}; kts report {} --no-trace leaves it out", cut.error().hint, run.string()),
         cut.error().where);
   }
-  fmt::print(stderr, "report: {}\n", (folder / "report.html").string());
-  for (const auto* list : {&warnings, &more, &*cut}) {
-    for (const auto& warning : *list) {
-      fmt::print(stderr, "warning: {}\n", report::printable(warning));
-    }
-  }
+  tell_of_page(folder / "report.html", {&warnings, &more, &*cut});
   return {};
 }
 
@@ -162,8 +158,7 @@ Result<int> report_on(const std::filesystem::path& run, const ReportOptions& opt
         why.push_back(
             fmt::format("kts matrix --resume {} --minutes M measures more", run.string()));
       }
-      fmt::print(stderr, "exit 5: {}\n",
-                 report::printable(fmt::format("{}", fmt::join(why, "; "))));
+      fmt::print(stderr, "exit 5: {}\n", printable(fmt::format("{}", fmt::join(why, "; "))));
     }
     return code;
   }

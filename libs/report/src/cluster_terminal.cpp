@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "format.hpp"
+#include "kts/base/text.hpp"
 #include "kts/base/units.hpp"
 #include "kts/report/cluster.hpp"
 #include "painter.hpp"

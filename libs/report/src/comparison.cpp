@@ -5,6 +5,7 @@
 
 #include "format.hpp"
 #include "json_values.hpp"
+#include "kts/base/text.hpp"
 #include "markdown.hpp"
 #include "painter.hpp"
 

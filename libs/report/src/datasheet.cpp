@@ -14,6 +14,7 @@
 #include "format.hpp"
 #include "html_page.hpp"
 #include "kts/base/files.hpp"
+#include "kts/base/text.hpp"
 #include "markdown.hpp"
 #include "painter.hpp"
 #include "palette.hpp"

@@ -7,6 +7,7 @@
 
 #include "format.hpp"
 #include "kts/base/files.hpp"
+#include "kts/base/text.hpp"
 #include "kts/stats/outliers.hpp"
 #include "markdown.hpp"
 #include "painter.hpp"

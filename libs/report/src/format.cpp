@@ -16,8 +16,6 @@ bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 
 
 }  // namespace
 
-std::string printable(std::string_view text) { return kts::printable(text); }
-
 std::string number(double value, int digits) {
   constexpr int kMaxDecimals = 4;
   if (!std::isfinite(value)) return std::string(kAbsent);

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "format.hpp"
+#include "kts/base/text.hpp"
 #include "kts/report/plots.hpp"
 #include "kts/report/report.hpp"
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "format.hpp"
+#include "kts/base/text.hpp"
 #include "kts/report/matrix.hpp"
 #include "matrix_words.hpp"
 #include "palette.hpp"

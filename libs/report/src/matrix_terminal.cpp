@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "format.hpp"
+#include "kts/base/text.hpp"
 #include "kts/report/matrix.hpp"
 #include "matrix_words.hpp"
 #include "memory_words.hpp"

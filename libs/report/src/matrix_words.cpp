@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "format.hpp"
+#include "kts/base/text.hpp"
 #include "kts/report/matrix.hpp"
 #include "words.hpp"
 

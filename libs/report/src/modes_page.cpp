@@ -7,6 +7,7 @@
 #include "format.hpp"
 #include "html_page.hpp"
 #include "kts/base/files.hpp"
+#include "kts/base/text.hpp"
 #include "kts/report/modes.hpp"
 #include "memory_words.hpp"
 #include "modes_words.hpp"

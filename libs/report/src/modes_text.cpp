@@ -3,6 +3,7 @@
 
 #include "format.hpp"
 #include "json_values.hpp"
+#include "kts/base/text.hpp"
 #include "kts/report/modes.hpp"
 #include "markdown.hpp"
 #include "memory_words.hpp"

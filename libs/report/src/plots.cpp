@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "format.hpp"
+#include "kts/base/text.hpp"
 #include "kts/report/report.hpp"
 #include "palette.hpp"
 #include "plot_pieces.hpp"

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "format.hpp"
+#include "kts/base/text.hpp"
 #include "kts/report/cluster.hpp"
 #include "painter.hpp"
 

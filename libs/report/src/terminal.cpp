@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "format.hpp"
+#include "kts/base/text.hpp"
 #include "kts/report/report.hpp"
 #include "memory_words.hpp"
 #include "painter.hpp"

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "format.hpp"
+#include "kts/base/text.hpp"
 #include "kts/report/report.hpp"
 
 namespace kts::report {

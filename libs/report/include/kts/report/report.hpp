@@ -38,8 +38,6 @@ struct TerminalStyle {
 [[nodiscard]] TerminalStyle terminal_style(int fd);
 // At most 100 columns unless an agent's own description is longer; ends with the finding.
 [[nodiscard]] std::string terminal_table(const Summary& summary, TerminalStyle style);
-// `text` as one printable line: control characters and broken UTF-8 replaced.
-[[nodiscard]] std::string printable(std::string_view text);
 
 struct WriteOptions {
   std::string gnuplot = "gnuplot";  // program, looked up in PATH
