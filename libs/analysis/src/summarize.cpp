@@ -464,9 +464,8 @@ Reason why_inconclusive(const AgentStats& agent, const GroupStats* solo, const S
   if (latency->samples_needed) {
     const std::uint64_t had =
         std::max((*solo)[Measure::kLatency].n, agent.shared.front()[Measure::kLatency].n);
-    const double times = static_cast<double>(*latency->samples_needed) / static_cast<double>(had);
-    text += fmt::format("; about {} samples a phase, {:.{}f} times as many, would settle it",
-                        *latency->samples_needed, times, times < 10 ? 1 : 0);
+    text += fmt::format("; about {} samples a phase{} would settle it", *latency->samples_needed,
+                        times_as_many(had, *latency->samples_needed));
   }
   return {"verdict", std::move(text)};
 }

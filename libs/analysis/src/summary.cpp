@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kts/analysis/summary.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -91,6 +93,13 @@ const Degradation* find_degradation(const Summary& summary, std::string_view age
     return d.agent == agent && d.measure == measure && d.quantile == quantile;
   });
   return found == summary.degradation.end() ? nullptr : &*found;
+}
+
+std::string times_as_many(std::uint64_t had, std::uint64_t needed) {
+  if (had == 0) return {};
+  const double times = static_cast<double>(needed) / static_cast<double>(had);
+  if (times < 1.05) return ", a few more than there were,";
+  return fmt::format(", {:.{}f} times as many,", times, times < 10 ? 1 : 0);
 }
 
 int exit_code(const Summary& summary) {

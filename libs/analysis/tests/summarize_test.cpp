@@ -506,6 +506,13 @@ TEST(Slo, MissedWhenTheWholeIntervalIsAboveTheTarget) {
   EXPECT_EQ(exit_code(summary), 3);
 }
 
+TEST(Summarize, NearlyAsManySamplesAreAFewMore) {
+  EXPECT_EQ(times_as_many(610, 620), ", a few more than there were,");
+  EXPECT_EQ(times_as_many(610, 890), ", 1.5 times as many,");
+  EXPECT_EQ(times_as_many(240, 21'400), ", 89 times as many,");
+  EXPECT_EQ(times_as_many(0, 620), "");
+}
+
 TEST(Slo, MetWhenTheWholeIntervalIsBelowTheTarget) {
   RunData data = Planned{}.data();
   ask_for(data, "light", 0.9, 5);

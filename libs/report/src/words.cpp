@@ -28,15 +28,6 @@ constexpr double kQuietRateChange = 0.05;
 // Event time that shows less than this part of the growth of latency understates it.
 constexpr double kUnderstated = 0.67;
 
-// ", 1.5 times as many,": how much longer such a run would be.
-std::string times_as_many(const AgentView& view, double wanted) {
-  const std::uint64_t solo = view.solo == nullptr ? 0 : view.solo->n;
-  const std::uint64_t had = std::max(solo, view.shared->n);
-  if (had == 0) return {};
-  const double times = wanted / static_cast<double>(had);
-  return fmt::format(", {:.{}f} times as many,", times, times < 10 ? 1 : 0);
-}
-
 std::string with_interval(const Estimate& ratio) {
   const std::string bounds = bounds_words(ratio);
   return times(*ratio.value) + (bounds.empty() ? "" : ", " + bounds);
@@ -633,9 +624,10 @@ std::string cannot_conclude_sentence(const AgentView& view) {
           ? fmt::format(": the estimate is {} without an interval", times(*view.df->ratio.value))
           : fmt::format(": the estimate is {}", with_interval(view.df->ratio));
   if (view.df->samples_needed) {
+    const std::uint64_t had = std::max(view.solo == nullptr ? 0 : view.solo->n, view.shared->n);
     sentence +=
         fmt::format("; about {} samples a phase{} would settle it", count(*view.df->samples_needed),
-                    times_as_many(view, static_cast<double>(*view.df->samples_needed)));
+                    analysis::times_as_many(had, *view.df->samples_needed));
   }
   return sentence + ".";
 }

@@ -378,6 +378,9 @@ struct Summary {
                                                Phase phase, Measure measure);
 [[nodiscard]] const Degradation* find_degradation(const Summary& summary, std::string_view agent,
                                                   Measure measure, double quantile);
+// Beside a number of samples that would do, where there were `had`: ", 1.5 times as many,". Empty
+// where there were none.
+[[nodiscard]] std::string times_as_many(std::uint64_t had, std::uint64_t needed);
 // 0, 3 (an SLO was missed) or 5.
 [[nodiscard]] int exit_code(const Summary& summary);
 
