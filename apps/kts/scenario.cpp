@@ -111,6 +111,10 @@ Result<int> show(const ScenarioOptions& options) {
 
 Result<int> check(const ScenarioOptions& options) {
   KTS_TRY(const scenario::Scenario scenario, scenario::load(options.file));
+  if (Status demands = check_demands(scenario); !demands) {
+    demands.error().where = fmt::format("{}: {}", options.file, demands.error().where);
+    return tl::unexpected(std::move(demands).error());
+  }
   // Under auto a GPU's limits are a remark: it may be a CPU yet.
   const bool depends = scenario.device == "auto";
   Status engines = check_engines(scenario, depends ? "cuda" : runner::device_kind(scenario.device));

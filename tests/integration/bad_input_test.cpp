@@ -457,6 +457,27 @@ TEST(Usage, WhatNoCudaEngineCanDoIsRefusedBeforeADeviceIsTouched) {
   EXPECT_THAT(either.out, HasSubstr("\nnot on a GPU: " + file + ": " + said));
 }
 
+TEST_F(BadInput, CheckRefusesPartitionsOfMoreThanTheCard) {
+  const std::string file = (folder_.path() / "parts.yaml").string();
+  const auto checked = [&](const std::string& percent) {
+    std::string yaml = "schema: kts.scenario/1\nname: parts\nsharing: mps\nagents:\n";
+    for (const char* name : {"a", "b"}) {
+      yaml += std::string("  - {name: ") + name +
+              ", workload: {kind: fft, size: 64}, arrival: {process: saturate}, "
+              "mps: {partition: " +
+              percent + "}}\n";
+    }
+    EXPECT_TRUE(write_file(file, yaml));
+    return Program::run({kKts, "scenario", "check", file});
+  };
+  EXPECT_EQ(checked("50").exit, 0);
+  const Outcome refused = checked("60");
+  EXPECT_EQ(refused.exit, 2);
+  EXPECT_TRUE(one_line(refused.err)) << refused.err;
+  EXPECT_THAT(refused.err, StartsWith("kts scenario: " + file +
+                                      ": scenario parts: the static partitions take 120 % of"));
+}
+
 TEST(Usage, HelpOfACommandIsThereInBothOrders) {
   const Outcome outcome = Program::run({kKts, "help", "cluster", "share"});
   EXPECT_EQ(outcome.exit, 0) << outcome.err;
