@@ -204,6 +204,16 @@ TEST_F(CudaRequestTest, ShapesWithoutAttentionKernelsAreBadInput) {
   EXPECT_NE(engine.error().message.find("head_dim of 32"), std::string::npos);
 }
 
+TEST_F(CudaRequestTest, OnlyAlgorithmsThatRunAreTold) {
+  const auto told = [](const char* batch) {
+    EngineSpec spec;
+    spec.workload = complete("decode", {{"batch", batch}, {"context", "64"}}).value();
+    return make_engine(spec, "cuda").value()->algorithms();
+  };
+  EXPECT_EQ(told("8"), "");
+  EXPECT_NE(told("9"), "");
+}
+
 TEST_F(CudaRequestTest, GrowthEndsWhenTheDeviceRefusesAndTheAgentGoesOn) {
   EngineSpec spec;
   spec.workload = complete("grow", {{"step", "8GiB"}, {"limit", "8192GiB"}}).value();

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "kts/analysis/modes.hpp"
 #include "ratio.hpp"
@@ -198,6 +201,60 @@ std::set<std::string> advise(CompanyResult& company, const ModesSummary& summary
   return alike;
 }
 
+// Whether it is sure to have a lower p99, or to meet the objective where the other isn't.
+bool does_better(const ModeResult& mode, const ModeResult& other) {
+  if (mode.slo_met == true && other.slo_met != true) return true;
+  return mode.p99.ci_high && other.p99.ci_low && *mode.p99.ci_high < *other.p99.ci_low;
+}
+
+const ModeResult* mode_of(const CompanyResult& company, const std::string& way) {
+  const auto mode = std::ranges::find_if(
+      company.modes, [&](const ModeResult& each) { return each.entry.way == way; });
+  return mode != company.modes.end() && can_conclude(*mode) ? &*mode : nullptr;
+}
+
+// Beside whom one way is sure to do better than another.
+std::vector<std::string> where_better(const ModesSummary& summary, const std::string& way,
+                                      const std::string& other) {
+  std::vector<std::string> companies;
+  for (const CompanyResult& company : summary.companies) {
+    const ModeResult* mode = mode_of(company, way);
+    const ModeResult* than = mode_of(company, other);
+    if (mode && than && does_better(*mode, *than)) companies.push_back(company.company);
+  }
+  return companies;
+}
+
+// Ways of which now the one is sure to do better, now the other: who has only these to choose from
+// has to know the neighbour, whatever else is best.
+std::string what_turns_over(const ModesSummary& summary) {
+  std::vector<std::string> ways;
+  for (const CompanyResult& company : summary.companies) {
+    for (const ModeResult& mode : company.modes) {
+      if (std::ranges::find(ways, mode.entry.way) == ways.end()) ways.push_back(mode.entry.way);
+    }
+  }
+  std::string text;
+  for (auto way = ways.begin(); way != ways.end(); ++way) {
+    // Where it is better and where the others are, with those others.
+    std::map<std::pair<std::string, std::string>, std::vector<std::string>> others;
+    for (auto other = std::next(way); other != ways.end(); ++other) {
+      const auto here = where_better(summary, *way, *other);
+      const auto there = where_better(summary, *other, *way);
+      if (here.empty() || there.empty()) continue;
+      others[{fmt::format("{}", fmt::join(here, ", ")), fmt::format("{}", fmt::join(there, ", "))}]
+          .push_back(*other);
+    }
+    for (const auto& [companies, which] : others) {
+      const auto alternatives = fmt::format("{}", fmt::join(which, " or "));
+      text += fmt::format(
+          " Between {} and {} it depends on the neighbour: {} is better beside {}, {} beside {}.",
+          *way, alternatives, *way, companies.first, alternatives, companies.second);
+    }
+  }
+  return text;
+}
+
 // Of each company the best, kept apart from those that do as well everywhere.
 std::string over_all(const std::vector<std::string>& choices, const std::set<std::string>& best,
                      const std::set<std::string>& everywhere, bool all) {
@@ -243,6 +300,7 @@ Alike advise_alone(ModesSummary& summary) {
   } else {
     summary.advice =
         over_all(choices, best, everywhere, choices.size() == summary.companies.size());
+    if (best.size() == 1 || !everywhere.empty()) summary.advice += what_turns_over(summary);
   }
   return all;
 }
@@ -256,12 +314,6 @@ std::string advised_in(const ModesSummary& compared, const std::string& run) {
     if (here) return company.modes[*company.best].entry.way;
   }
   return {};
-}
-
-// Whether it is sure to have a lower p99, or to meet the objective where the other isn't.
-bool does_better(const ModeResult& mode, const ModeResult& other) {
-  if (mode.slo_met == true && other.slo_met != true) return true;
-  return mode.p99.ci_high && other.p99.ci_low && *mode.p99.ci_high < *other.p99.ci_low;
 }
 
 // Where another light agent does better than under the way that the compared one is advised.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory_use.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -50,7 +51,9 @@ AgentMemory agent_memory(const MemoryJson& entry) {
   agent.measured = bytes_in(entry, "measured_bytes");
   agent.measured_by = word_in(entry, "measured_by");
   if (!agent.measured) agent.missing = word_in(entry, "missing");
-  agent.error_ratio = error_of(agent.measured, agent.predicted);
+  const MemoryJson& grows = field_of(entry, "grows");
+  agent.grows = grows.is_boolean() && grows.get<bool>();
+  if (!agent.grows) agent.error_ratio = error_of(agent.measured, agent.predicted);
   return agent;
 }
 
@@ -81,7 +84,9 @@ std::optional<MemoryUse> memory_use(const nlohmann::json& environment) {
   use.device = bytes_in(on_cpu ? field_of(environment, "cpu") : device, "memory_bytes");
   use.predicted_share = share_of_bytes(use.predicted, use.device);
   use.measured_share = share_of_bytes(use.measured, use.device);
-  use.error_ratio = error_of(use.measured, use.predicted);
+  if (std::ranges::none_of(use.agents, &AgentMemory::grows)) {
+    use.error_ratio = error_of(use.measured, use.predicted);
+  }
   return use;
 }
 

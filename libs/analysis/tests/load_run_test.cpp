@@ -237,6 +237,27 @@ TEST(LoadRun, MemoryIsPredictedBesideMeasuredAndTheSumBesideTheCard) {
   EXPECT_EQ(use.agents[1].missing, "nobody says");
 }
 
+TEST(LoadRun, WhatGrowsHasNoErrorOfItsPrediction) {
+  const Folder folder;
+  write_run(folder, 2);
+  folder.write("environment.json", R"({"device":{"kind":"cuda","memory_bytes":8000},
+    "memory_in_use_bytes":7000,"memory":[
+    {"agent":"router","predicted_bytes":800,"predicted":{"operands":800},"measured_bytes":1000,
+     "measured_by":"nvml"},
+    {"agent":"thinker","predicted_bytes":100,"predicted":{"operands":100},"grows":true,
+     "measured_bytes":6000,"measured_by":"nvml"}]})");
+  const auto data = load(folder.path());
+  ASSERT_TRUE(data) << to_line(data.error());
+  ASSERT_TRUE(data->header.memory);
+  const MemoryUse& use = *data->header.memory;
+  EXPECT_FALSE(use.agents[0].grows);
+  EXPECT_DOUBLE_EQ(use.agents[0].error_ratio.value(), 0.25);
+  EXPECT_TRUE(use.agents[1].grows);
+  EXPECT_EQ(use.agents[1].measured, 6000U);
+  EXPECT_EQ(use.agents[1].error_ratio, std::nullopt);
+  EXPECT_EQ(use.error_ratio, std::nullopt);
+}
+
 TEST(LoadRun, MemoryOfAnEarlierFormOrNoneIsNotMisread) {
   const Folder folder;
   write_run(folder, 2);

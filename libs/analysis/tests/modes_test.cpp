@@ -110,6 +110,29 @@ TEST(Advice, SaysWhenItDependsOnTheNeighbour) {
   EXPECT_EQ(one.advice, "Take mps: it is best beside every neighbour here.");
 }
 
+TEST(Advice, SaysBetweenWhichWaysItDependsWhereAThirdIsBestEverywhere) {
+  const auto priority = [](double p99) { return mode("mps-priority", p99, 0.95); };
+  ModesSummary s = summary({{"gemm",
+                             {mode("time-slicing", 7.6, 0.9), mode("mps", 17.4, 0.95),
+                              mode("streams", 17.0, 0.95), priority(3.1)},
+                             {},
+                             {}},
+                            {"decode",
+                             {mode("time-slicing", 5.3, 0.9), mode("mps", 0.47, 0.93),
+                              mode("streams", 0.48, 0.93), priority(0.3)},
+                             {},
+                             {}}});
+  EXPECT_EQ(s.advice,
+            "Take mps-priority: it is best beside every neighbour here. Between time-slicing and "
+            "mps or streams it depends on the neighbour: time-slicing is better beside gemm, mps "
+            "or streams beside decode.");
+  // Nothing is claimed of what can't be told apart, or of a run that can't conclude.
+  s.companies[1].modes[1] = mode("mps", 5.3, 0.93);
+  s.companies[1].modes[2].inconclusive = {"an overload"};
+  advise(s);
+  EXPECT_EQ(s.advice, "Take mps-priority: it is best beside every neighbour here.");
+}
+
 TEST(Advice, DoesNotDependOnTheNeighbourWhereOneWayIsAsGoodAsTheBestEverywhere) {
   const ModesSummary s =
       summary({{"gemm", {mode("time-slicing", 5.0, 0.97), mode("streams", 5.2, 0.92)}, {}, {}},

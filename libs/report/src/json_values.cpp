@@ -18,6 +18,7 @@ Json agent_memory(const analysis::AgentMemory& m) {
           {"measured_bytes", optional(m.measured)},
           {"measured_by", text(m.measured_by)},
           {"missing", text(m.missing)},
+          {"grows", m.grows},
           {"error_ratio", optional(m.error_ratio)}};
 }
 

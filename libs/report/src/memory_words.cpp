@@ -33,7 +33,8 @@ std::string made_up_of(const AgentMemory& agent) {
     if (bytes.value_or(0) == 0) continue;
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, format_bytes(*bytes));
   }
-  return text.empty() ? std::string(kAbsent) : text;
+  if (text.empty()) return std::string(kAbsent);
+  return agent.grows ? text + ", before it grows" : text;
 }
 
 std::string source_of(const AgentMemory& agent) {
@@ -91,6 +92,9 @@ std::string memory_sentence(const analysis::Summary& summary) {
   if (memory.measured) {
     if (memory.error_ratio) {
       text += fmt::format(", {} against the prediction", percent(*memory.error_ratio));
+    }
+    for (const AgentMemory& agent : memory.agents) {
+      if (agent.grows) text += fmt::format("; how far {} grows isn't predicted", agent.agent);
     }
     return text + (by_card(memory) ? fmt::format("; {}.", kByCard) : ".");
   }

@@ -320,6 +320,19 @@ TEST(MemoryWords, SumStandsBesideTheCardAndTheErrorBesideBoth) {
                   "the driver (NVML)", "784.0 MiB", "224.0 MiB", "812.0 MiB", "+3.6\u00a0%"));
 }
 
+TEST(MemoryWords, WhatGrowsIsNotHeldAgainstThePrediction) {
+  Summary growing = fixtures::two_agents();
+  growing.memory->agents[1].grows = true;
+  growing.memory->agents[1].error_ratio.reset();
+  growing.memory->error_ratio.reset();
+  EXPECT_EQ(memory_sentence(growing),
+            "The agents together held 1.6 GiB of NVIDIA H200's 140.4 GiB (1.1\u00a0%); how far "
+            "thinker grows isn't predicted.");
+  EXPECT_EQ(memory_table(growing)[2][1],
+            "operands 192.0 MiB, workspace 32.0 MiB, context 560.0 MiB, before it grows");
+  EXPECT_EQ(memory_table(growing)[2].back(), kAbsent);
+}
+
 TEST(MemoryWords, WhatTheCardHoldsMoreStandsForProcessesThatSayNothing) {
   Summary mps = fixtures::cannot_conclude();
   mps.memory->measured = std::uint64_t{504} << 20;

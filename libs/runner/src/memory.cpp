@@ -80,6 +80,7 @@ std::string to_json(const std::vector<AgentMemory>& agents) {
     Json one{{"agent", agent.agent},
              {"predicted_bytes", agent.predicted_bytes()},
              {"predicted", std::move(predicted)}};
+    if (plan.grows) one["grows"] = true;
     if (agent.allocated_bytes) one["allocated_bytes"] = *agent.allocated_bytes;
     if (agent.measured_bytes) {
       one["measured_bytes"] = *agent.measured_bytes;
@@ -137,6 +138,9 @@ MemoryOutlook memory_outlook(const std::vector<AgentMemory>& agents, const Devic
           ? fmt::format("memory: {} will hold about {}", agents.front().agent, format_bytes(sum))
           : fmt::format("memory: the agents will hold about {} ({})", format_bytes(sum),
                         parts_of(agents, predicted));
+  for (const AgentMemory& agent : agents) {
+    if (agent.plan.grows) text += fmt::format(", and {} takes more as it runs", agent.agent);
+  }
   if (!device.total_bytes) return {std::move(text)};
   text += fmt::format("; {} has {}", device.name, size_of(device));
   if (sum <= left_of(device)) return {std::move(text)};

@@ -146,6 +146,18 @@ TEST(Memory, PredictionIsTheWorkloadsOnTheScenariosDevice) {
   EXPECT_EQ(predict_memory(scenario)[0].context_bytes, workload::kCpuProcessBytes);
 }
 
+TEST(Memory, WhatGrowsIsSaidToGoBeyondItsPrediction) {
+  scenario::Scenario scenario;
+  scenario.device = "cuda";
+  scenario.agents.resize(1);
+  scenario.agents[0].name = "grower";
+  scenario.agents[0].workload = workload::complete("grow", {{"step", "1GiB"}, {"limit", "64GiB"}}).value();
+  std::vector<AgentMemory> all = predict_memory(scenario);
+  EXPECT_THAT(memory_outlook(all, {"NVIDIA X", 80 * kGiB, {}}).text,
+              HasSubstr("GiB, and grower takes more as it runs; NVIDIA X has 80.0 GiB"));
+  EXPECT_THAT(to_json(all), HasSubstr(R"("grows":true)"));
+}
+
 TEST(Memory, WhatIsNotKnownIsNotInTheFile) {
   std::vector<AgentMemory> all = agents();
   all[0].missing = "nobody says";

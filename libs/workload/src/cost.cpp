@@ -140,7 +140,10 @@ MemoryPlan memory_of(const WorkloadSpec& spec, std::string_view device_kind) {
                     bytes_of(vectors + 2 * spec.number("k"), kFloat);
   }
   // It begins with nothing; that it may not get all of its limit is what it is for.
-  if (kind == "grow") plan.operands = bytes_of(spec.number("step"), 1);
+  if (kind == "grow") {
+    plan.operands = bytes_of(spec.number("step"), 1);
+    plan.grows = true;
+  }
   if (spec.has("bytes")) {
     std::int64_t buffers = 1;
     if (kind == "copy") {

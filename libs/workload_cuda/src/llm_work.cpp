@@ -138,7 +138,7 @@ class DecodeWork final : public LlmWork {
     plan_.sequences = w.number("batch");
     plan_.positions = context + workload::kDecodeGrowth;
     plan_.rows = plan_.sequences;
-    plan_.common_rows = {plan_.sequences};
+    if (!steps_by_vectors(plan_.sequences)) plan_.common_rows = {plan_.sequences};
     plan_.head_rows = workload::model_of(w).vocab;
     plan_.steps = true;
     KTS_CHECK_OK(create_transformer(spec, stream));

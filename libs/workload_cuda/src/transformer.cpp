@@ -50,6 +50,8 @@ class Carver {
 
 }  // namespace
 
+bool steps_by_vectors(std::int64_t sequences) { return sequences <= kMostVectors; }
+
 std::vector<float> to_floats(const std::vector<Bf16>& values) {
   std::vector<float> floats(values.size());
   std::ranges::transform(values, floats.begin(), [](Bf16 value) {
@@ -188,7 +190,7 @@ Status Transformer::choose_algorithms() {
         matmul_.choose({m.hidden, m.ffn, true}, rows, layer.down, gated_ ? gated_ : up_, x_));
     KTS_CHECK_OK(matmul_.choose({m.up_rows(), m.hidden}, rows, layer.up, normed_, up_));
   }
-  if (plan_.head_rows > 1 && plan_.sequences > kMostVectors) {
+  if (plan_.head_rows > 1 && !steps_by_vectors(plan_.sequences)) {
     KTS_CHECK_OK(matmul_.choose({plan_.head_rows, m.hidden, false, true}, plan_.sequences, head_,
                                 normed_, logits_));
   }
@@ -367,7 +369,7 @@ Status Transformer::attend_step(std::int64_t layer) noexcept {
   attend.partial_sums = partial_sums_;
   attend.partial_weights = partial_weights_;
   attend.arrivals = arrivals_;
-  KTS_CUDA(attend_token(narrow(m.head_dim), attend, on(plan_.sequences <= kMostVectors && !tap_)),
+  KTS_CUDA(attend_token(narrow(m.head_dim), attend, on(steps_by_vectors(plan_.sequences) && !tap_)),
            "cannot run the attention");
   return {};
 }
@@ -400,7 +402,7 @@ Status Transformer::head(std::int64_t first_sequence, std::int64_t sequences, co
 }
 
 Status Transformer::step() noexcept {
-  return plan_.sequences <= kMostVectors ? step_by_vectors() : step_by_matrices();
+  return steps_by_vectors(plan_.sequences) ? step_by_vectors() : step_by_matrices();
 }
 
 Status Transformer::step_by_vectors() noexcept {

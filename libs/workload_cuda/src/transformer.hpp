@@ -17,6 +17,10 @@
 
 namespace kts::workload_cuda {
 
+// Whether a step of so many sequences is products of the matrices with each vector, none of
+// cuBLASLt.
+[[nodiscard]] bool steps_by_vectors(std::int64_t sequences);
+
 [[nodiscard]] std::vector<float> to_floats(const std::vector<Bf16>& values);
 
 struct TransformerPlan {

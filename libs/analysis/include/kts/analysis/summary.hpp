@@ -312,7 +312,8 @@ struct AgentMemory {
   std::optional<std::uint64_t> predicted, allocated, measured;
   std::string measured_by = {};            // "nvml" | "resident set"
   std::string missing = {};                // why it wasn't measured
-  std::optional<double> error_ratio = {};  // measured / predicted - 1
+  bool grows = false;                      // as it runs, beyond what is predicted
+  std::optional<double> error_ratio = {};  // measured / predicted - 1; empty where it grows
 };
 // All agents' against what the device has; sums are empty where a part of them is.
 struct MemoryUse {

@@ -34,6 +34,7 @@ struct MemoryPlan {
   std::uint64_t activations = 0;
   std::uint64_t operands = 0;   // what is none of these: matrices, vectors, buffers
   std::uint64_t workspace = 0;  // of cuBLAS; cuFFT's is 0 for powers of two, else not foreseen
+  bool grows = false;           // takes more as it runs, which is in none of these
   [[nodiscard]] std::uint64_t total() const {
     return weights + kv_cache + activations + operands + workspace;
   }
