@@ -28,38 +28,63 @@ struct Label {
   double height = 0;  // where it is written, in parts of the panel's
 };
 
+bool has_point(const ModeResult& mode) {
+  return mode.measured && mode.p99.value && mode.kept_ratio.value;
+}
+bool has_point(const CompanyResult& company) {
+  return std::ranges::any_of(company.modes, [](const ModeResult& mode) { return has_point(mode); });
+}
+
+// The same of all panels, which so can be compared: kept in percent, p99 in ms.
+struct Scales {
+  double left = 0, right = 105;
+  double bottom = 0, top = 0;
+};
+
+Scales scales_of(const ModesSummary& modes) {
+  double low = modes.baseline.p99.value.value_or(1e9);
+  double high = low < 1e9 ? low : 0;
+  double least = 1;
+  double most = 1;
+  for (const CompanyResult& company : modes.companies) {
+    for (const ModeResult& mode : company.modes) {
+      if (!has_point(mode)) continue;
+      low = std::min(low, mode.p99.ci_low.value_or(*mode.p99.value));
+      high = std::max(high, mode.p99.ci_high.value_or(*mode.p99.value));
+      least = std::min(least, *mode.kept_ratio.value);
+      most = std::max(most, *mode.kept_ratio.value);
+    }
+  }
+  // Room for names to the left of the points; from nothing where that isn't much further.
+  const double left = std::floor(least * 10 - 1) * 10;
+  return {left < 40 ? 0 : left, std::ceil(most * 100 + (left < 40 ? 5 : 2)), low / 1.5, high * 1.5};
+}
+
 // Names that would lie on each other are moved up, the lowest first. Those far apart sideways don't
 // meet.
-void spread(std::vector<Label>& labels, double bottom, double top, double widest) {
+void spread(std::vector<Label>& labels, const Scales& scales) {
   constexpr double kLine = 0.055;
   constexpr double kReach = 0.3;
   std::ranges::sort(labels, {}, &Label::value);
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    labels[i].height = std::log(labels[i].value / bottom) / std::log(top / bottom);
+    labels[i].height =
+        std::log(labels[i].value / scales.bottom) / std::log(scales.top / scales.bottom);
     for (std::size_t k = 0; k < i; ++k) {
-      if (std::abs(labels[i].x - labels[k].x) > kReach * widest) continue;
+      if (std::abs(labels[i].x - labels[k].x) > kReach * (scales.right - scales.left)) continue;
       labels[i].height = std::max(labels[i].height, labels[k].height + kLine);
     }
   }
 }
 
 // One panel a company, side by side: kept share to the right, p99 upwards on a log scale.
-std::string frontier_panel(const ModesSummary& modes, const CompanyResult& company, double left,
-                           double right) {
-  double low = modes.baseline.p99.value.value_or(1e9);
-  double high = low < 1e9 ? low : 0;
-  double widest = 1;
+std::string frontier_panel(const ModesSummary& modes, const CompanyResult& company,
+                           const Scales& scales, double left, double right) {
   std::vector<Label> names;
   std::string points;
   for (std::size_t i = 0; i < company.modes.size(); ++i) {
     const ModeResult& mode = company.modes[i];
-    if (!mode.measured || !mode.p99.value || !mode.kept_ratio.value) continue;
+    if (!has_point(mode)) continue;
     const double value = *mode.p99.value;
-    const double from = mode.p99.ci_low.value_or(value);
-    const double to = mode.p99.ci_high.value_or(value);
-    low = std::min(low, from);
-    high = std::max(high, to);
-    widest = std::max(widest, *mode.kept_ratio.value);
     const double x = *mode.kept_ratio.value * 100;
     const std::string_view color = company.best == i ? kSolo.hex : kShared.hex;
     names.push_back({mode.entry.way, x, value});
@@ -69,39 +94,31 @@ std::string frontier_panel(const ModesSummary& modes, const CompanyResult& compa
                   "solid noborder\n",
                   x, value, color);
   }
-  const double bottom = low / 1.5;
-  const double top = high * 1.5;
-  const double right_end = std::ceil(widest * 105);
-  spread(names, bottom, top, right_end);
+  spread(names, scales);
+  const double middle = scales.left + 0.6 * (scales.right - scales.left);
   std::string labels;
   for (const Label& label : names) {
     labels += fmt::format(
         "set label {} at first {}, graph {:.4f} {} offset {},0.5 textcolor rgb \"{}\"\n",
-        gnuplot_string(label.way), label.x, label.height, label.x > 60 ? "right" : "left",
-        label.x > 60 ? "-0.5" : "0.5", kInk.hex);
+        gnuplot_string(label.way), label.x, label.height, label.x > middle ? "right" : "left",
+        label.x > middle ? "-0.5" : "0.5", kInk.hex);
   }
   std::string out = fmt::format(
       "unset label\nunset arrow\nunset object\n"
       "set margins screen {}, screen {}, screen 0.17, screen 0.88\n"
       "set title {} textcolor rgb \"{}\" offset 0,-0.4\n"
-      "set logscale y\nset xrange [0:{}]\nset yrange [{}:{}]\nset ytics ({})\n"
+      "set logscale y\nset xrange [{}:{}]\nset yrange [{}:{}]\nset ytics ({})\n"
       "set xlabel 'throughput that the neighbours keep, %' textcolor rgb \"{}\"\n"
       "set ylabel 'p99 latency (95 %), ms' textcolor rgb \"{}\"\n",
-      left, right, gnuplot_string("beside " + company.company), kInk.hex, right_end, bottom, top,
-      log_tics(bottom, top), kMuted.hex, kMuted.hex);
+      left, right, gnuplot_string("beside " + company.company), kInk.hex, scales.left, scales.right,
+      scales.bottom, scales.top, log_tics(scales.bottom, scales.top), kMuted.hex, kMuted.hex);
   if (modes.baseline.p99.value) {
     out += fmt::format(
         "set arrow from graph 0,first {0} to graph 1,first {0} nohead dt 2 lw 1.5 lc rgb \"{1}\"\n"
         "set label 'alone' at graph 0.02,first {0} offset 0,0.5 textcolor rgb \"{1}\"\n",
         *modes.baseline.p99.value, kMuted.hex);
   }
-  return out + points + labels + fmt::format("plot {} with lines lt 0 lw 0\n", low / 1e3);
-}
-
-bool has_point(const CompanyResult& company) {
-  return std::ranges::any_of(company.modes, [](const ModeResult& mode) {
-    return mode.measured && mode.p99.value && mode.kept_ratio.value;
-  });
+  return out + points + labels + fmt::format("plot {} with lines lt 0 lw 0\n", scales.bottom / 1e3);
 }
 
 std::string mode_row(const ModeCells& cells, bool best) {
@@ -139,6 +156,7 @@ std::vector<Plot> plan_frontier(const ModesSummary& modes) {
     if (has_point(company)) drawn.push_back(&company);
   }
   if (drawn.empty()) return {};
+  const Scales scales = scales_of(modes);
   const std::size_t width = drawn.size() == 1 ? 760 : 480 * drawn.size();
   Plot plot;
   plot.name = "frontier";
@@ -155,12 +173,13 @@ std::vector<Plot> plan_frontier(const ModesSummary& modes) {
   for (std::size_t i = 0; i < drawn.size(); ++i) {
     const double share = 1.0 / static_cast<double>(drawn.size());
     const double begin = static_cast<double>(i) * share;
-    plot.script += frontier_panel(modes, *drawn[i], begin + 0.16 * share, begin + 0.96 * share);
+    plot.script +=
+        frontier_panel(modes, *drawn[i], scales, begin + 0.16 * share, begin + 0.96 * share);
     plot.description +=
         fmt::format("{}Beside {}:", i == 0 ? "" : " ", printable(drawn[i]->company));
     std::string separator = " ";
     for (const ModeResult& mode : drawn[i]->modes) {
-      if (!mode.measured || !mode.p99.value || !mode.kept_ratio.value) continue;
+      if (!has_point(mode)) continue;
       plot.description +=
           fmt::format("{}{} {} ms at {:.0f} % kept", separator, printable(mode.entry.way),
                       has_open_side(mode.p99) ? bounded(mode.p99) : number(mode.p99.value),

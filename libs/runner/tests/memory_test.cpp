@@ -151,7 +151,8 @@ TEST(Memory, WhatGrowsIsSaidToGoBeyondItsPrediction) {
   scenario.device = "cuda";
   scenario.agents.resize(1);
   scenario.agents[0].name = "grower";
-  scenario.agents[0].workload = workload::complete("grow", {{"step", "1GiB"}, {"limit", "64GiB"}}).value();
+  scenario.agents[0].workload =
+      workload::complete("grow", {{"step", "1GiB"}, {"limit", "64GiB"}}).value();
   std::vector<AgentMemory> all = predict_memory(scenario);
   EXPECT_THAT(memory_outlook(all, {"NVIDIA X", 80 * kGiB, {}}).text,
               HasSubstr("GiB, and grower takes more as it runs; NVIDIA X has 80.0 GiB"));
