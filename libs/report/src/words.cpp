@@ -10,6 +10,7 @@
 #include "format.hpp"
 #include "kts/base/text.hpp"
 #include "kts/report/report.hpp"
+#include "kts/stats/verdict.hpp"
 
 namespace kts::report {
 namespace {
@@ -31,6 +32,12 @@ constexpr double kUnderstated = 0.67;
 std::string with_interval(const Estimate& ratio) {
   const std::string bounds = bounds_words(ratio);
   return times(*ratio.value) + (bounds.empty() ? "" : ", " + bounds);
+}
+
+bool changes(const Estimate& ratio) {
+  if (!ratio.value) return false;
+  const Verdict verdict = stats::judge({ratio.ci_low, ratio.ci_high});
+  return verdict == Verdict::kHurt || verdict == Verdict::kHelped;
 }
 
 // The agents of a chain are no neighbours of each other, nor of it.
@@ -192,6 +199,10 @@ std::vector<AgentView> views(const Summary& summary) {
     view.solo = find_result(summary, info.name, Phase::kSolo, Measure::kLatency);
     view.shared = find_result(summary, info.name, Phase::kShared, Measure::kLatency);
     view.df = find_degradation(summary, info.name, Measure::kLatency, 0.99);
+    for (const double quantile : {0.95, 0.5}) {
+      const auto* df = find_degradation(summary, info.name, Measure::kLatency, quantile);
+      if (view.df_lower == nullptr && df != nullptr && changes(df->ratio)) view.df_lower = df;
+    }
     view.df_gpu_time = find_degradation(summary, info.name, Measure::kGpuTime, 0.99);
     for (const auto& load : summary.loads) {
       if (load.agent == info.name && load.overloaded) view.overload = &load;
@@ -618,7 +629,16 @@ std::string cannot_conclude_sentence(const AgentView& view) {
   if (view.df != nullptr && view.df->verdict != Verdict::kCannotConclude) return {};
   std::string sentence =
       fmt::format("What sharing does to {}'s p99 latency can't be concluded", view.info->name);
-  if (view.df == nullptr || !view.df->ratio.value) return sentence + ": there is no estimate.";
+  std::string lower;
+  if (view.df_lower != nullptr) {
+    const Estimate& ratio = view.df_lower->ratio;
+    lower = fmt::format(" Its {} surely changes: it is {} what it is alone ({}).",
+                        quantile_name(view.df_lower->quantile), times(*ratio.value),
+                        bounds_words(ratio));
+  }
+  if (view.df == nullptr || !view.df->ratio.value) {
+    return sentence + ": there is no estimate." + lower;
+  }
   sentence +=
       interval(view.df->ratio).empty()
           ? fmt::format(": the estimate is {} without an interval", times(*view.df->ratio.value))
@@ -629,7 +649,7 @@ std::string cannot_conclude_sentence(const AgentView& view) {
         fmt::format("; about {} samples a phase{} would settle it", count(*view.df->samples_needed),
                     analysis::times_as_many(had, *view.df->samples_needed));
   }
-  return sentence + ".";
+  return sentence + "." + lower;
 }
 
 std::string slo_sentence(const Summary& summary, const SloOutcome& slo) {

@@ -22,9 +22,11 @@ struct Rates {
 // where it has nothing.
 struct AgentView {
   const analysis::AgentInfo* info = nullptr;
-  const analysis::MeasureResult* solo = nullptr;       // latency
-  const analysis::MeasureResult* shared = nullptr;     // latency
-  const analysis::Degradation* df = nullptr;           // p99 of latency
+  const analysis::MeasureResult* solo = nullptr;    // latency
+  const analysis::MeasureResult* shared = nullptr;  // latency
+  const analysis::Degradation* df = nullptr;        // p99 of latency
+  // Of p95 or p50, the highest that is surely not what it is alone.
+  const analysis::Degradation* df_lower = nullptr;
   const analysis::Degradation* df_gpu_time = nullptr;  // p99 of gpu_time
   const analysis::Load* overload = nullptr;            // the phase in which it was overloaded
   const analysis::Finding* change = nullptr;

@@ -157,6 +157,20 @@ TEST(Finding, FreeHelpedAndUncertainAreToldApart) {
   EXPECT_THAT(finding(s), HasSubstr("can't be concluded"));
 }
 
+TEST(Finding, WhereP99CannotBeToldALowerQuantileMayBe) {
+  Summary s = fixtures::two_agents();
+  ASSERT_EQ(s.degradation[1].quantile, 0.95);
+  s.degradation[1].ratio = {2.6, 1.2, 2.99};
+  s.degradation[2].verdict = analysis::Verdict::kCannotConclude;
+  EXPECT_THAT(finding(s), HasSubstr("Its p95 surely changes: it is 2.60× what it is alone (95 % "
+                                    "interval 1.20–2.99)."));
+  s.degradation[1].ratio = {1.1, 1.0, 1.3};
+  s.degradation[0].ratio = {0.8, 0.7, 0.9};
+  EXPECT_THAT(finding(s), HasSubstr("Its p50 surely changes: it is 0.800× what it is alone"));
+  s.degradation[0].ratio = {0.8, 0.7, 1.0};
+  EXPECT_THAT(finding(s), Not(HasSubstr("surely changes")));
+}
+
 TEST(Finding, NoAgentsAndOneAgentAreSaidPlainly) {
   EXPECT_EQ(finding(Summary{}), "This run has no agents.");
   EXPECT_THAT(finding(fixtures::one_agent()), HasSubstr("nothing to compare"));
