@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace kts::runner {
 
 CorePlan assign_cores(const std::vector<int>& allowed, bool cpu_device, std::size_t agents,
@@ -33,6 +35,18 @@ CorePlan assign_cores(const std::vector<int>& allowed, bool cpu_device, std::siz
           : hosts;
 
   plan.sync = sync == "auto" ? (plan.own_cores ? "spin" : "block") : std::string(sync);
+  if (cpu_device) {
+    // Host threads that spin keep theirs awake.
+    if (plan.sync == "block") {
+      for (const auto& cores : plan.host_cores) {
+        plan.awake_cores.insert(plan.awake_cores.end(), cores.begin(), cores.end());
+      }
+    }
+    plan.awake_cores.push_back(*plan.device_core);
+    std::ranges::sort(plan.awake_cores);
+    const auto twice = std::ranges::unique(plan.awake_cores);
+    plan.awake_cores.erase(twice.begin(), twice.end());
+  }
   if (sync == "spin" && !plan.own_cores) {
     plan.warnings.push_back(
         fmt::format("sync: spin with {} agents on {} cores: spinning threads take time from each "

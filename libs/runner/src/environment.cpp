@@ -51,6 +51,7 @@ std::string to_json(const Environment& e) {
            {"sharing", e.sharing},          {"sync", e.sync},       {"kernel", e.cpu.kernel},
            {"cpu", std::move(cpu)}};
   if (e.shared_core) out["shared_core"] = *e.shared_core;
+  if (!e.awake_cores.empty()) out["awake_cores"] = e.awake_cores;
   out["memory"] = Json::parse(to_json(e.memory));
   if (e.memory_in_use_bytes) {
     out["memory_in_use_bytes"] = *e.memory_in_use_bytes;

@@ -23,6 +23,7 @@ struct Environment {
   std::string sync;
   device::CpuInfo cpu;
   std::optional<int> shared_core;
+  std::vector<int> awake_cores;
   std::vector<AgentMemory> memory;                   // in the scenario's order
   std::optional<std::uint64_t> memory_in_use_bytes;  // by all agents at once
   std::string memory_in_use_by;                      // "processes" | "card"

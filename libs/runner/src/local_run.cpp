@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "awake_cores.hpp"
 #include "chain_wiring.hpp"
 #include "environment.hpp"
 #include "kts/analysis/load.hpp"
@@ -171,6 +172,8 @@ class RunInParts::Execution {
     environment_.memory = predict_memory(scenario_);
     for (AgentMemory& memory : environment_.memory) memory.missing = why_not_measured();
     environment_.shared_core = cores_.device_core;
+    // Where a container's time is limited, waking would cost it.
+    if (!run_.cpu.quota_cores) environment_.awake_cores = cores_.awake_cores;
     if (on_gpu_ && run_.gpus != nullptr) {
       if (const auto driver = run_.gpus->driver()) {
         environment_.driver = driver->driver;
@@ -205,6 +208,7 @@ class RunInParts::Execution {
   Status measure_part(BlockSource& blocks) {
     if (on_gpu_ && run_.gpus != nullptr) use_before_ = use_of_cards(*run_.gpus);
     KTS_TRY(sharing_, make_sharing_host(run_));
+    const AwakeCores awake(environment_.awake_cores);
     blocks_ = &blocks;
     KTS_TRY(std::optional<Block> block, blocks.next());
     while (block) KTS_CHECK_OK(measure_session(block));

@@ -20,6 +20,14 @@ TEST(Cores, AgentsOnACpuShareTheLastAllowedCoreAndNothingElseRunsThere) {
   EXPECT_THAT(plan.warnings, IsEmpty());
 }
 
+TEST(Cores, WhatPlaysADeviceAndWhoWaitsForItAreKeptAwake) {
+  EXPECT_THAT(assign_cores({1, 4, 6}, true, 2, "auto").awake_cores, ElementsAre(1, 4, 6));
+  EXPECT_THAT(assign_cores({0, 1, 2, 3}, true, 2, "spin").awake_cores, ElementsAre(3));
+  EXPECT_THAT(assign_cores({0, 1, 2, 3, 4}, true, 2, "block").awake_cores, ElementsAre(0, 1, 4));
+  EXPECT_THAT(assign_cores({5}, true, 2, "auto").awake_cores, ElementsAre(5));
+  EXPECT_THAT(assign_cores({0, 1, 2}, false, 2, "auto").awake_cores, IsEmpty());
+}
+
 TEST(Cores, SpinningNeedsACoreForEveryAgentAndTwoLeft) {
   EXPECT_EQ(assign_cores({0, 1, 2}, true, 2, "auto").sync, "block");
   const CorePlan cpu = assign_cores({0, 1, 2, 3}, true, 2, "auto");

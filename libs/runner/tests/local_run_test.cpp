@@ -116,6 +116,7 @@ TEST_F(FakeRun, ScenarioAndEnvironmentSayHowTheRunWasMade) {
   EXPECT_EQ(environment["device"]["name"], "Fake CPU");
   EXPECT_EQ(environment["sharing"], "time-slicing");
   EXPECT_EQ(environment["shared_core"], 1);
+  EXPECT_EQ(environment["awake_cores"], nlohmann::json({0, 1}));
   EXPECT_EQ(environment["kernel"], "Linux test");
   EXPECT_THAT(environment["warnings"], IsEmpty());
   EXPECT_THAT(environment["inconclusive"], IsEmpty());

@@ -14,8 +14,9 @@ struct CorePlan {
   std::optional<int> device_core;            // CPU device: the core that the agents share
   std::vector<std::vector<int>> host_cores;  // of each agent
   std::vector<int> runner_cores;
-  bool own_cores = false;  // every agent has its host core to itself
-  std::string sync;        // "spin" | "block"
+  std::vector<int> awake_cores;  // CPU device: those that mustn't sleep between two requests
+  bool own_cores = false;        // every agent has its host core to itself
+  std::string sync;              // "spin" | "block"
   std::vector<std::string> warnings;
 };
 
