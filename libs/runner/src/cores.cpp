@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <set>
 
 namespace kts::runner {
 
@@ -36,16 +36,12 @@ CorePlan assign_cores(const std::vector<int>& allowed, bool cpu_device, std::siz
 
   plan.sync = sync == "auto" ? (plan.own_cores ? "spin" : "block") : std::string(sync);
   if (cpu_device) {
+    std::set<int> awake{*plan.device_core};
     // Host threads that spin keep theirs awake.
     if (plan.sync == "block") {
-      for (const auto& cores : plan.host_cores) {
-        plan.awake_cores.insert(plan.awake_cores.end(), cores.begin(), cores.end());
-      }
+      for (const auto& cores : plan.host_cores) awake.insert(cores.begin(), cores.end());
     }
-    plan.awake_cores.push_back(*plan.device_core);
-    std::ranges::sort(plan.awake_cores);
-    const auto twice = std::ranges::unique(plan.awake_cores);
-    plan.awake_cores.erase(twice.begin(), twice.end());
+    plan.awake_cores.assign(awake.begin(), awake.end());
   }
   if (sync == "spin" && !plan.own_cores) {
     plan.warnings.push_back(
