@@ -121,7 +121,7 @@ TEST_F(Scale, ThreeHundredThousandRecordsArriveWhole) {
   const std::string file = folder_.path() / "many.yaml";
   ASSERT_TRUE(write_file(file,
                          "schema: kts.scenario/1\nname: many\nsharing: time-slicing\n"
-                         "plan: {cycles: 5, block: 150ms}\nagents:\n"
+                         "plan: {cycles: 5, block: 400ms}\nagents:\n"
                          "  - {name: small, workload: {kind: fft, size: 16}, "
                          "arrival: {process: saturate}, in_flight: 32}\n"
                          "  - {name: other, workload: {kind: gemm, size: 16}, "
