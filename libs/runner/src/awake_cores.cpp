@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <stop_token>
+#include <system_error>
 
 namespace kts::runner {
 namespace {
@@ -37,7 +38,11 @@ void keep_awake(const std::stop_token& stop, int core) {
 }  // namespace
 
 AwakeCores::AwakeCores(const std::vector<int>& cores) {
-  for (const int core : cores) threads_.emplace_back(keep_awake, core);
+  try {
+    for (const int core : cores) threads_.emplace_back(keep_awake, core);
+  } catch (const std::system_error&) {  // no more threads to be had: the others sleep
+    return;
+  }
 }
 
 }  // namespace kts::runner
